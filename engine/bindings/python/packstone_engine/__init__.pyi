@@ -1,0 +1,168 @@
+"""The native engine of one Packstone node, as Python sees it.
+
+Every call that touches a drive releases the GIL. Nothing here speaks S3's or the command line's language: it takes
+typed settings and gives typed facts.
+"""
+
+from collections.abc import Callable
+from typing import Literal, final
+
+__version__: str
+
+class EngineError(Exception):
+    """A fault of the engine or of what lies under it: the message says what and where."""
+
+class OperatorError(EngineError):
+    """Something that the operator can mend: one line that says what is wrong and what to do."""
+
+@final
+class PoolSettings:
+    """A pool: drives of one class under one erasure profile `data`+`parity`."""
+
+    name: str
+    drive_class: Literal["ssd", "hdd"]
+    data: int
+    parity: int
+    drives: list[str]
+    def __new__(
+        cls, name: str, drive_class: Literal["ssd", "hdd"], data: int, parity: int, drives: list[str]
+    ) -> PoolSettings: ...
+
+@final
+class EngineSettings:
+    """What one node's engine is opened with; sizes in bytes."""
+
+    def __new__(
+        cls,
+        index: str,
+        pools: list[PoolSettings],
+        *,
+        journal_size: int = 134217728,
+        stream_size: int = 1073741824,
+        small_limit: int = 1048576,
+        cache_size: int = 67108864,
+        dead_share: float = 0.25,
+        space_reserve: int = 1073741824,
+        io_timeout: float = 10.0,
+    ) -> EngineSettings: ...
+
+@final
+class S3Settings:
+    """How the S3 front listens and whom it knows."""
+
+    def __new__(
+        cls,
+        address: str,
+        access_key: str,
+        secret_key: str,
+        *,
+        region: str = "us-east-1",
+        domains: list[str] = ...,
+        tls_certificate: str | None = None,
+        tls_key: str | None = None,
+        access_log: str | None = None,
+        header_timeout: float = 30.0,
+        body_timeout: float = 60.0,
+        threads: int = 0,
+    ) -> S3Settings: ...
+
+@final
+class DriveStatus:
+    path: str
+    uuid: str
+    pool: str
+    drive_class: str
+    state: Literal["online", "stale", "failed", "missing"]
+    reason: str  # empty while online
+    total: int
+    free: int
+    used: int  # bytes taken by Packstone's own files on the drive
+
+@final
+class PoolStatus:
+    name: str
+    drive_class: str
+    data: int
+    parity: int
+    drives: int
+    online: int
+    segments: int
+    bytes: int  # payload bytes, without parity
+    dead: int  # of these, bytes that no live record claims
+
+@final
+class JournalStatus:
+    epoch: int
+    lsn: int  # the newest durable one
+    files: int  # journal files not yet sealed, the current one included
+    bytes: int  # in them
+    copies: list[str]  # paths of the drives the current journal file stands on
+
+@final
+class BucketUsage:
+    name: str
+    objects: int
+    bytes: int
+
+@final
+class Status:
+    appliance: str
+    drives: list[DriveStatus]
+    pools: list[PoolStatus]
+    journal: JournalStatus
+    buckets: list[BucketUsage]
+    segments: int
+    objects: int
+    bytes: int
+    warnings: list[str]
+
+@final
+class VerifyReport:
+    segments: int
+    records: int
+    bytes: int
+    faults: list[str]  # one line each: what is wrong, and where
+    lost: list[str]  # objects that can't be read any more, as bucket/key
+
+@final
+class RebuildReport:
+    segments: int
+    objects: int
+    bytes: int
+
+def initialise(settings: EngineSettings, *, allow_no_parity: bool = False) -> str:
+    """Write superblocks to empty drives and return the new appliance's id.
+
+    Raises OperatorError when a drive isn't empty, belongs to an appliance already, or a profile can't be met.
+    """
+
+def is_initialised(settings: EngineSettings) -> bool:
+    """Whether any of the drives carries a superblock."""
+
+def rebuild_index(settings: EngineSettings, progress: Callable[[int, int], None] | None = None) -> RebuildReport:
+    """Make the index anew from journals and TOCs, with the node stopped. `progress(done, total)` counts segments."""
+
+@final
+class Node:
+    """An open engine: recovered, with its native threads running."""
+
+    @staticmethod
+    def open(settings: EngineSettings) -> Node:
+        """Recover and start. Raises OperatorError when another process has the data, or recovery must stop."""
+    def serve_s3(self, settings: S3Settings) -> str:
+        """Listen, and return the bound address as HOST:PORT. Raises OperatorError when the port is taken."""
+    def set_root(self, access_key: str, secret_key: str) -> None:
+        """Change the root credentials of the running S3 front."""
+    def reload_tls(self) -> None:
+        """Read certificate and key again; the old ones stay in force when that fails."""
+    def status(self) -> Status: ...
+    def seal(self) -> int:
+        """Seal every open journal and stream now; return how many segments that made."""
+    def verify(self, sample: float = 1.0, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
+        """Read and check shards and records; `sample` is the share of segments, 0 < sample <= 1."""
+    def metrics(self) -> list[tuple[str, str, Literal["counter", "gauge"], list[tuple[dict[str, str], float]]]]:
+        """(name, help, type, [(labels, value)]) for Prometheus."""
+    def drain(self, timeout: float) -> bool:
+        """Stop accepting, let requests under way end; whether all did within `timeout` seconds."""
+    def close(self) -> None:
+        """Flush, seal streams, sync the index and release the data. Idempotent."""

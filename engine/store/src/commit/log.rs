@@ -1,0 +1,263 @@
+//! The current journal file and how it is written.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+
+use super::Shared;
+use crate::checksum::BLOCK;
+use crate::drive::superblock::Fence;
+use crate::drive::{DriveNumber, DriveState, Job, Member, Superblock};
+use crate::error::{Error, Result};
+use crate::journal::batch::{Batch, Chain, Position};
+use crate::journal::file::{FileHeader, JournalCopy, Place, path_of};
+use crate::journal::{DIRECTORY, Entry, Journal, LiveSet, spare};
+use crate::node::Hardware;
+use crate::segment::Home;
+
+/// Bytes of a journal file that has to be made on the spot.
+pub const HASTY_CAPACITY: u64 = 8 << 20;
+/// What a file needs beside its batches' weight: a batch's header and padding, and room to spare.
+const MARGIN: u64 = 16 << 10;
+
+/// Superblocks of the drives in use, as they stand on the drives.
+pub type Superblocks = Arc<Mutex<HashMap<DriveNumber, Superblock>>>;
+
+#[derive(Debug)]
+pub struct Log {
+    pub journal: Arc<Journal>,
+    pub next_lsn: u64,
+    pub chain: Chain,
+    /// Where the next batch goes in the file.
+    offset: u64,
+    /// Batches in the current file.
+    pub batches: u64,
+    pub superblocks: Superblocks,
+}
+
+impl Log {
+    #[must_use]
+    pub fn position(&self, time: i64) -> Position {
+        Position {
+            file: self.journal.id,
+            epoch: self.journal.epoch,
+            first_lsn: self.next_lsn,
+            data_offset: self.journal.payload(),
+            time,
+            previous: self.chain,
+        }
+    }
+
+    /// Whether a batch of that weight has room in the current file.
+    #[must_use]
+    pub fn fits(&self, weight: u64) -> bool {
+        self.offset + weight + MARGIN <= self.journal.capacity
+    }
+
+    /// Writes a batch to every copy and syncs it. `false` when a copy failed: its drive is out of use now, and the file
+    /// must not be written again.
+    ///
+    /// # Errors
+    /// Only when no copy is left.
+    pub fn write(&self, hardware: &Hardware, batch: &Batch) -> Result<bool> {
+        let bytes: Arc<[u8]> = batch.bytes.as_slice().into();
+        let offset = self.offset;
+        let jobs = self.journal.copies.iter().map(|copy| -> Job {
+            let (file, bytes) = (copy.file.clone(), bytes.clone());
+            Box::new(move || {
+                file.write_at(offset, &bytes)?;
+                file.sync()
+            })
+        });
+        let results = hardware.executor.run(jobs.collect(), hardware.timeout);
+        let mut whole = true;
+        for (copy, result) in self.journal.copies.iter().zip(results) {
+            if let Err(error) = result {
+                whole = false;
+                copy.member.retire(DriveState::Failed, format!("journal {:016x}: {error}", self.journal.id));
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Notes a batch that is durable.
+    pub fn advance(&mut self, batch: &Batch) {
+        let header = &batch.header;
+        let place = Place {
+            logical: header.data_offset,
+            physical: self.offset + header.data_start(),
+            length: header.data_length,
+            batch: self.offset,
+            batch_length: header.length(),
+        };
+        self.journal.note(place, header.first_lsn, header.last_lsn());
+        self.offset += header.length();
+        self.batches += 1;
+        self.next_lsn = header.last_lsn() + 1;
+        self.chain = batch.chain;
+    }
+
+    /// Opens the next file of this epoch with its live set.
+    ///
+    /// # Errors
+    /// No drive takes it, or there is no space.
+    pub fn open_next(&self, shared: &Shared, live: LiveSet, now: i64) -> Result<(Self, Batch)> {
+        open(shared, self.journal.epoch, live, (self.next_lsn, self.chain, now), &self.superblocks)
+    }
+
+    /// Ends this epoch at the last acknowledged batch on every drive in use, and opens the first file of the next.
+    ///
+    /// # Errors
+    /// No drive takes it, or there is no space.
+    pub fn fence(&self, shared: &Shared, live: LiveSet, now: i64) -> Result<(Self, Batch)> {
+        let epoch = self.journal.epoch + 1;
+        let fence = Fence { epoch: self.journal.epoch, lsn: self.next_lsn - 1 };
+        tracing::warn!(epoch, lsn = fence.lsn, "a journal copy failed: beginning a new epoch without it");
+        begin_epoch(&shared.hardware, &self.superblocks, epoch, &[fence])?;
+        open(shared, epoch, live, (self.next_lsn, self.chain, now), &self.superblocks)
+    }
+}
+
+/// Writes an epoch and fences to the superblock of every drive in use; drives that can't take it go out of use.
+///
+/// # Errors
+/// No drive is left.
+pub fn begin_epoch(hardware: &Hardware, superblocks: &Superblocks, epoch: u64, fences: &[Fence]) -> Result<()> {
+    let online: Vec<Arc<Member>> = hardware.members.values().filter(|member| member.online()).cloned().collect();
+    let jobs = online.iter().map(|member| -> Job {
+        let (member, superblocks, fences) = (member.clone(), superblocks.clone(), fences.to_vec());
+        Box::new(move || {
+            let held = superblocks.lock().get(&member.number).cloned();
+            let mut superblock = held.ok_or_else(|| io::Error::other("no superblock"))?;
+            superblock.advance(epoch, &fences);
+            superblock.store(&*member.drive)?;
+            superblocks.lock().insert(member.number, superblock);
+            Ok(())
+        })
+    });
+    let results = hardware.executor.run(jobs.collect(), hardware.timeout);
+    for (member, result) in online.iter().zip(results) {
+        if let Err(error) = result {
+            member.retire(DriveState::Failed, format!("superblock: {error}"));
+        }
+    }
+    if hardware.members.values().any(|member| member.online()) {
+        Ok(())
+    } else {
+        Err(Error::Unavailable("no drive is left".into()))
+    }
+}
+
+/// Opens a journal file in `epoch` and writes its first batch, the live set.
+///
+/// # Errors
+/// No drive takes it, or there is no space.
+pub fn open(
+    shared: &Shared,
+    epoch: u64,
+    live: LiveSet,
+    (next_lsn, chain, now): (u64, Chain, i64),
+    superblocks: &Superblocks,
+) -> Result<(Log, Batch)> {
+    loop {
+        let id = shared.take_file_id();
+        let members = shared.hardware.place_journal(0);
+        if members.is_empty() {
+            return Err(Error::Unavailable("no drive is left for the journal".into()));
+        }
+        let live = LiveSet { next_file: id + 1, ..live.clone() };
+        let entries = [Entry::Live(live)];
+        let least = HASTY_CAPACITY.max(entries_weight(&entries) * 4);
+        let Some((copies, capacity)) = create_copies(&shared.hardware, id, epoch, least, &members)? else { continue };
+        let journal = Arc::new(Journal::new(id, epoch, capacity, copies));
+        let mut log =
+            Log { journal, next_lsn, chain, offset: BLOCK as u64, batches: 0, superblocks: superblocks.clone() };
+        let batch = Batch::build(log.position(now), &entries, &[] as &[&[u8]]);
+        if log.write(&shared.hardware, &batch)? {
+            log.advance(&batch);
+            shared.table.insert(id, &Home::Journal(log.journal.clone()));
+            return Ok((log, batch));
+        }
+    }
+}
+
+fn entries_weight(entries: &[Entry]) -> u64 {
+    let mut out = crate::codec::Writer::default();
+    entries.iter().for_each(|entry| entry.encode(&mut out));
+    out.len() as u64
+}
+
+type Created = Arc<Mutex<Vec<(usize, JournalCopy, u64)>>>;
+
+/// Makes a file on each drive with its header; `None` when one of them failed, to be tried again without it.
+fn create_copies(
+    hardware: &Hardware,
+    id: u64,
+    epoch: u64,
+    least: u64,
+    members: &[Arc<Member>],
+) -> Result<Option<(Vec<JournalCopy>, u64)>> {
+    let created = Created::default();
+    let jobs = members.iter().enumerate().map(|(place, member)| -> Job {
+        let (member, created) = (member.clone(), created.clone());
+        Box::new(move || {
+            let (file, capacity) = spare::take(&*member.drive, id, least)?;
+            created.lock().push((place, JournalCopy { member, file }, capacity));
+            Ok(())
+        })
+    });
+    if !settle(hardware, id, members, hardware.executor.run(jobs.collect(), hardware.timeout))? {
+        return Ok(None);
+    }
+    let mut created = std::mem::take(&mut *created.lock());
+    created.sort_by_key(|(place, ..)| *place);
+    let capacity = created.iter().map(|(_, _, capacity)| *capacity).min().unwrap_or(0);
+    let header = FileHeader { appliance: hardware.appliance, file: id, epoch, capacity };
+    let block: Arc<[u8]> = header.encode().into();
+    let jobs = created.iter().map(|(_, copy, _)| -> Job {
+        let (copy, block) = (copy.clone(), block.clone());
+        Box::new(move || {
+            copy.file.write_at(0, &block)?;
+            copy.file.sync()?;
+            copy.member.drive.sync_directory(DIRECTORY)
+        })
+    });
+    let results = hardware.executor.run(jobs.collect(), hardware.timeout);
+    if !settle(hardware, id, members, results)? {
+        return Ok(None);
+    }
+    Ok(Some((created.into_iter().map(|(_, copy, _)| copy).collect(), capacity)))
+}
+
+/// Takes failed drives out of use; whether there was none.
+fn settle(hardware: &Hardware, id: u64, members: &[Arc<Member>], results: Vec<io::Result<()>>) -> Result<bool> {
+    let mut whole = true;
+    for (member, result) in members.iter().zip(results) {
+        match result {
+            Ok(()) => {}
+            // A full drive is no broken drive.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                for member in members {
+                    // What was made of it is of no use; when that fails too, recovery removes it.
+                    let _ = member.drive.remove(&path_of(id));
+                }
+                return Err(Error::OutOfSpace);
+            }
+            Err(error) => {
+                whole = false;
+                member.retire(DriveState::Failed, format!("journal {id:016x}: {error}"));
+            }
+        }
+    }
+    debug_assert!(!hardware.members.is_empty());
+    Ok(whole)
+}
+
+/// The newest LSN that is durable.
+#[must_use]
+pub fn durable_lsn(shared: &Shared) -> u64 {
+    shared.lsn.load(Ordering::Acquire)
+}

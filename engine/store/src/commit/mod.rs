@@ -1,0 +1,358 @@
+//! The one commit loop: decide, write, apply, answer.
+//!
+//! [`Core`] is owned by one thread; nothing else writes the journal or the index. One batch is in flight at a time:
+//!
+//! 1. every operation is decided against an index snapshot plus what its batch decided before ([`decide`]);
+//! 2. the batch is written to every copy of the current journal file and synced ([`log`]);
+//! 3. it is applied to the index, and so becomes visible;
+//! 4. each operation gets its answer.
+//!
+//! A crash before 2 is done leaves a batch that nobody was told of: recovery keeps it if any copy has it whole. After 2
+//! the batch survives; 3 is made good by replay. A copy that fails in 2 is fenced off (a new epoch and file), the batch
+//! is decided again for its new place, and only then acknowledged.
+
+pub mod decide;
+pub mod log;
+pub mod op;
+pub mod queue;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+pub use op::{Body, Draft, Op, Outcome, Relocation};
+use parking_lot::Mutex;
+pub use queue::CommitQueue;
+
+use self::decide::{Decider, Site};
+use self::log::Log;
+use crate::erasure::ErasureError;
+use crate::error::{Error, Result};
+use crate::index::apply::{Applier, Marks};
+use crate::index::row::{self, FileTally};
+use crate::index::{Index, IndexBatch, Row, Snapshot, Space, keys};
+use crate::journal::batch::Batch;
+use crate::journal::{Claim, Entry, Journal, LiveSet};
+use crate::node::Hardware;
+use crate::object::Bucket;
+use crate::record::Extent;
+use crate::segment::{Home, Segment, SegmentInfo, SegmentKind, SegmentTable};
+use crate::time::to_system_time;
+
+/// What readers and workers share with the commit loop.
+#[derive(Debug)]
+pub struct Shared {
+    pub hardware: Hardware,
+    pub index: Arc<dyn Index>,
+    pub table: SegmentTable,
+    /// The next file id to give out.
+    pub next_file: AtomicU64,
+    /// The newest durable LSN.
+    pub lsn: AtomicU64,
+    pub epoch: AtomicU64,
+    /// Whether there is room for what grows; kept by a worker.
+    pub room: AtomicBool,
+    /// Buckets by name.
+    pub buckets: ArcSwap<HashMap<Box<str>, Bucket>>,
+    /// Closed journals that wait to be sealed, oldest first.
+    pub closed: Mutex<VecDeque<Arc<Journal>>>,
+    /// Who has bytes in each stream that is not sealed. An entry's claim is here before its commit is answered.
+    pub claims: Mutex<HashMap<u64, Vec<Claim>>>,
+}
+
+impl Shared {
+    /// Puts a segment into the table.
+    ///
+    /// # Errors
+    /// A profile that the erasure code can't serve.
+    pub fn publish(&self, info: SegmentInfo) -> Result<(), ErasureError> {
+        let code = self.hardware.codes.of(info.profile)?;
+        let id = info.id;
+        let segment = Segment::new(info, self.hardware.appliance, &self.hardware.members, code);
+        self.table.insert(id, &Home::Segment(Arc::new(segment)));
+        Ok(())
+    }
+
+    fn change_buckets<T>(&self, change: impl Fn(&mut HashMap<Box<str>, Bucket>) -> T) {
+        self.buckets.rcu(|held| {
+            let mut next = HashMap::clone(held);
+            change(&mut next);
+            next
+        });
+    }
+
+    pub fn take_file_id(&self) -> u64 {
+        self.next_file.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// What lives, as the next live set will say it.
+#[derive(Debug, Default)]
+pub struct Living {
+    pub next_bucket: u32,
+    /// Closed journals that are not sealed yet.
+    pub closed: BTreeMap<u64, Arc<Journal>>,
+    pub segments: BTreeMap<u64, SegmentInfo>,
+}
+
+#[derive(Debug)]
+pub struct Core {
+    pub shared: Arc<Shared>,
+    pub living: Living,
+    pub log: Log,
+    clock: fn() -> i64,
+    last_time: i64,
+}
+
+impl Core {
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, living: Living, log: Log, clock: fn() -> i64) -> Self {
+        Self { shared, living, log, clock, last_time: 0 }
+    }
+
+    /// Commit time: the clock's, and never the same or earlier twice.
+    fn now(&mut self) -> i64 {
+        self.last_time = (self.clock)().max(self.last_time + 1);
+        self.last_time
+    }
+
+    /// Commits operations as one batch (or, for one that stands alone, as a batch of its own: the caller sees to it)
+    /// and answers each in order.
+    pub fn commit(&mut self, ops: &[Op]) -> Vec<Result<Outcome>> {
+        let outcome = match ops {
+            [Op::Relocate(moves)] => self.relocate(moves).map(|moved| vec![Ok(Outcome::Moved(moved))]),
+            [Op::CloseJournal] => self.close_journal().map(|()| vec![Ok(Outcome::Done)]),
+            ops => self.commit_batch(ops),
+        };
+        outcome.unwrap_or_else(|error| {
+            let text = error.to_string();
+            let mut first = Some(error);
+            ops.iter().map(|_| Err(first.take().unwrap_or_else(|| Error::Unavailable(text.clone())))).collect()
+        })
+    }
+
+    fn commit_batch(&mut self, ops: &[Op]) -> Result<Vec<Result<Outcome>>> {
+        let weight: u64 = ops.iter().map(Op::weight).sum();
+        if !self.log.fits(weight) {
+            self.rotate()?;
+        }
+        let now = self.now();
+        loop {
+            let snapshot = self.shared.index.snapshot();
+            let site = Site {
+                file: self.log.journal.id,
+                first_lsn: self.log.next_lsn,
+                data_offset: self.log.journal.payload(),
+                now,
+                next_bucket: self.living.next_bucket,
+                room: self.shared.room.load(Ordering::Relaxed),
+            };
+            let buckets = self.shared.buckets.load();
+            let mut decider = Decider::new(site, &buckets, &*snapshot);
+            let answers: Vec<_> = ops.iter().map(|op| decider.decide(op)).collect();
+            if answers.iter().any(|answer| matches!(answer, Err(Error::Index(_)))) {
+                return Err(Error::Index("the batch could not be decided".into()));
+            }
+            if decider.entries.is_empty() {
+                return Ok(answers);
+            }
+            let batch = Batch::build(self.log.position(now), &decider.entries, &decider.data);
+            if self.log.write(&self.shared.hardware, &batch)? {
+                let entries = std::mem::take(&mut decider.entries);
+                let applier = decider.into_applier();
+                self.conclude(&batch, &entries, applier)?;
+                return Ok(answers);
+            }
+            // A copy failed: what was written is void, and the file is never written again.
+            self.fence(now)?;
+        }
+    }
+
+    /// Makes a durable batch visible.
+    fn conclude(&mut self, batch: &Batch, entries: &[Entry], applier: Applier<'_>) -> Result<()> {
+        self.log.advance(batch);
+        for (entry, lsn) in entries.iter().zip(batch.header.first_lsn..) {
+            self.absorb(lsn, entry)?;
+        }
+        self.shared.index.write(applier.finish())?;
+        self.shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Follows what an entry does to the live set.
+    fn absorb(&mut self, lsn: u64, entry: &Entry) -> Result<()> {
+        match entry {
+            Entry::BucketCreate { id, name, created } => {
+                self.living.next_bucket = self.living.next_bucket.max(id + 1);
+                let bucket = Bucket { id: *id, name: name.as_str().into(), created: to_system_time(*created) };
+                self.shared.change_buckets(|buckets| buckets.insert(bucket.name.clone(), bucket.clone()));
+            }
+            Entry::BucketDelete { name, .. } => self.shared.change_buckets(|buckets| buckets.remove(name.as_str())),
+            Entry::StreamOpen(info) => {
+                self.shared.publish(info.clone()).map_err(|error| Error::Unavailable(error.to_string()))?;
+                self.shared.claims.lock().insert(info.id, Vec::new());
+                self.living.segments.insert(info.id, info.clone());
+            }
+            Entry::Sealed(info) => {
+                let info = SegmentInfo { sealed_lsn: lsn, ..info.clone() };
+                self.shared.publish(info.clone()).map_err(|error| Error::Unavailable(error.to_string()))?;
+                self.living.closed.remove(&info.id);
+                self.shared.claims.lock().remove(&info.id);
+                self.living.segments.insert(info.id, info);
+            }
+            Entry::Erased { id } => {
+                self.living.closed.remove(id);
+                self.living.segments.remove(id);
+                self.shared.table.remove(*id);
+            }
+            Entry::Put { record, .. } | Entry::Part { record, .. } => {
+                note_claims(&mut self.shared.claims.lock(), lsn, &record.extents);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The live set as a new journal file will open with it.
+    fn live_set(&self) -> LiveSet {
+        LiveSet {
+            next_file: self.shared.next_file.load(Ordering::Relaxed),
+            next_bucket: self.living.next_bucket,
+            journals: self.living.closed.values().map(|journal| journal.info()).collect(),
+            segments: self.living.segments.values().cloned().collect(),
+        }
+    }
+
+    /// Closes the current journal file and opens the next.
+    ///
+    /// # Errors
+    /// No drive takes a new file, or there is no space: the current file stays.
+    pub fn rotate(&mut self) -> Result<()> {
+        let now = self.now();
+        let live = self.live_set_with(&self.log.journal);
+        let (log, batch) = self.log.open_next(&self.shared, live, now)?;
+        self.adopt(log, &batch)
+    }
+
+    fn live_set_with(&self, closing: &Journal) -> LiveSet {
+        let mut live = self.live_set();
+        live.journals.push(closing.info());
+        live
+    }
+
+    /// Takes up a new current file, whose first batch is durable.
+    fn adopt(&mut self, log: Log, batch: &Batch) -> Result<()> {
+        let closed = std::mem::replace(&mut self.log, log);
+        self.shared.closed.lock().push_back(closed.journal.clone());
+        self.living.closed.insert(closed.journal.id, closed.journal);
+        let snapshot = self.shared.index.snapshot();
+        let mut applier = Applier::new(&*snapshot, Marks::default());
+        applier.note(batch.header.last_lsn());
+        self.shared.index.write(applier.finish())?;
+        self.shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
+        self.shared.epoch.store(self.log.journal.epoch, Ordering::Release);
+        Ok(())
+    }
+
+    /// Begins a new epoch without the copies that failed.
+    fn fence(&mut self, now: i64) -> Result<()> {
+        let live = self.live_set_with(&self.log.journal);
+        let (log, batch) = self.log.fence(&self.shared, live, now)?;
+        self.adopt(log, &batch)
+    }
+
+    /// Closes the current journal if it holds more than its live set.
+    fn close_journal(&mut self) -> Result<()> {
+        if self.log.batches > 1 { self.rotate() } else { Ok(()) }
+    }
+
+    /// Moves rows to where compaction copied their entries, if they still are what was copied; others are dead there
+    /// from the start.
+    fn relocate(&mut self, moves: &[Relocation]) -> Result<usize> {
+        let snapshot = self.shared.index.snapshot();
+        let mut batch = IndexBatch::default();
+        let mut tallies: HashMap<u64, FileTally> = HashMap::new();
+        let mut moved = 0;
+        for step in moves {
+            let value = snapshot.get(step.space, &step.key)?;
+            let held = value.as_deref().map(row::identity).transpose()?;
+            match (value, held) {
+                (Some(value), Some((lsn, home))) if lsn == step.lsn => {
+                    // Otherwise it was moved already, by a run that a crash cut short.
+                    if home == step.from {
+                        move_row(step, &value, &*snapshot, &mut batch, &mut tallies)?;
+                        moved += 1;
+                    }
+                }
+                _ => {
+                    let killer = snapshot.get(Space::Dead, &keys::dead(step.from, step.lsn))?;
+                    if let Some(killer) = killer {
+                        batch.put(Space::Dead, keys::dead(step.to, step.lsn), killer.to_vec());
+                        tally_of(&mut tallies, &*snapshot, step.to)?.dead += 1;
+                    }
+                }
+            }
+        }
+        for (file, tally) in tallies {
+            batch.put(Space::Tallies, keys::file_tally(file), tally.encode());
+        }
+        self.shared.index.write(batch)?;
+        Ok(moved)
+    }
+}
+
+fn move_row(
+    step: &Relocation,
+    value: &[u8],
+    snapshot: &dyn Snapshot,
+    batch: &mut IndexBatch,
+    tallies: &mut HashMap<u64, FileTally>,
+) -> Result<()> {
+    let Some(extents) = &step.extents else {
+        batch.put(step.space, step.key.clone(), row::moved(value, step.to));
+        return Ok(());
+    };
+    let mut row = Row::decode_whole(value, snapshot)?;
+    for (files, adds) in [(&row.record.extents, false), (extents, true)] {
+        for extent in files {
+            let tally = tally_of(tallies, snapshot, extent.segment)?;
+            tally.live = if adds { tally.live + extent.length } else { tally.live.saturating_sub(extent.length) };
+        }
+    }
+    row.record.extents.clone_from(extents);
+    row.home = step.to;
+    let (value, apart) = row.encode();
+    batch.put(step.space, step.key.clone(), value);
+    apart.into_iter().for_each(|(key, value)| batch.put(Space::Extents, key, value));
+    Ok(())
+}
+
+fn tally_of<'t>(
+    tallies: &'t mut HashMap<u64, FileTally>,
+    snapshot: &dyn Snapshot,
+    file: u64,
+) -> Result<&'t mut FileTally> {
+    if !tallies.contains_key(&file) {
+        let held = snapshot.get(Space::Tallies, &keys::file_tally(file))?;
+        tallies.insert(file, held.map(|value| FileTally::decode(&value)).transpose()?.unwrap_or_default());
+    }
+    Ok(tallies.entry(file).or_default())
+}
+
+/// Notes which open streams an entry has bytes in.
+pub fn note_claims(claims: &mut HashMap<u64, Vec<Claim>>, lsn: u64, extents: &[Extent]) {
+    for extent in extents {
+        let Some(held) = claims.get_mut(&extent.segment) else { continue };
+        match held.last_mut() {
+            Some(last) if last.lsn == lsn => last.bytes += extent.length,
+            _ => held.push(Claim { lsn, bytes: extent.length }),
+        }
+    }
+}
+
+/// Whether a segment is a stream that may still be written.
+#[must_use]
+pub fn is_open_stream(info: &SegmentInfo) -> bool {
+    info.kind == SegmentKind::Stream && !info.sealed
+}

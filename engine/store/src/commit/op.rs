@@ -1,0 +1,162 @@
+//! What may be asked of the commit loop, and what it answers.
+
+use bytes::Bytes;
+
+use crate::checksum::Hash;
+use crate::object::{Bucket, Checksum, Etag, NamedPart, Precondition, UploadId};
+use crate::record::{Compression, Extent};
+use crate::segment::SegmentInfo;
+
+/// A record before it has an id.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Bytes as the client sent them.
+    pub size: u64,
+    pub compression: Compression,
+    /// Encoded.
+    pub attributes: Vec<u8>,
+    pub body: Body,
+}
+
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Stored bytes that the journal takes.
+    Small { stored: Bytes, hash: Hash },
+    /// Stored bytes that are durable in stream segments already.
+    Streamed(Vec<Extent>),
+}
+
+/// A record that compaction copied: its entry stands in `to` now as well.
+#[derive(Clone, Debug)]
+pub struct Relocation {
+    /// The space and key of its row.
+    pub space: crate::index::Space,
+    pub key: Vec<u8>,
+    pub lsn: u64,
+    pub from: u64,
+    pub to: u64,
+    /// Where its bytes are now; `None` for an entry that has no record.
+    pub extents: Option<Vec<Extent>>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Op {
+    CreateBucket {
+        name: String,
+    },
+    DeleteBucket {
+        name: String,
+    },
+    Put {
+        bucket: u32,
+        key: String,
+        draft: Draft,
+        precondition: Precondition,
+    },
+    Delete {
+        bucket: u32,
+        key: String,
+        precondition: Precondition,
+    },
+    OpenUpload {
+        bucket: u32,
+        key: String,
+        upload: UploadId,
+        attributes: Vec<u8>,
+    },
+    PutPart {
+        bucket: u32,
+        key: String,
+        upload: UploadId,
+        number: u16,
+        draft: Draft,
+    },
+    CompleteUpload {
+        bucket: u32,
+        key: String,
+        upload: UploadId,
+        parts: Vec<NamedPart>,
+        etag: Etag,
+        checksum: Option<Checksum>,
+        precondition: Precondition,
+    },
+    AbortUpload {
+        bucket: u32,
+        key: String,
+        upload: UploadId,
+    },
+    /// A stream's shard files are there: it may be written.
+    OpenStream(SegmentInfo),
+    /// A segment is durable; a packed one without sources is what the journal of its id became.
+    Sealed(SegmentInfo),
+    /// Nothing in the segment lives: it may go.
+    Erase {
+        id: u64,
+    },
+    /// Compare-and-set of rows on (LSN, from); touches the index alone.
+    Relocate(Vec<Relocation>),
+    /// Closes the current journal, if it holds anything, so that it can be sealed.
+    CloseJournal,
+}
+
+impl Op {
+    /// Whether it must be decided in a batch of its own: it asks about rows that other verbs of one batch may change
+    /// without the index showing it yet.
+    #[must_use]
+    pub fn stands_alone(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateBucket { .. }
+                | Self::DeleteBucket { .. }
+                | Self::CompleteUpload { .. }
+                | Self::AbortUpload { .. }
+                | Self::Relocate(_)
+                | Self::CloseJournal
+        )
+    }
+
+    /// Whether it asks for space that comes back to nobody.
+    #[must_use]
+    pub fn grows(&self) -> bool {
+        matches!(self, Self::CreateBucket { .. } | Self::Put { .. } | Self::OpenUpload { .. } | Self::PutPart { .. })
+    }
+
+    /// Bytes that its entry and data take in the journal at most.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        const FIXED: u64 = 512;
+        let of_draft = |draft: &Draft| {
+            draft.attributes.len() as u64
+                + match &draft.body {
+                    Body::Small { stored, .. } => stored.len() as u64,
+                    // Every extent may be another file that the next kill names.
+                    Body::Streamed(extents) => (extents.len() * (Extent::ENCODED + 16)) as u64,
+                }
+        };
+        FIXED
+            + match self {
+                Self::Put { key, draft, .. } | Self::PutPart { key, draft, .. } => key.len() as u64 + of_draft(draft),
+                Self::OpenUpload { key, attributes, .. } => (key.len() + attributes.len()) as u64,
+                // Extents and up to three targets for each part.
+                Self::CompleteUpload { key, .. } => key.len() as u64 + (200 << 10) + 10_000 * 200,
+                Self::AbortUpload { .. } => 10_000 * 48,
+                Self::Delete { key, .. } => key.len() as u64 + 4096,
+                Self::OpenStream(info) | Self::Sealed(info) => 256 + info.sources.len() as u64 * 8,
+                Self::CreateBucket { .. }
+                | Self::DeleteBucket { .. }
+                | Self::Erase { .. }
+                | Self::Relocate(_)
+                | Self::CloseJournal => 0,
+            }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    Done,
+    Bucket(Bucket),
+    /// The record that became current, or the part.
+    Record(crate::record::Record),
+    /// How many rows were moved.
+    Moved(usize),
+}

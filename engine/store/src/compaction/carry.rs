@@ -1,0 +1,102 @@
+//! Carrying what lives out of some packed segments into a new one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::may_hold;
+use crate::commit::Shared;
+use crate::commit::log::durable_lsn;
+use crate::index::{IndexError, Snapshot, Space, keys, row};
+use crate::journal::{Entry, Logged};
+use crate::record::Extent;
+use crate::sealing::blank;
+use crate::segment::pack::write_packed;
+use crate::segment::toc::TocBuilder;
+use crate::segment::{Home, Segment, SegmentError, SegmentInfo};
+
+/// What compaction made; nothing names it yet.
+#[derive(Debug)]
+pub enum Compacted {
+    Segment(SegmentInfo),
+    /// Nothing in the sources had to be carried.
+    Nothing,
+}
+
+/// An entry to be carried, and where its bytes come from.
+struct Carried {
+    entry: Entry,
+    data: Option<(Arc<Segment>, Extent)>,
+}
+
+/// Copies what lives in `sources` to a new packed segment.
+///
+/// # Errors
+/// A source that can't be read, too few drives, or no space; the sources are as they were.
+pub fn compact(shared: &Shared, sources: &[u64]) -> Result<Compacted, SegmentError> {
+    let begun_lsn = durable_lsn(shared);
+    let snapshot = shared.index.snapshot();
+    let mut carried: BTreeMap<u64, Carried> = BTreeMap::new();
+    for id in sources {
+        let Some(Home::Segment(segment)) = shared.table.get(*id) else { continue };
+        for Logged { lsn, entry } in segment.read_toc()? {
+            if let Some(kept) = keep(shared, &*snapshot, &segment, lsn, entry).map_err(std::io::Error::other)? {
+                carried.insert(lsn, kept);
+            }
+        }
+    }
+    if carried.is_empty() {
+        return Ok(Compacted::Nothing);
+    }
+    let id = shared.take_file_id();
+    let mut payload = Vec::new();
+    let mut toc = TocBuilder::default();
+    for (lsn, Carried { mut entry, data }) in carried {
+        if let Some((segment, extent)) = data {
+            let offset = payload.len() as u64;
+            payload.extend(segment.read_record(&extent)?);
+            if let Some(record) = entry.record_mut() {
+                for held in record.extents.iter_mut().filter(|held| held.segment == segment.info.id) {
+                    *held = Extent { segment: id, offset, ..*held };
+                }
+            }
+        }
+        toc.push(lsn, &entry);
+    }
+    let mut source = |offset: u64, piece: &mut [u8]| {
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        let found = payload.get(from..from.saturating_add(piece.len()));
+        piece.copy_from_slice(found.ok_or(std::io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    };
+    let info = blank(shared, id)?;
+    let mut info = write_packed(&shared.hardware, info, payload.len() as u64, toc.finish()?, &mut source)?;
+    info.begun_lsn = begun_lsn;
+    info.sources = sources.to_vec();
+    Ok(Compacted::Segment(info))
+}
+
+/// Applies the rules of the module above to one entry.
+fn keep(
+    shared: &Shared,
+    snapshot: &dyn Snapshot,
+    segment: &Arc<Segment>,
+    lsn: u64,
+    mut entry: Entry,
+) -> Result<Option<Carried>, IndexError> {
+    let dead = snapshot.get(Space::Dead, &keys::dead(segment.info.id, lsn))?.is_some();
+    let kills: Vec<_> = entry.kills().iter().filter(|target| may_hold(shared, target, lsn)).copied().collect();
+    if dead || !entry.lasts() {
+        let grave = (!kills.is_empty()).then_some(Carried { entry: Entry::Grave { kills }, data: None });
+        return Ok(grave);
+    }
+    if let Some((space, key)) = entry.row_key() {
+        let held = snapshot.get(space, &key)?.map(|value| row::identity(&value)).transpose()?;
+        if held.is_some_and(|(row_lsn, home)| row_lsn == lsn && home != segment.info.id) {
+            return Ok(None);
+        }
+    }
+    entry.set_kills(kills);
+    let own = entry.record().and_then(|record| record.extents.iter().find(|extent| extent.segment == segment.info.id));
+    let data = own.map(|extent| (segment.clone(), *extent));
+    Ok(Some(Carried { entry, data }))
+}

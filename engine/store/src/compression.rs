@@ -1,0 +1,80 @@
+//! zstd for small records, where it pays.
+
+use crate::record::Compression;
+
+/// Fast enough to be cheaper than writing the bytes it saves.
+const LEVEL: i32 = 1;
+/// What is shorter gains less than a frame's header costs.
+const LEAST: usize = 128;
+/// A sample of so many bytes says whether the rest is worth trying.
+const SAMPLE: usize = 4096;
+
+/// Compresses `plain` if that saves at least an eighth.
+#[must_use]
+pub fn shrink(plain: &[u8]) -> Option<Vec<u8>> {
+    if plain.len() < LEAST || looks_random(plain.get(..SAMPLE).unwrap_or(plain)) {
+        return None;
+    }
+    let limit = plain.len() - plain.len() / 8;
+    zstd::bulk::compress(plain, LEVEL).ok().filter(|packed| packed.len() <= limit)
+}
+
+/// Whether bytes are spread so evenly that no entropy coder gains on them: compares their sum of squared counts with
+/// what uniform bytes give, n + n²/256 on average.
+fn looks_random(sample: &[u8]) -> bool {
+    let mut counts = [0u32; 256];
+    for byte in sample {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count += 1;
+        }
+    }
+    let squares: u64 = counts.iter().map(|count| u64::from(*count) * u64::from(*count)).sum();
+    let n = sample.len() as u64;
+    sample.len() >= 1024 && squares < n + n * n / 256 * 5 / 4
+}
+
+/// Gives back the plain bytes.
+///
+/// # Errors
+/// Bytes that are no zstd frame of that size.
+pub fn expand(compression: Compression, stored: Vec<u8>, size: u64) -> std::io::Result<Vec<u8>> {
+    match compression {
+        Compression::Raw => Ok(stored),
+        Compression::Zstd => {
+            let size = usize::try_from(size).map_err(std::io::Error::other)?;
+            let plain = zstd::bulk::decompress(&stored, size)?;
+            if plain.len() == size {
+                Ok(plain)
+            } else {
+                Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "a record of another size"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_shrinks_and_comes_back() {
+        let plain = "2026-01-05T09:30:00.123456,ES,4501.25,3\n".repeat(100).into_bytes();
+        let packed = shrink(&plain).unwrap();
+        assert!(packed.len() < plain.len() / 4);
+        assert_eq!(expand(Compression::Zstd, packed, plain.len() as u64).unwrap(), plain);
+    }
+
+    #[test]
+    fn random_bytes_are_left_alone() {
+        let mut plain = vec![0; 4096];
+        getrandom::fill(&mut plain).unwrap();
+        assert!(looks_random(&plain));
+        assert!(shrink(&plain).is_none());
+    }
+
+    #[test]
+    fn a_lying_size_is_an_error() {
+        let packed = shrink(&[7; 1000]).unwrap();
+        assert!(expand(Compression::Zstd, packed, 999).is_err());
+    }
+}

@@ -1,0 +1,157 @@
+//! A drive: one mounted directory with a superblock, behind a trait that the simulator implements too.
+//!
+//! Calls block. Nothing that answers requests calls a drive directly on an async thread except
+//! [`DriveFile::read_cached_at`], which never waits for the device. A file that answered with an error or too late is
+//! never written, synced or trusted again by its callers: a retried `fdatasync` lies.
+
+mod directory;
+mod executor;
+pub mod superblock;
+
+use std::fmt::Debug;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+pub use directory::DirectoryDrive;
+pub use executor::{Executor, Inline, Job, Threads};
+use parking_lot::Mutex;
+pub use superblock::Superblock;
+
+use crate::pool::DriveClass;
+
+/// A drive's number within its appliance, never reused.
+pub type DriveNumber = u16;
+/// Stands where a segment has no drive for a shard.
+pub const NO_DRIVE: DriveNumber = u16::MAX;
+
+/// What the file system below a drive has, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    pub total: u64,
+    pub free: u64,
+    /// Which device it is: directories of one device share their space.
+    pub device: u64,
+}
+
+/// The files of one drive. Paths are relative, with `/`.
+pub trait Drive: Send + Sync + Debug {
+    /// What an operator knows it by.
+    fn path(&self) -> &str;
+    /// Makes an empty file, in place of one of that name.
+    fn create(&self, path: &str) -> io::Result<Arc<dyn DriveFile>>;
+    fn open(&self, path: &str) -> io::Result<Arc<dyn DriveFile>>;
+    /// File names in a directory, in no order; empty where there is no such directory.
+    fn list(&self, directory: &str) -> io::Result<Vec<String>>;
+    fn create_directory(&self, path: &str) -> io::Result<()>;
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    fn remove(&self, path: &str) -> io::Result<()>;
+    /// Makes creations, renames and removals in a directory durable.
+    fn sync_directory(&self, path: &str) -> io::Result<()>;
+    fn space(&self) -> io::Result<Space>;
+}
+
+/// One open file. All methods take `&self`: offsets are explicit.
+pub trait DriveFile: Send + Sync + Debug {
+    /// Fills `buffer` from `offset`.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] where the file ends before that.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
+    /// The same, if the page cache has it all; `false` where the device would have to be asked.
+    fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<bool>;
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()>;
+    /// Makes all that was written durable, with the size.
+    fn sync(&self) -> io::Result<()>;
+    /// Asks for a range to be written out soon, and promises nothing.
+    fn start_writeback(&self, offset: u64, length: u64);
+    fn length(&self) -> io::Result<u64>;
+}
+
+/// Whether a drive may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum DriveState {
+    Online = 0,
+    /// Its superblock knows an older epoch than the others: it was away.
+    Stale = 1,
+    /// It answered with an error, or not in time.
+    Failed = 2,
+    /// Nothing is there.
+    Missing = 3,
+}
+
+/// A drive with its place in the appliance and its health. Health only ever gets worse while the node runs.
+#[derive(Debug)]
+pub struct Member {
+    pub number: DriveNumber,
+    pub uuid: u128,
+    pub class: DriveClass,
+    pub pool: u8,
+    pub drive: Arc<dyn Drive>,
+    state: AtomicU8,
+    reason: Mutex<String>,
+    faults: AtomicU64,
+    last_fault: Mutex<String>,
+}
+
+impl Member {
+    #[must_use]
+    pub fn new(number: DriveNumber, uuid: u128, class: DriveClass, pool: u8, drive: Arc<dyn Drive>) -> Self {
+        Self {
+            number,
+            uuid,
+            class,
+            pool,
+            drive,
+            state: AtomicU8::new(0),
+            reason: Mutex::default(),
+            faults: AtomicU64::new(0),
+            last_fault: Mutex::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn state(&self) -> DriveState {
+        match self.state.load(Ordering::Acquire) {
+            0 => DriveState::Online,
+            1 => DriveState::Stale,
+            2 => DriveState::Failed,
+            _ => DriveState::Missing,
+        }
+    }
+
+    #[must_use]
+    pub fn online(&self) -> bool {
+        self.state() == DriveState::Online
+    }
+
+    #[must_use]
+    pub fn reason(&self) -> String {
+        self.reason.lock().clone()
+    }
+
+    /// Notes that something on the drive could not be read or was not what was written, which parity made good.
+    pub fn note_fault(&self, what: String) {
+        if self.faults.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(drive = self.drive.path(), what, "fault on a drive");
+        }
+        *self.last_fault.lock() = what;
+    }
+
+    /// How many faults were noted since start, and the latest.
+    #[must_use]
+    pub fn faults(&self) -> (u64, String) {
+        (self.faults.load(Ordering::Relaxed), self.last_fault.lock().clone())
+    }
+
+    /// Takes the drive out of use; the first reason stays.
+    pub fn retire(&self, state: DriveState, reason: String) {
+        let mut held = self.reason.lock();
+        if self.online() && state != DriveState::Online {
+            tracing::warn!(drive = self.drive.path(), ?state, reason, "drive taken out of use");
+            *held = reason;
+            self.state.store(state as u8, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The one type of error that the store's verbs answer with.
+
+use packstone_access::Denied;
+
+/// What a verb of the store can fail with. Every face maps each of these, without a wildcard.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the bucket does not exist")]
+    NoSuchBucket,
+    #[error("the key does not exist")]
+    NoSuchKey,
+    #[error("the upload does not exist: it was never opened, was completed, or was aborted")]
+    NoSuchUpload,
+    #[error("a bucket of this name exists")]
+    BucketExists,
+    #[error("the bucket holds objects or uploads")]
+    BucketNotEmpty,
+    #[error("this is not a bucket name: {0}")]
+    InvalidBucketName(&'static str),
+    #[error("the key is longer than 1024 bytes, or empty")]
+    InvalidKey,
+    /// The named part was not uploaded, or its ETag or checksum is another.
+    #[error("part {0} was not uploaded, or its ETag differs")]
+    InvalidPart(u16),
+    #[error("the parts are not in ascending order")]
+    InvalidPartOrder,
+    /// A part other than the last is under 5 MiB.
+    #[error("part {number} has {size} bytes: all but the last need 5 MiB")]
+    PartTooSmall { number: u16, size: u64 },
+    #[error("a precondition of the request does not hold")]
+    PreconditionFailed,
+    /// The part's length, or the object's, is over what is allowed.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge { limit: u64 },
+    #[error("attributes take {0} bytes: 64 KiB at most")]
+    AttributesTooLarge(usize),
+    #[error("no space left: deletes still work, writes come back when space does")]
+    OutOfSpace,
+    /// Fewer drives answer than the pool's profile needs.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// More shards are lost or rotten than parity can mend. What was stored is never answered wrong.
+    #[error("lost: {0}")]
+    Lost(String),
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    /// A fault of the index, which is derived and can be rebuilt.
+    #[error("index: {0}")]
+    Index(String),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl From<crate::index::IndexError> for Error {
+    fn from(error: crate::index::IndexError) -> Self {
+        Self::Index(error.0)
+    }
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;

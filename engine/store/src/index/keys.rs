@@ -1,0 +1,147 @@
+//! Keys of the index: big-endian, so that they sort as what they mean.
+//!
+//! Every space keeps its mark under four zero bytes, which no other key of any space is: bucket ids and file ids begin
+//! at 1, and a bucket's name has letters.
+
+/// Where the mark stands in every space.
+pub const MARK: &[u8] = &[0; 4];
+
+/// In `Current`: bucket, then the key's bytes. Nothing follows the key, so it needs no escape.
+#[must_use]
+pub fn current(bucket: u32, key: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4 + key.len());
+    out.extend_from_slice(&bucket.to_be_bytes());
+    out.extend_from_slice(key.as_bytes());
+    out
+}
+
+/// The object key in a key of `Current`.
+#[must_use]
+pub fn object_key(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key.get(4..)?).ok()
+}
+
+/// In `Extents`: content id, then the number of the first extent in the chunk.
+#[must_use]
+pub fn extents(content: u64, first: u32) -> Vec<u8> {
+    let mut out = content.to_be_bytes().to_vec();
+    out.extend_from_slice(&first.to_be_bytes());
+    out
+}
+
+/// Tells uploads from parts in `Uploads`.
+const UPLOAD: u8 = 1;
+const PART: u8 = 2;
+
+/// In `Uploads`: bucket, escaped key, upload id. Uploads of one key sort by id, keys as in `Current`.
+#[must_use]
+pub fn upload(bucket: u32, key: &str, upload: u128) -> Vec<u8> {
+    let mut out = upload_key(bucket, key);
+    out.extend_from_slice(&upload.to_be_bytes());
+    out
+}
+
+/// The prefix of all uploads of one key.
+#[must_use]
+pub fn upload_key(bucket: u32, key: &str) -> Vec<u8> {
+    let mut out = upload_prefix(bucket, key);
+    out.extend_from_slice(&[0, 0]);
+    out
+}
+
+/// The prefix of all uploads of keys that begin with `prefix`.
+#[must_use]
+pub fn upload_prefix(bucket: u32, prefix: &str) -> Vec<u8> {
+    let mut out = vec![UPLOAD];
+    out.extend_from_slice(&bucket.to_be_bytes());
+    // A NUL in a key becomes 0 1 and the key ends with 0 0: no key is then a prefix of another's end.
+    for byte in prefix.bytes() {
+        out.push(byte);
+        if byte == 0 {
+            out.push(1);
+        }
+    }
+    out
+}
+
+/// Takes an upload's key apart into object key and upload id.
+#[must_use]
+pub fn parse_upload(key: &[u8]) -> Option<(String, u128)> {
+    let body = key.get(5..)?;
+    let (escaped, id) = body.split_at_checked(body.len().checked_sub(16)?)?;
+    let escaped = escaped.strip_suffix(&[0, 0])?;
+    let mut plain = Vec::with_capacity(escaped.len());
+    let mut bytes = escaped.iter();
+    while let Some(byte) = bytes.next() {
+        plain.push(*byte);
+        if *byte == 0 {
+            bytes.next();
+        }
+    }
+    Some((String::from_utf8(plain).ok()?, u128::from_be_bytes(id.try_into().ok()?)))
+}
+
+/// In `Uploads`: upload id, part number.
+#[must_use]
+pub fn part(upload: u128, number: u16) -> Vec<u8> {
+    let mut out = parts(upload);
+    out.extend_from_slice(&number.to_be_bytes());
+    out
+}
+
+/// The prefix of all parts of an upload.
+#[must_use]
+pub fn parts(upload: u128) -> Vec<u8> {
+    let mut out = vec![PART];
+    out.extend_from_slice(&upload.to_be_bytes());
+    out
+}
+
+/// The part number in a part's key.
+#[must_use]
+pub fn part_number(key: &[u8]) -> Option<u16> {
+    Some(u16::from_be_bytes(key.get(17..)?.try_into().ok()?))
+}
+
+/// In `Dead`: file, LSN.
+#[must_use]
+pub fn dead(file: u64, lsn: u64) -> Vec<u8> {
+    let mut out = file.to_be_bytes().to_vec();
+    out.extend_from_slice(&lsn.to_be_bytes());
+    out
+}
+
+/// The LSN in a key of `Dead`.
+#[must_use]
+pub fn dead_lsn(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(8..)?.try_into().ok()?))
+}
+
+/// In `Tallies`: the counters of a bucket.
+#[must_use]
+pub fn bucket_tally(bucket: u32) -> Vec<u8> {
+    let mut out = vec![b'b'];
+    out.extend_from_slice(&bucket.to_be_bytes());
+    out
+}
+
+/// In `Tallies`: the counters of a file.
+#[must_use]
+pub fn file_tally(file: u64) -> Vec<u8> {
+    let mut out = vec![b'f'];
+    out.extend_from_slice(&file.to_be_bytes());
+    out
+}
+
+/// The first key after all that begin with `prefix`; `None` where there is none.
+#[must_use]
+pub fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return Some(end);
+        }
+    }
+    None
+}

@@ -1,0 +1,126 @@
+//! Listing: a range scan, which seeks past a common prefix and never walks through it.
+
+use std::ops::Bound;
+
+use super::row::{Row, UploadRow};
+use super::{IndexResult, Snapshot, Space, keys};
+use crate::error::Result;
+use crate::object::{ListEntry, ListPage, ListQuery, UploadEntry, UploadId, UploadPage, UploadQuery, Version, upload};
+
+/// The common prefix that a key falls under, its delimiter included.
+fn common_prefix<'k>(key: &'k str, prefix: &str, delimiter: &str) -> Option<&'k str> {
+    if delimiter.is_empty() {
+        return None;
+    }
+    let behind = key.get(prefix.len()..)?;
+    let at = behind.find(delimiter)?;
+    key.get(..prefix.len() + at + delimiter.len())
+}
+
+/// The key of the first row that may be listed.
+fn start(query: &ListQuery, of_bucket: &[u8]) -> Bound<Vec<u8>> {
+    let key = |text: &str| [of_bucket, text.as_bytes()].concat();
+    if query.after.is_empty() || query.after.as_str() < query.prefix.as_str() {
+        return Bound::Included(key(&query.prefix));
+    }
+    // A common prefix that was listed already is passed over whole.
+    match common_prefix(&query.after, &query.prefix, &query.delimiter) {
+        Some(common) if query.after.starts_with(&query.prefix) && common == query.after => {
+            keys::after_prefix(&key(common)).map_or(Bound::Unbounded, Bound::Included)
+        }
+        _ => Bound::Excluded(key(&query.after)),
+    }
+}
+
+/// One page of objects and common prefixes.
+///
+/// # Errors
+/// A fault of the index.
+pub fn objects(snapshot: &dyn Snapshot, bucket: u32, query: &ListQuery) -> Result<ListPage> {
+    let of_bucket = keys::current(bucket, "");
+    let end = keys::after_prefix(&keys::current(bucket, &query.prefix)).unwrap_or_default();
+    let mut from = start(query, &of_bucket);
+    let mut page = ListPage::default();
+    if query.limit == 0 {
+        return Ok(page);
+    }
+    'seek: loop {
+        let after_end = match &from {
+            Bound::Included(key) | Bound::Excluded(key) => key.as_slice() >= end.as_slice(),
+            Bound::Unbounded => true,
+        };
+        if after_end {
+            return Ok(page);
+        }
+        let bound = from.as_ref().map(Vec::as_slice);
+        for pair in snapshot.range(Space::Current, bound, Bound::Excluded(&end)) {
+            let (key, value) = pair?;
+            let Some(name) = keys::object_key(&key) else { continue };
+            if page.entries.len() >= query.limit {
+                page.truncated = true;
+                return Ok(page);
+            }
+            if let Some(common) = common_prefix(name, &query.prefix, &query.delimiter) {
+                page.entries.push(ListEntry::Prefix(common.to_owned()));
+                let next = keys::after_prefix(&[of_bucket.as_slice(), common.as_bytes()].concat());
+                from = next.map_or(Bound::Unbounded, Bound::Included);
+                continue 'seek;
+            }
+            let version = Version::from_record(&Row::decode_brief(&value)?.record)?;
+            page.entries.push(ListEntry::Object { key: name.to_owned(), version });
+        }
+        return Ok(page);
+    }
+}
+
+/// One page of open uploads and common prefixes.
+///
+/// # Errors
+/// A fault of the index.
+pub fn uploads(snapshot: &dyn Snapshot, bucket: u32, query: &UploadQuery) -> Result<UploadPage> {
+    let end = keys::after_prefix(&keys::upload_prefix(bucket, &query.prefix)).unwrap_or_default();
+    let mut from = match &query.after {
+        None => Bound::Included(keys::upload_prefix(bucket, &query.prefix)),
+        Some((key, Some(id))) => Bound::Excluded(keys::upload(bucket, key, id.0)),
+        Some((key, None)) => after_key(bucket, key, query),
+    };
+    let first = keys::upload_prefix(bucket, &query.prefix);
+    if matches!(&from, Bound::Included(key) | Bound::Excluded(key) if *key < first) {
+        from = Bound::Included(first);
+    }
+    let mut page = UploadPage::default();
+    if query.limit == 0 {
+        return Ok(page);
+    }
+    'seek: loop {
+        if matches!(&from, Bound::Included(key) | Bound::Excluded(key) if *key >= end) || from == Bound::Unbounded {
+            return Ok(page);
+        }
+        for pair in snapshot.range(Space::Uploads, from.as_ref().map(Vec::as_slice), Bound::Excluded(&end)) {
+            let (key, value) = pair?;
+            let Some((name, id)) = keys::parse_upload(&key) else { continue };
+            if page.entries.len() >= query.limit {
+                page.truncated = true;
+                return Ok(page);
+            }
+            if let Some(common) = common_prefix(&name, &query.prefix, &query.delimiter) {
+                page.entries.push(UploadEntry::Prefix(common.to_owned()));
+                let next = keys::after_prefix(&keys::upload_prefix(bucket, common));
+                from = next.map_or(Bound::Unbounded, Bound::Included);
+                continue 'seek;
+            }
+            let row: IndexResult<UploadRow> = UploadRow::decode(&value);
+            page.entries.push(UploadEntry::Upload(upload::open(UploadId(id), name, &row?)?));
+        }
+        return Ok(page);
+    }
+}
+
+/// Behind every upload of a key, or behind a common prefix that was listed.
+fn after_key(bucket: u32, key: &str, query: &UploadQuery) -> Bound<Vec<u8>> {
+    let passed = match common_prefix(key, &query.prefix, &query.delimiter) {
+        Some(common) if common == key => keys::upload_prefix(bucket, common),
+        _ => keys::upload_key(bucket, key),
+    };
+    keys::after_prefix(&passed).map_or(Bound::Unbounded, Bound::Included)
+}

@@ -1,0 +1,259 @@
+//! Values of the index.
+
+use super::{IndexError, IndexResult, Snapshot, Space, keys};
+use crate::codec::{DecodeError, Reader, Writer};
+use crate::journal::Target;
+use crate::record::{Extent, Record};
+
+/// More extents than this stand apart, in [`Space::Extents`].
+const INLINE_EXTENTS: usize = 4;
+/// Extents of one value there.
+const CHUNK: usize = 256;
+
+/// How far a space has come: every batch leaves its LSN in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Mark(pub u64);
+
+impl Mark {
+    #[must_use]
+    pub fn encode(self) -> Vec<u8> {
+        self.0.to_le_bytes().to_vec()
+    }
+
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(Self(u64::from_le_bytes(bytes.try_into().ok()?)))
+    }
+}
+
+/// A live record and the entry that brought it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub lsn: u64,
+    /// The file that the entry stands in.
+    pub home: u64,
+    pub record: Record,
+}
+
+impl Row {
+    /// The row's value, and the values that stand apart with their keys. `content` names them: the record's id, which a
+    /// part does not share with anything else.
+    #[must_use]
+    pub fn encode(&self) -> (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>) {
+        let mut out = Writer::with_capacity(256);
+        out.u64(self.lsn);
+        out.u64(self.home);
+        if self.record.extents.len() <= INLINE_EXTENTS {
+            out.u8(0);
+            self.record.encode(&mut out);
+            return (out.0, Vec::new());
+        }
+        out.u8(1);
+        Record { extents: Vec::new(), ..self.record.clone() }.encode(&mut out);
+        let mut apart = Vec::new();
+        for (number, chunk) in self.record.extents.chunks(CHUNK).enumerate() {
+            let mut value = Writer::with_capacity(chunk.len() * Extent::ENCODED);
+            for extent in chunk {
+                extent.encode(&mut value);
+            }
+            let first = u32::try_from(number * CHUNK).unwrap_or(u32::MAX);
+            apart.push((keys::extents(self.record.id, first), value.0));
+        }
+        (out.0, apart)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<(Self, bool), DecodeError> {
+        let mut from = Reader(bytes);
+        let (lsn, home, apart) = (from.u64()?, from.u64()?, from.u8()? != 0);
+        Ok((Self { lsn, home, record: Record::decode(&mut from)? }, apart))
+    }
+
+    /// Decodes a row without the extents that stand apart: enough for listing.
+    ///
+    /// # Errors
+    /// A value that is no row.
+    pub fn decode_brief(bytes: &[u8]) -> IndexResult<Self> {
+        Ok(Self::decode(bytes).map_err(corrupt)?.0)
+    }
+
+    /// Decodes a row with all its extents.
+    ///
+    /// # Errors
+    /// A value that is no row, or extents that are missing.
+    pub fn decode_whole(bytes: &[u8], snapshot: &dyn Snapshot) -> IndexResult<Self> {
+        let (mut row, apart) = Self::decode(bytes).map_err(corrupt)?;
+        if apart {
+            for pair in snapshot.prefix(Space::Extents, &row.record.id.to_be_bytes()) {
+                let (_, value) = pair?;
+                let mut from = Reader(&value);
+                while !from.is_empty() {
+                    row.record.extents.push(Extent::decode(&mut from).map_err(corrupt)?);
+                }
+            }
+        }
+        Ok(row)
+    }
+
+    /// Keys of the values that stand apart.
+    #[must_use]
+    pub fn apart_keys(&self) -> Vec<Vec<u8>> {
+        if self.record.extents.len() <= INLINE_EXTENTS {
+            return Vec::new();
+        }
+        (0..self.record.extents.len())
+            .step_by(CHUNK)
+            .map(|first| keys::extents(self.record.id, u32::try_from(first).unwrap_or(u32::MAX)))
+            .collect()
+    }
+
+    /// What a kill of this row must name: its home, and every stream that has bytes of it.
+    #[must_use]
+    pub fn targets(&self) -> Vec<Target> {
+        let mut files = vec![self.home];
+        for extent in &self.record.extents {
+            if !files.contains(&extent.segment) {
+                files.push(extent.segment);
+            }
+        }
+        files.into_iter().map(|file| Target { file, lsn: self.lsn }).collect()
+    }
+}
+
+/// An open upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadRow {
+    pub lsn: u64,
+    pub home: u64,
+    pub initiated: i64,
+    pub attributes: Vec<u8>,
+}
+
+impl UploadRow {
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::with_capacity(32 + self.attributes.len());
+        out.u64(self.lsn);
+        out.u64(self.home);
+        out.i64(self.initiated);
+        out.long(&self.attributes);
+        out.0
+    }
+
+    /// # Errors
+    /// A value that is no upload.
+    pub fn decode(bytes: &[u8]) -> IndexResult<Self> {
+        let mut from = Reader(bytes);
+        let mut read = || {
+            Ok(Self { lsn: from.u64()?, home: from.u64()?, initiated: from.i64()?, attributes: from.long()?.to_vec() })
+        };
+        read().map_err(corrupt)
+    }
+}
+
+/// A bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketRow {
+    pub lsn: u64,
+    pub home: u64,
+    pub id: u32,
+    pub created: i64,
+}
+
+impl BucketRow {
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.u64(self.lsn);
+        out.u64(self.home);
+        out.u32(self.id);
+        out.i64(self.created);
+        out.0
+    }
+
+    /// # Errors
+    /// A value that is no bucket.
+    pub fn decode(bytes: &[u8]) -> IndexResult<Self> {
+        let mut from = Reader(bytes);
+        let mut read = || Ok(Self { lsn: from.u64()?, home: from.u64()?, id: from.u32()?, created: from.i64()? });
+        read().map_err(corrupt)
+    }
+}
+
+/// Counters of a bucket, changed in the batch that changes what they count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct BucketTally {
+    pub objects: u64,
+    /// As the clients sent them.
+    pub bytes: u64,
+    pub uploads: u64,
+}
+
+/// Counters of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct FileTally {
+    /// Stored bytes that live entries claim in it.
+    pub live: u64,
+    /// Entries that are dead in it.
+    pub dead: u64,
+}
+
+/// A value of little-endian 64-bit numbers.
+fn numbers<const N: usize>(bytes: &[u8]) -> IndexResult<[u64; N]> {
+    let mut from = Reader(bytes);
+    let mut out = [0; N];
+    for slot in &mut out {
+        *slot = from.u64().map_err(corrupt)?;
+    }
+    Ok(out)
+}
+
+impl BucketTally {
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        [self.objects, self.bytes, self.uploads].iter().flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    /// # Errors
+    /// A value that is no tally.
+    pub fn decode(bytes: &[u8]) -> IndexResult<Self> {
+        let [objects, bytes, uploads] = numbers(bytes)?;
+        Ok(Self { objects, bytes, uploads })
+    }
+}
+
+impl FileTally {
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        [self.live, self.dead].iter().flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    /// # Errors
+    /// A value that is no tally.
+    pub fn decode(bytes: &[u8]) -> IndexResult<Self> {
+        let [live, dead] = numbers(bytes)?;
+        Ok(Self { live, dead })
+    }
+}
+
+/// LSN and home, which every row begins with.
+///
+/// # Errors
+/// A value that is no row.
+pub fn identity(bytes: &[u8]) -> IndexResult<(u64, u64)> {
+    let [lsn, home] = numbers(bytes)?;
+    Ok((lsn, home))
+}
+
+/// The same row at another home.
+#[must_use]
+pub fn moved(bytes: &[u8], home: u64) -> Vec<u8> {
+    let mut out = bytes.to_vec();
+    if let Some(slot) = out.get_mut(8..16) {
+        slot.copy_from_slice(&home.to_le_bytes());
+    }
+    out
+}
+
+pub(crate) fn corrupt(error: DecodeError) -> IndexError {
+    IndexError(format!("a value that can't be read: {error}"))
+}

@@ -1,0 +1,34 @@
+//! The store: object-storage engine of one node.
+//!
+//! Rooms, from the ground up: `drive`, `erasure`, `journal`, `segment`, `index`, `commit`, `object`; beside them
+//! `recovery`, `sealing`, `compaction`. `docs/format.md` draws the bytes, `docs/durability.md` says what is promised.
+
+mod cache;
+pub mod checksum;
+pub mod codec;
+pub mod commit;
+pub mod compaction;
+mod compression;
+pub mod drive;
+pub mod erasure;
+pub mod error;
+pub mod index;
+pub mod journal;
+mod keeper;
+pub mod node;
+pub mod object;
+pub mod pool;
+pub mod record;
+pub mod recovery;
+pub mod sealing;
+pub mod segment;
+pub mod startup;
+pub mod status;
+mod store;
+mod streams;
+mod time;
+pub mod verify;
+
+pub use error::{Error, Result};
+pub use object::{Object, ObjectReader, ObjectWriter};
+pub use store::{Settings, Store, check_pools, initialise, is_initialised, rebuild_index};

@@ -1,0 +1,87 @@
+//! Buckets.
+
+use packstone_access::{Action, Grant};
+
+use super::Bucket;
+use crate::commit::{Op, Outcome};
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+impl Store {
+    /// All buckets, by name.
+    ///
+    /// # Errors
+    /// A grant for something else.
+    pub fn buckets(&self, grant: &Grant) -> Result<Vec<Bucket>> {
+        grant.covers(Action::ListAllMyBuckets)?;
+        let mut buckets: Vec<Bucket> = self.inner.shared.buckets.load().values().cloned().collect();
+        buckets.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(buckets)
+    }
+
+    /// # Errors
+    /// No such bucket.
+    pub fn bucket(&self, grant: &Grant) -> Result<Bucket> {
+        grant.covers(Action::ListBucket)?;
+        self.bucket_of(grant)
+    }
+
+    pub(crate) fn bucket_of(&self, grant: &Grant) -> Result<Bucket> {
+        self.inner.shared.buckets.load().get(grant.bucket()).cloned().ok_or(Error::NoSuchBucket)
+    }
+
+    /// # Errors
+    /// A bucket of that name exists, or the name can't be one.
+    pub async fn create_bucket(&self, grant: &Grant) -> Result<Bucket> {
+        grant.covers(Action::CreateBucket)?;
+        check_name(grant.bucket())?;
+        match self.inner.queue.commit(Op::CreateBucket { name: grant.bucket().to_owned() }).await? {
+            Outcome::Bucket(bucket) => Ok(bucket),
+            _ => Err(Error::Unavailable("an answer to something else".into())),
+        }
+    }
+
+    /// # Errors
+    /// No such bucket, or it holds objects or uploads.
+    pub async fn delete_bucket(&self, grant: &Grant) -> Result<()> {
+        grant.covers(Action::DeleteBucket)?;
+        self.inner.queue.commit(Op::DeleteBucket { name: grant.bucket().to_owned() }).await.map(|_| ())
+    }
+}
+
+/// The rules that AWS has for new bucket names.
+fn check_name(name: &str) -> Result<()> {
+    let wrong = |why| Err(Error::InvalidBucketName(why));
+    if !(3..=63).contains(&name.len()) {
+        return wrong("it must have 3 to 63 characters");
+    }
+    if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte)) {
+        return wrong("only lower-case letters, digits, dots and hyphens may stand in it");
+    }
+    let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if !edge(name.bytes().next()) || !edge(name.bytes().last()) {
+        return wrong("it must begin and end with a letter or digit");
+    }
+    if name.contains("..") || name.parse::<std::net::Ipv4Addr>().is_ok() {
+        return wrong("it must not have two dots in a row nor look like an IP address");
+    }
+    if name.starts_with("xn--") || name.ends_with("-s3alias") || name.ends_with("--ol-s3") {
+        return wrong("it has a prefix or suffix that is reserved");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_as_aws_does() {
+        for good in ["ticks", "a.b-c", "123", &"x".repeat(63)] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        for bad in ["", "ab", "Ticks", "a_b", "-abc", "abc-", "a..b", "10.0.0.1", "xn--abc", &"x".repeat(64)] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Looking a version up and reading its bytes.
+//!
+//! A look-up pins every file that the version's bytes stand in. Between index and pin a file may have given way to what
+//! compaction made of it: then the index is asked again.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use packstone_access::{Action, Grant};
+
+use super::Version;
+use super::put::blocking;
+use crate::compression::expand;
+use crate::error::{Error, Result};
+use crate::index::{Row, Space, keys};
+use crate::record::{Compression, Extent, Record};
+use crate::segment::{Home, SegmentKind};
+use crate::store::{Inner, Store};
+
+/// How often a look-up races with a compaction before it is called a fault.
+const TRIES: usize = 8;
+
+/// A version whose bytes can be read: what they stand in is pinned as long as this lives.
+#[derive(Debug)]
+pub struct Object {
+    pub version: Version,
+    store: Arc<Inner>,
+    record: Record,
+    homes: Vec<Home>,
+}
+
+impl Store {
+    /// Looks the current version up; reads no data yet.
+    ///
+    /// # Errors
+    /// No such bucket or key.
+    pub fn get(&self, grant: &Grant) -> Result<Object> {
+        grant.covers(Action::GetObject)?;
+        let bucket = self.bucket_of(grant)?;
+        let key = keys::current(bucket.id, grant.key());
+        for _ in 0..TRIES {
+            let snapshot = self.inner.shared.index.snapshot();
+            let value = snapshot.get(Space::Current, &key)?.ok_or(Error::NoSuchKey)?;
+            let record = Row::decode_whole(&value, &*snapshot)?.record;
+            if let Some(homes) = self.inner.pin(&record.extents) {
+                let version = Version::from_record(&record)?;
+                return Ok(Object { version, store: self.inner.clone(), record, homes });
+            }
+        }
+        Err(Error::Unavailable("the index names a segment that is not there: run `packstone rebuild-index`".into()))
+    }
+}
+
+impl Inner {
+    /// The files of the extents, in their order; `None` where one is not there any more.
+    pub(crate) fn pin(&self, extents: &[Extent]) -> Option<Vec<Home>> {
+        extents.iter().map(|extent| self.shared.table.get(extent.segment)).collect()
+    }
+
+    /// A whole small record's stored bytes.
+    pub(crate) fn read_record(&self, home: &Home, extent: &Extent) -> Result<Vec<u8>> {
+        match home {
+            Home::Journal(journal) => Ok(journal.read(extent)?),
+            Home::Segment(segment) => Ok(segment.read_record(extent)?),
+        }
+    }
+}
+
+impl Object {
+    /// Reads a range of the object's bytes, within `0..size`, piece by piece.
+    #[must_use]
+    pub fn read(self, range: Range<u64>) -> ObjectReader {
+        let mut pieces = VecDeque::new();
+        let streamed = self.record.compression == Compression::Raw
+            && self
+                .homes
+                .iter()
+                .all(|home| matches!(home, Home::Segment(held) if held.info.kind == SegmentKind::Stream));
+        let mut start = 0;
+        for (extent, home) in self.record.extents.iter().zip(&self.homes) {
+            let end = start + extent.length;
+            let from = range.start.max(start);
+            let to = range.end.min(end);
+            if streamed && from < to {
+                pieces.push_back((*extent, home.clone(), from - start..to - start));
+            } else if !streamed && range.start < range.end {
+                pieces.push_back((*extent, home.clone(), range.clone()));
+            }
+            start = end;
+        }
+        ObjectReader { store: self.store, record: self.record, streamed, pieces }
+    }
+}
+
+/// Gives an object's bytes in pieces of at most 1 MiB.
+#[derive(Debug)]
+pub struct ObjectReader {
+    store: Arc<Inner>,
+    record: Record,
+    /// Whether the extents lie in stream segments; otherwise there is one record to be read whole.
+    streamed: bool,
+    /// Extents, and which of their bytes (streamed) or of the object's bytes (else) are wanted.
+    pieces: VecDeque<(Extent, Home, Range<u64>)>,
+}
+
+impl ObjectReader {
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes>> {
+        let (extent, home, range) = self.pieces.pop_front()?;
+        Some(if self.streamed { self.unit(extent, home, range).await } else { self.small(extent, home, range).await })
+    }
+
+    async fn unit(&mut self, extent: Extent, home: Home, range: Range<u64>) -> Result<Bytes> {
+        let Home::Segment(segment) = &home else {
+            return Err(Error::Unavailable("a stream that is no segment".into()));
+        };
+        let (segment, wanted) = (segment.clone(), range.clone());
+        let piece = blocking(move || Ok(segment.read_stream(&extent, wanted)?)).await?;
+        let next = range.start + piece.len() as u64;
+        if piece.is_empty() {
+            return Err(Error::Lost("a stream that ends early".into()));
+        }
+        if next < range.end {
+            self.pieces.push_front((extent, home, next..range.end));
+        }
+        Ok(piece.into())
+    }
+
+    async fn small(&self, extent: Extent, home: Home, range: Range<u64>) -> Result<Bytes> {
+        let plain = match self.store.cache.get(self.record.id) {
+            Some(stored) => self.plain(stored)?,
+            None => {
+                let stored = match home.read_cached(&extent) {
+                    Some(stored) => stored,
+                    None => {
+                        let store = self.store.clone();
+                        blocking(move || store.read_record(&home, &extent)).await?
+                    }
+                };
+                let stored = Bytes::from(stored);
+                self.store.cache.insert(self.record.id, &stored);
+                self.plain(stored)?
+            }
+        };
+        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end)) else {
+            return Err(Error::Lost("a range beyond memory".into()));
+        };
+        if end > plain.len() || start > end {
+            return Err(Error::Lost("a record shorter than its object".into()));
+        }
+        Ok(plain.slice(start..end))
+    }
+
+    fn plain(&self, stored: Bytes) -> Result<Bytes> {
+        match self.record.compression {
+            Compression::Raw => Ok(stored),
+            Compression::Zstd => Ok(expand(Compression::Zstd, stored.to_vec(), self.record.size)?.into()),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Multipart uploads: parts are records of their own, and completing an upload moves none of their bytes.
+
+use packstone_access::{Action, Denied, Grant};
+
+use super::{Attributes, Checksum, Etag, NamedPart, Part, Precondition, Upload, UploadId, UploadQuery, Version};
+use crate::codec::{Reader, Writer};
+use crate::commit::{Op, Outcome};
+use crate::error::{Error, Result};
+use crate::index::row::{Row, UploadRow, corrupt};
+use crate::index::{Space, keys};
+use crate::object::attributes::MAX_ENCODED;
+use crate::store::Store;
+use crate::time::to_system_time;
+
+impl Store {
+    /// Opens an upload; its attributes become the object's.
+    ///
+    /// # Errors
+    /// No such bucket, or a key that can't be.
+    pub async fn open_upload(&self, grant: &Grant, attributes: Attributes) -> Result<UploadId> {
+        grant.covers(Action::PutObject)?;
+        let bucket = self.bucket_of(grant)?.id;
+        if grant.key().is_empty() || grant.key().len() > super::MAX_KEY {
+            return Err(Error::InvalidKey);
+        }
+        let mut encoded = Writer::default();
+        attributes.encode(&mut encoded);
+        if encoded.len() > MAX_ENCODED {
+            return Err(Error::AttributesTooLarge(encoded.len()));
+        }
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|error| Error::Unavailable(error.to_string()))?;
+        // 0 stands for no upload in the journal.
+        let upload = UploadId(u128::from_le_bytes(id).max(1));
+        let op = Op::OpenUpload { bucket, key: grant.key().to_owned(), upload, attributes: encoded.0 };
+        self.inner.queue.commit(op).await?;
+        Ok(upload)
+    }
+
+    pub(crate) fn upload_row(&self, grant: &Grant, upload: UploadId) -> Result<UploadRow> {
+        let bucket = self.bucket_of(grant)?.id;
+        let snapshot = self.inner.shared.index.snapshot();
+        let value = snapshot.get(Space::Uploads, &keys::upload(bucket, grant.key(), upload.0))?;
+        Ok(UploadRow::decode(&value.ok_or(Error::NoSuchUpload)?)?)
+    }
+
+    /// The open upload itself.
+    ///
+    /// # Errors
+    /// No such upload of that key.
+    pub fn upload(&self, grant: &Grant, upload: UploadId) -> Result<Upload> {
+        covers_upload(grant)?;
+        let row = self.upload_row(grant, upload)?;
+        open(upload, grant.key().to_owned(), &row)
+    }
+
+    /// Parts with numbers above `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// No such upload of that key.
+    pub fn parts(&self, grant: &Grant, upload: UploadId, after: u16, limit: usize) -> Result<Vec<Part>> {
+        covers_upload(grant)?;
+        self.upload_row(grant, upload)?;
+        let snapshot = self.inner.shared.index.snapshot();
+        let prefix = keys::parts(upload.0);
+        let from = keys::part(upload.0, after.saturating_add(1));
+        let end = keys::after_prefix(&prefix).unwrap_or_default();
+        let from = std::ops::Bound::Included(from.as_slice());
+        let mut parts = Vec::new();
+        for pair in snapshot.range(Space::Uploads, from, std::ops::Bound::Excluded(&end)).take(limit) {
+            let (key, value) = pair?;
+            let record = Row::decode_brief(&value)?.record;
+            let attributes = Attributes::decode(&mut Reader(&record.attributes)).map_err(corrupt)?;
+            parts.push(Part {
+                number: keys::part_number(&key).unwrap_or_default(),
+                size: record.size,
+                modified: to_system_time(record.modified),
+                etag: attributes.etag,
+                checksum: attributes.checksum,
+            });
+        }
+        Ok(parts)
+    }
+
+    /// Makes the named parts the object; moves no bytes. `etag` and `checksum` are the finished object's.
+    ///
+    /// # Errors
+    /// No such upload, parts that are not what was uploaded, or a precondition that does not hold.
+    pub async fn complete_upload(
+        &self,
+        grant: &Grant,
+        upload: UploadId,
+        parts: &[NamedPart],
+        etag: Etag,
+        checksum: Option<Checksum>,
+        precondition: Precondition,
+    ) -> Result<Version> {
+        grant.covers(Action::PutObject)?;
+        let op = Op::CompleteUpload {
+            bucket: self.bucket_of(grant)?.id,
+            key: grant.key().to_owned(),
+            upload,
+            parts: parts.to_vec(),
+            etag,
+            checksum,
+            precondition,
+        };
+        match self.inner.queue.commit(op).await? {
+            Outcome::Record(record) => Version::from_record(&record),
+            _ => Err(Error::Unavailable("an answer to something else".into())),
+        }
+    }
+
+    /// Ends an upload and its parts.
+    ///
+    /// # Errors
+    /// No such upload of that key.
+    pub async fn abort_upload(&self, grant: &Grant, upload: UploadId) -> Result<()> {
+        grant.covers(Action::AbortMultipartUpload)?;
+        let bucket = self.bucket_of(grant)?.id;
+        let op = Op::AbortUpload { bucket, key: grant.key().to_owned(), upload };
+        self.inner.queue.commit(op).await.map(|_| ())
+    }
+
+    /// Open uploads in order of (key, id).
+    ///
+    /// # Errors
+    /// No such bucket.
+    pub fn uploads(&self, grant: &Grant, query: &UploadQuery) -> Result<super::UploadPage> {
+        grant.covers(Action::ListBucket)?;
+        let bucket = self.bucket_of(grant)?.id;
+        let snapshot = self.inner.shared.index.snapshot();
+        Ok(crate::index::list::uploads(&*snapshot, bucket, query)?)
+    }
+}
+
+fn covers_upload(grant: &Grant) -> Result<(), Denied> {
+    grant.covers(Action::PutObject).or_else(|_| grant.covers(Action::ListMultipartUploadParts))
+}
+
+/// An upload as faces see it.
+///
+/// # Errors
+/// Attributes that can't be read.
+pub(crate) fn open(id: UploadId, key: String, row: &UploadRow) -> Result<Upload> {
+    let attributes = Attributes::decode(&mut Reader(&row.attributes)).map_err(corrupt)?;
+    Ok(Upload { id, key, initiated: to_system_time(row.initiated), attributes })
+}

@@ -1,0 +1,94 @@
+//! Pools: drives of one class under one erasure profile.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::codec::DecodeError;
+use crate::drive::{DriveNumber, Member, NO_DRIVE};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum DriveClass {
+    /// Fastest first: the journal stands on the lowest class that has drives enough.
+    Ssd = 1,
+    Hdd = 2,
+}
+
+impl TryFrom<u8> for DriveClass {
+    type Error = DecodeError;
+    fn try_from(byte: u8) -> Result<Self, DecodeError> {
+        match byte {
+            1 => Ok(Self::Ssd),
+            2 => Ok(Self::Hdd),
+            other => Err(DecodeError::Unknown("drive class", other)),
+        }
+    }
+}
+
+impl fmt::Display for DriveClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ssd => "ssd",
+            Self::Hdd => "hdd",
+        })
+    }
+}
+
+/// An erasure profile `k+m`: any `data` of the `data + parity` shards give the whole back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Profile {
+    pub data: u8,
+    pub parity: u8,
+}
+
+impl Profile {
+    #[must_use]
+    pub fn shards(self) -> usize {
+        usize::from(self.data) + usize::from(self.parity)
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}+{}", self.data, self.parity)
+    }
+}
+
+#[derive(Debug)]
+pub struct Pool {
+    pub number: u8,
+    pub name: String,
+    pub class: DriveClass,
+    pub profile: Profile,
+    pub members: Vec<Arc<Member>>,
+}
+
+impl Pool {
+    /// Chooses a drive for each shard of a new segment: the emptiest ones, rotated by the segment's id so that data and
+    /// parity spread evenly. Where drives are out of use the last parity shards go without ([`NO_DRIVE`]).
+    ///
+    /// Returns `None` when fewer than `data` drives are left.
+    #[must_use]
+    pub fn place(&self, segment: u64) -> Option<Vec<DriveNumber>> {
+        let mut online: Vec<_> = self
+            .members
+            .iter()
+            .filter(|member| member.online())
+            .map(|member| (member.drive.space().map_or(0, |space| space.free), member.number))
+            .collect();
+        if online.len() > self.profile.shards() {
+            // Free space in steps of 1 GiB, so that drives of one size take turns instead of flapping.
+            online.sort_by_key(|(free, number)| (std::cmp::Reverse(free >> 30), *number));
+            online.truncate(self.profile.shards());
+        }
+        online.sort_by_key(|(_, number)| *number);
+        if online.len() < usize::from(self.profile.data) {
+            return None;
+        }
+        let mut chosen: Vec<_> = online.into_iter().map(|(_, number)| number).collect();
+        let turn = usize::try_from(segment % chosen.len() as u64).unwrap_or(0);
+        chosen.rotate_left(turn);
+        chosen.resize(self.profile.shards(), NO_DRIVE);
+        Some(chosen)
+    }
+}

@@ -1,0 +1,155 @@
+//! A record: one object version's bytes as stored, and everything that stands with them.
+
+use crate::checksum::Hash;
+use crate::codec::{DecodeError, Reader, Writer};
+
+/// A run of stored bytes within one segment.
+///
+/// In a packed segment `offset` counts payload bytes, in a stream segment it is the row in every shard file at which the
+/// first stripe begins (see `segment::stripe`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    pub segment: u64,
+    pub offset: u64,
+    /// Stored bytes, without parity and padding.
+    pub length: u64,
+    /// The upload's part that these bytes belong to; 0 where one body made the object.
+    pub part: u16,
+    /// 128 bits of BLAKE3 over these stored bytes.
+    pub hash: Hash,
+}
+
+impl Extent {
+    pub const ENCODED: usize = 42;
+
+    pub fn encode(&self, out: &mut Writer) {
+        out.u64(self.segment);
+        out.u64(self.offset);
+        out.u64(self.length);
+        out.u16(self.part);
+        out.bytes(&self.hash);
+    }
+
+    pub fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            segment: from.u64()?,
+            offset: from.u64()?,
+            length: from.u64()?,
+            part: from.u16()?,
+            hash: from.array()?,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Compression {
+    Raw = 0,
+    Zstd = 1,
+}
+
+impl TryFrom<u8> for Compression {
+    type Error = DecodeError;
+    fn try_from(byte: u8) -> Result<Self, DecodeError> {
+        match byte {
+            0 => Ok(Self::Raw),
+            1 => Ok(Self::Zstd),
+            other => Err(DecodeError::Unknown("compression", other)),
+        }
+    }
+}
+
+/// POSIX facts that stand with every record. Objects made by S3 belong to their creator's uid with mode 0640.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posix {
+    /// 0 until a face asks for an inode number.
+    pub inode: u64,
+    pub uid: u32,
+    pub gid: u32,
+    pub mode: u32,
+    /// What `touch` said, Unix nanoseconds; 0 where nothing did and the commit time counts.
+    pub mtime: i64,
+}
+
+impl Default for Posix {
+    fn default() -> Self {
+        Self { inode: 0, uid: 0, gid: 0, mode: 0o640, mtime: 0 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Never reused. Minted in the commit loop; 0 before.
+    pub id: u64,
+    /// Bytes as the client sent them.
+    pub size: u64,
+    /// When it was committed, Unix nanoseconds.
+    pub modified: i64,
+    pub compression: Compression,
+    /// The zstd dictionary it was compressed with; 0 for none.
+    pub dictionary: u32,
+    /// The data key that seals it; 0 for none.
+    pub key_id: u32,
+    /// Bytes of plaintext in one sealed chunk; 0 where the record is stored in one piece.
+    pub chunking: u32,
+    pub posix: Posix,
+    /// `object::Attributes`, encoded.
+    pub attributes: Vec<u8>,
+    /// In order; empty for an object of no bytes.
+    pub extents: Vec<Extent>,
+}
+
+impl Record {
+    pub fn encode(&self, out: &mut Writer) {
+        out.u64(self.id);
+        out.u64(self.size);
+        out.i64(self.modified);
+        out.u8(self.compression as u8);
+        out.u32(self.dictionary);
+        out.u32(self.key_id);
+        out.u32(self.chunking);
+        out.u64(self.posix.inode);
+        out.u32(self.posix.uid);
+        out.u32(self.posix.gid);
+        out.u32(self.posix.mode);
+        out.i64(self.posix.mtime);
+        out.long(&self.attributes);
+        out.u32(u32::try_from(self.extents.len()).unwrap_or(u32::MAX));
+        for extent in &self.extents {
+            extent.encode(out);
+        }
+    }
+
+    pub fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut record = Self {
+            id: from.u64()?,
+            size: from.u64()?,
+            modified: from.i64()?,
+            compression: Compression::try_from(from.u8()?)?,
+            dictionary: from.u32()?,
+            key_id: from.u32()?,
+            chunking: from.u32()?,
+            posix: Posix {
+                inode: from.u64()?,
+                uid: from.u32()?,
+                gid: from.u32()?,
+                mode: from.u32()?,
+                mtime: from.i64()?,
+            },
+            attributes: from.long()?.to_vec(),
+            extents: Vec::new(),
+        };
+        let count = from.count(Extent::ENCODED)?;
+        record.extents.reserve_exact(count);
+        for _ in 0..count {
+            record.extents.push(Extent::decode(from)?);
+        }
+        Ok(record)
+    }
+
+    /// Stored bytes over all extents.
+    #[must_use]
+    pub fn stored(&self) -> u64 {
+        self.extents.iter().map(|extent| extent.length).sum()
+    }
+}

@@ -1,0 +1,245 @@
+//! Which drives are there, whose they are, and which may be trusted.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{RecoveryError, RecoveryResult};
+use crate::drive::superblock::Fence;
+use crate::drive::{Drive, DriveNumber, DriveState, Member, Superblock};
+use crate::journal;
+use crate::pool::{DriveClass, Pool, Profile};
+
+/// A pool as it is configured.
+#[derive(Clone, Debug)]
+pub struct PoolSettings {
+    pub name: String,
+    pub class: DriveClass,
+    pub profile: Profile,
+    pub drives: Vec<PathBuf>,
+}
+
+/// A drive that is configured, opened if it is there.
+#[derive(Debug)]
+pub struct Candidate {
+    pub path: String,
+    pub pool: u8,
+    pub drive: std::io::Result<Arc<dyn Drive>>,
+}
+
+#[derive(Debug)]
+pub struct Inventory {
+    pub appliance: u128,
+    pub members: HashMap<DriveNumber, Arc<Member>>,
+    pub superblocks: HashMap<DriveNumber, Superblock>,
+    pub pools: Vec<Pool>,
+    /// The newest epoch that any drive knows.
+    pub newest_epoch: u64,
+    pub fences: Vec<Fence>,
+}
+
+fn operator(text: String) -> RecoveryError {
+    RecoveryError::Operator(text)
+}
+
+/// Reads all superblocks and sorts the drives into members.
+///
+/// # Errors
+/// Drives that don't belong together, or too many that are not there.
+pub fn take_inventory(pools: &[PoolSettings], candidates: Vec<Candidate>) -> RecoveryResult<Inventory> {
+    let mut seen: Vec<(String, u8, Superblock, Arc<dyn Drive>)> = Vec::new();
+    let mut absent: Vec<(String, u8, String)> = Vec::new();
+    for Candidate { path, pool, drive } in candidates {
+        match drive.and_then(|drive| Ok((Superblock::load(&*drive)?, drive))) {
+            Ok((Some(superblock), drive)) => seen.push((path, pool, superblock, drive)),
+            Ok((None, _)) => {
+                absent.push((path, pool, "no superblock: the drive is empty or was never initialised".into()))
+            }
+            // A newer format must be told, whatever parity could do without the drive.
+            Err(error) if is_newer(&error) => return Err(operator(format!("{path}: {error}"))),
+            Err(error) => absent.push((path, pool, error.to_string())),
+        }
+    }
+    let appliance = one_appliance(&seen)?;
+    distinct(&seen)?;
+    let newest_epoch = seen.iter().map(|(_, _, superblock, _)| superblock.epoch).max().unwrap_or(0);
+    let mut fences: Vec<Fence> = Vec::new();
+    for fence in seen.iter().flat_map(|(_, _, superblock, _)| &superblock.fences) {
+        if !fences.contains(fence) {
+            fences.push(*fence);
+        }
+    }
+    let expected = seen.iter().map(|(_, _, superblock, _)| superblock.drives).max().unwrap_or(0);
+    let mut members = HashMap::new();
+    let mut superblocks = HashMap::new();
+    for (path, pool, superblock, drive) in seen {
+        check_pool(&path, pool, &superblock, pools)?;
+        let member = Member::new(superblock.number, superblock.drive, superblock.class, pool, drive);
+        members.insert(superblock.number, Arc::new(member));
+        superblocks.insert(superblock.number, superblock);
+    }
+    add_absent(&mut members, absent, expected, pools);
+    let pools = pools.iter().enumerate().map(|(number, settings)| assemble(number, settings, &members)).collect();
+    Ok(Inventory { appliance, members, superblocks, pools, newest_epoch, fences })
+}
+
+fn is_newer(error: &std::io::Error) -> bool {
+    error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<crate::codec::DecodeError>())
+        .is_some_and(|inner| matches!(inner, crate::codec::DecodeError::Newer(..)))
+}
+
+type Seen = (String, u8, Superblock, Arc<dyn Drive>);
+
+fn one_appliance(seen: &[Seen]) -> RecoveryResult<u128> {
+    let Some((first_path, _, first, _)) = seen.first() else {
+        return Err(operator(
+            "no drive has a superblock: run `packstone init` first, or check that the drives are mounted".into(),
+        ));
+    };
+    for (path, _, superblock, _) in seen {
+        if superblock.appliance != first.appliance {
+            return Err(operator(format!(
+                "{path} belongs to appliance {:032x} and {first_path} to {:032x}: take the foreign drive out",
+                superblock.appliance, first.appliance
+            )));
+        }
+    }
+    Ok(first.appliance)
+}
+
+fn distinct(seen: &[Seen]) -> RecoveryResult<()> {
+    let mut paths: HashMap<u128, &str> = HashMap::new();
+    let mut numbers: HashMap<DriveNumber, &str> = HashMap::new();
+    for (path, _, superblock, _) in seen {
+        let twin = paths.insert(superblock.drive, path).or(numbers.insert(superblock.number, path));
+        if let Some(twin) = twin {
+            return Err(operator(format!("{path} and {twin} are the same drive: one is a copy, take it out")));
+        }
+    }
+    Ok(())
+}
+
+fn check_pool(path: &str, pool: u8, superblock: &Superblock, pools: &[PoolSettings]) -> RecoveryResult<()> {
+    let configured = pools.get(usize::from(pool));
+    match configured {
+        Some(settings) if settings.name == superblock.pool_name => Ok(()),
+        Some(settings) => Err(operator(format!(
+            "{path} was initialised for pool {:?} and is configured for {:?}: correct the configuration",
+            superblock.pool_name, settings.name
+        ))),
+        None => Err(operator(format!("{path} is configured for no pool"))),
+    }
+}
+
+/// Drives that are not there still count: numbers that no superblock names are theirs, in order.
+fn add_absent(
+    members: &mut HashMap<DriveNumber, Arc<Member>>,
+    absent: Vec<(String, u8, String)>,
+    expected: u16,
+    pools: &[PoolSettings],
+) {
+    let mut free = (0..expected.max(u16::try_from(members.len() + absent.len()).unwrap_or(u16::MAX)))
+        .filter(|number| !members.contains_key(number))
+        .collect::<Vec<_>>()
+        .into_iter();
+    for (path, pool, reason) in absent {
+        let Some(number) = free.next() else { break };
+        let class = pools.get(usize::from(pool)).map_or(DriveClass::Ssd, |settings| settings.class);
+        let member = Member::new(number, 0, class, pool, Arc::new(Absent(path)));
+        member.retire(DriveState::Missing, reason);
+        members.insert(number, Arc::new(member));
+    }
+}
+
+fn assemble(number: usize, settings: &PoolSettings, members: &HashMap<DriveNumber, Arc<Member>>) -> Pool {
+    let number = u8::try_from(number).unwrap_or(u8::MAX);
+    let mut own: Vec<_> = members.values().filter(|member| member.pool == number).cloned().collect();
+    own.sort_by_key(|member| member.number);
+    Pool { number, name: settings.name.clone(), class: settings.class, profile: settings.profile, members: own }
+}
+
+impl Inventory {
+    /// Leaves out the drives that were away: their superblock is older than an epoch that took effect, which its first
+    /// journal batch proves. A crash between superblocks makes nobody stale.
+    ///
+    /// # Errors
+    /// The journal directories of the drives can't be read.
+    pub fn retire_stale(&self, found: &[journal::merge::Found]) {
+        let effective = found
+            .iter()
+            .filter(|copy| journal::merge::has_begun(copy, &self.fences))
+            .map(|copy| copy.header.epoch)
+            .max()
+            .unwrap_or(0);
+        for (number, superblock) in &self.superblocks {
+            if superblock.epoch < effective {
+                if let Some(member) = self.members.get(number) {
+                    let reason = format!("it was away: it knows epoch {} and the others {effective}", superblock.epoch);
+                    member.retire(DriveState::Stale, reason);
+                }
+            }
+        }
+    }
+
+    /// # Errors
+    /// So many drives are out of use that a journal could be missing unseen.
+    pub fn check_quorum(&self) -> RecoveryResult<()> {
+        let most = self.pools.iter().map(|pool| usize::from(pool.profile.parity)).max().unwrap_or(0);
+        let out: Vec<String> = self
+            .members
+            .values()
+            .filter(|member| !member.online())
+            .map(|member| format!("{} ({})", member.drive.path(), member.reason()))
+            .collect();
+        if out.len() > most {
+            return Err(operator(format!(
+                "{} drives are out of use and at most {most} may be: {}. Bring one back and start again",
+                out.len(),
+                out.join(", ")
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Stands for a drive that is not there.
+#[derive(Debug)]
+struct Absent(String);
+
+impl Absent {
+    fn gone<T>() -> std::io::Result<T> {
+        Err(std::io::Error::from(std::io::ErrorKind::NotFound))
+    }
+}
+
+impl Drive for Absent {
+    fn path(&self) -> &str {
+        &self.0
+    }
+    fn create(&self, _: &str) -> std::io::Result<Arc<dyn crate::drive::DriveFile>> {
+        Self::gone()
+    }
+    fn open(&self, _: &str) -> std::io::Result<Arc<dyn crate::drive::DriveFile>> {
+        Self::gone()
+    }
+    fn list(&self, _: &str) -> std::io::Result<Vec<String>> {
+        Self::gone()
+    }
+    fn create_directory(&self, _: &str) -> std::io::Result<()> {
+        Self::gone()
+    }
+    fn rename(&self, _: &str, _: &str) -> std::io::Result<()> {
+        Self::gone()
+    }
+    fn remove(&self, _: &str) -> std::io::Result<()> {
+        Self::gone()
+    }
+    fn sync_directory(&self, _: &str) -> std::io::Result<()> {
+        Self::gone()
+    }
+    fn space(&self) -> std::io::Result<crate::drive::Space> {
+        Self::gone()
+    }
+}

@@ -1,0 +1,188 @@
+//! Turning what is closed into segments: journals and streams.
+//!
+//! Order of durability: shards and directories synced → `Sealed` journalled → index batch → index persisted with sync →
+//! the journal's files given back, once no reader holds them. A crash before `Sealed` leaves shard files that nothing
+//! names; after it, a journal file that nothing needs. Recovery removes both.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::commit::Shared;
+use crate::drive::NO_DRIVE;
+use crate::journal::file::Place;
+use crate::journal::merge;
+use crate::journal::{Claim, Entry, Journal, Logged};
+use crate::segment::pack::write_packed;
+use crate::segment::stream::OpenStream;
+use crate::segment::toc::TocBuilder;
+use crate::segment::{SegmentError, SegmentInfo, SegmentKind, Toc};
+
+/// A batch of a closed journal, from whichever copy has it right.
+fn read_batch(journal: &Journal, place: &Place) -> io::Result<(Vec<Logged>, Vec<u8>)> {
+    let mut fault = io::Error::new(io::ErrorKind::NotFound, "no copy of the journal is in use");
+    for copy in journal.copies.iter().filter(|copy| copy.member.online()) {
+        match merge::read_whole(&*copy.file, journal.id, place.batch, place.batch_length) {
+            Ok(read) => return Ok(read),
+            Err(error) => {
+                copy.member.note_fault(format!("journal {:016x}: {error}", journal.id));
+                fault = error;
+            }
+        }
+    }
+    Err(fault)
+}
+
+/// What sealing a journal came to.
+#[derive(Debug)]
+pub enum SealedJournal {
+    Segment(SegmentInfo),
+    /// It held nothing that lasts.
+    Empty,
+}
+
+/// Writes the segment that a closed journal becomes. Offsets stay, so no index entry changes.
+///
+/// # Errors
+/// Too few drives, no space, or a batch that no copy has right any more.
+pub fn seal_journal(shared: &Shared, journal: &Journal) -> Result<SealedJournal, SegmentError> {
+    let places = journal.places();
+    let mut toc = TocBuilder::default();
+    for place in &places {
+        let (entries, _) = read_batch(journal, place)?;
+        for Logged { lsn, entry } in entries {
+            if entry.lasts() || !entry.kills().is_empty() {
+                toc.push(lsn, &entry);
+            }
+        }
+    }
+    if toc.is_empty() {
+        return Ok(SealedJournal::Empty);
+    }
+    let info = blank(shared, journal.id)?;
+    let mut held: Option<(Place, Vec<u8>)> = None;
+    let mut source = |offset: u64, piece: &mut [u8]| read_payload(journal, &places, &mut held, offset, piece);
+    let mut info = write_packed(&shared.hardware, info, journal.payload(), toc.finish()?, &mut source)?;
+    // All of the journal counts as seen once its TOC is.
+    info.first_lsn = journal.first_lsn.load(std::sync::atomic::Ordering::Acquire);
+    info.last_lsn = journal.last_lsn.load(std::sync::atomic::Ordering::Acquire);
+    Ok(SealedJournal::Segment(info))
+}
+
+fn read_payload(
+    journal: &Journal,
+    places: &[Place],
+    held: &mut Option<(Place, Vec<u8>)>,
+    offset: u64,
+    piece: &mut [u8],
+) -> io::Result<()> {
+    let end = offset + piece.len() as u64;
+    let first = places.partition_point(|place| place.logical + place.length <= offset);
+    for place in places.iter().skip(first).take_while(|place| place.logical < end) {
+        if held.as_ref().is_none_or(|(had, _)| had != place) {
+            *held = Some((*place, read_batch(journal, place)?.1));
+        }
+        let Some((_, data)) = held else { continue };
+        let from = place.logical.max(offset);
+        let to = (place.logical + place.length).min(end);
+        let target = range_of(offset, from, to).and_then(|range| piece.get_mut(range));
+        let found = range_of(place.logical, from, to).and_then(|range| data.get(range));
+        match (target, found) {
+            (Some(target), Some(found)) => target.copy_from_slice(found),
+            _ => return Err(io::Error::other("a batch that is shorter than its place")),
+        }
+    }
+    Ok(())
+}
+
+fn range_of(base: u64, from: u64, to: u64) -> Option<std::ops::Range<usize>> {
+    Some(usize::try_from(from.checked_sub(base)?).ok()?..usize::try_from(to.checked_sub(base)?).ok()?)
+}
+
+/// A packed segment that has an id and drives, and nothing in it.
+///
+/// # Errors
+/// The pool has too few drives in use.
+pub fn blank(shared: &Shared, id: u64) -> Result<SegmentInfo, SegmentError> {
+    let too_few = |needed| SegmentError::TooFewShards { segment: id, healthy: 0, needed };
+    let pool = shared.hardware.landing_pool().ok_or_else(|| too_few(1))?;
+    let drives = pool.place(id).ok_or_else(|| too_few(usize::from(pool.profile.data)))?;
+    debug_assert!(drives.iter().any(|drive| *drive != NO_DRIVE));
+    Ok(SegmentInfo {
+        id,
+        kind: SegmentKind::Packed,
+        sealed: false,
+        pool: pool.number,
+        profile: pool.profile,
+        drives,
+        shard_length: 0,
+        payload: 0,
+        toc: Toc::default(),
+        first_lsn: 0,
+        last_lsn: 0,
+        sealed_lsn: 0,
+        begun_lsn: 0,
+        sources: Vec::new(),
+    })
+}
+
+/// Ends a stream that no request holds, with who has bytes in it.
+///
+/// # Errors
+/// Too few drives, or no space.
+pub fn seal_stream(shared: &Shared, stream: OpenStream, claims: Vec<Claim>) -> Result<SegmentInfo, SegmentError> {
+    let payload = claims.iter().map(|claim| claim.bytes).sum();
+    let last_lsn = claims.iter().map(|claim| claim.lsn).max();
+    let mut toc = TocBuilder::default();
+    toc.push(last_lsn.unwrap_or(stream.info.first_lsn), &Entry::Claims(claims));
+    let first_lsn = stream.info.first_lsn;
+    let mut info = stream.finish(&shared.hardware, toc.finish()?)?;
+    info.payload = payload;
+    info.first_lsn = first_lsn;
+    Ok(info)
+}
+
+/// Who has bytes in a stream that a crash left open: every entry since it was opened, from TOCs and journals.
+///
+/// # Errors
+/// A TOC or journal that can't be read.
+pub fn find_claims(shared: &Shared, info: &SegmentInfo) -> Result<Vec<Claim>, SegmentError> {
+    let mut claims = std::collections::BTreeMap::new();
+    let mut take = |logged: &Logged| {
+        let extents = logged.entry.record().map(|record| record.extents.as_slice()).unwrap_or_default();
+        let bytes: u64 = extents.iter().filter(|extent| extent.segment == info.id).map(|extent| extent.length).sum();
+        if bytes > 0 {
+            claims.insert(logged.lsn, bytes);
+        }
+    };
+    for home in shared.table.all().values() {
+        match home {
+            crate::segment::Home::Segment(segment) => {
+                if segment.info.kind == SegmentKind::Packed && segment.info.last_lsn >= info.first_lsn {
+                    segment.read_toc()?.iter().for_each(&mut take);
+                }
+            }
+            crate::segment::Home::Journal(journal) => {
+                for place in journal.places() {
+                    read_batch(journal, &place)?.0.iter().for_each(&mut take);
+                }
+            }
+        }
+    }
+    Ok(claims.into_iter().map(|(lsn, bytes)| Claim { lsn, bytes }).collect())
+}
+
+/// Gives the files of a sealed journal back for new journals; `Err` returns it while a reader holds it.
+///
+/// # Errors
+/// The journal, to be tried again later.
+pub fn give_back(journal: Arc<Journal>, most_spares: usize) -> Result<(), Arc<Journal>> {
+    let journal = Arc::try_unwrap(journal)?;
+    for copy in journal.copies {
+        if copy.member.online() {
+            if let Err(error) = crate::journal::spare::give_back(&*copy.member.drive, journal.id, most_spares) {
+                copy.member.note_fault(format!("journal {:016x}: {error}", journal.id));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! The steps of `recovery` in order, from opened drives to a core that can commit.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use crate::commit::log::{self, Superblocks};
+use crate::commit::{Core, Living, Shared, is_open_stream};
+use crate::drive::superblock::Fence;
+use crate::drive::{Executor, Member};
+use crate::erasure::Codes;
+use crate::index::apply::Marks;
+use crate::index::row::BucketRow;
+use crate::index::{Index, IndexResult, Space, keys};
+use crate::journal::{self, LiveSet};
+use crate::node::Hardware;
+use crate::object::Bucket;
+use crate::recovery::drives::{Candidate, Inventory, PoolSettings, take_inventory};
+use crate::recovery::journals::{self, Recovered};
+use crate::recovery::replay::{self, Replayed};
+use crate::recovery::{Progress, RecoveryError, RecoveryResult};
+use crate::segment::{self, Home, shard};
+use crate::time::to_system_time;
+
+/// Drives and what their journals say.
+#[derive(Debug)]
+pub struct FoundNode {
+    inventory: Inventory,
+    recovered: Recovered,
+    executor: Arc<dyn Executor>,
+    timeout: Duration,
+}
+
+/// Takes stock of the drives and reads the journals.
+///
+/// # Errors
+/// Drives that don't belong together, too many absent, or journals with something missing.
+pub fn find(
+    pools: &[PoolSettings],
+    candidates: Vec<Candidate>,
+    executor: Arc<dyn Executor>,
+    timeout: Duration,
+) -> RecoveryResult<FoundNode> {
+    let inventory = take_inventory(pools, candidates)?;
+    let found = journals::find_all(&inventory);
+    inventory.retire_stale(&found);
+    inventory.check_quorum()?;
+    let recovered = if is_fresh(&inventory, &found)? { fresh() } else { journals::read(&inventory, found)? };
+    inventory.check_quorum()?;
+    Ok(FoundNode { inventory, recovered, executor, timeout })
+}
+
+/// Whether nothing was ever committed: no journal has a batch, no segment is there, and at most the first epoch was
+/// begun, which a crash at the very first start leaves.
+fn is_fresh(inventory: &Inventory, found: &[journal::merge::Found]) -> RecoveryResult<bool> {
+    let begun = found.iter().any(|copy| journal::merge::has_begun(copy, &inventory.fences));
+    if begun || inventory.newest_epoch > 1 {
+        return Ok(false);
+    }
+    for member in inventory.members.values().filter(|member| member.online()) {
+        if member.drive.list(segment::DIRECTORY)?.iter().any(|name| shard::parse_name(name).is_some()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn fresh() -> Recovered {
+    Recovered {
+        next_file: 1,
+        next_bucket: 1,
+        next_lsn: 1,
+        chain: [0; 32],
+        epoch: 0,
+        journals: Vec::new(),
+        segments: BTreeMap::new(),
+        entries: Vec::new(),
+    }
+}
+
+/// Brings the index up to date, begins a new epoch, and hands over a core that can commit.
+///
+/// # Errors
+/// TOCs that can't be read, a fault of the index, or no drive that takes a journal.
+pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) -> RecoveryResult<(Core, Replayed)> {
+    let FoundNode { inventory, recovered, executor, timeout } = found;
+    let newest_epoch = inventory.newest_epoch.max(recovered.epoch);
+    let superblocks: Superblocks = Arc::new(Mutex::new(inventory.superblocks));
+    let shared =
+        Arc::new(share(inventory.appliance, inventory.members, inventory.pools, index, &recovered, executor, timeout));
+    for info in recovered.segments.values() {
+        shared.publish(info.clone()).map_err(|error| RecoveryError::Operator(error.to_string()))?;
+    }
+    for journal in &recovered.journals {
+        shared.table.insert(journal.id, &Home::Journal(journal.clone()));
+    }
+    let replayed = update_index(&shared, &recovered, progress)?;
+    *shared.closed.lock() = recovered.journals.iter().cloned().collect::<VecDeque<_>>();
+    shared.buckets.store(Arc::new(read_buckets(&shared)?));
+    shared
+        .claims
+        .lock()
+        .extend(recovered.segments.values().filter(|info| is_open_stream(info)).map(|info| (info.id, Vec::new())));
+    sweep(&shared.hardware, &recovered);
+    let fence = Fence { epoch: recovered.epoch, lsn: recovered.next_lsn - 1 };
+    let epoch = newest_epoch + 1;
+    log::begin_epoch(&shared.hardware, &superblocks, epoch, &[fence])?;
+    let live = LiveSet {
+        next_file: recovered.next_file,
+        next_bucket: recovered.next_bucket,
+        journals: recovered.journals.iter().map(|journal| journal.info()).collect(),
+        segments: recovered.segments.values().cloned().collect(),
+    };
+    let start = (recovered.next_lsn, recovered.chain, crate::time::now());
+    let (log, batch) = log::open(&shared, epoch, live, start, &superblocks)?;
+    let living = Living {
+        next_bucket: recovered.next_bucket,
+        closed: recovered.journals.into_iter().map(|journal| (journal.id, journal)).collect(),
+        segments: recovered.segments,
+    };
+    shared.epoch.store(epoch, Ordering::Release);
+    shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
+    Ok((Core::new(shared, living, log, crate::time::now), replayed))
+}
+
+fn share(
+    appliance: u128,
+    members: HashMap<u16, Arc<Member>>,
+    pools: Vec<crate::pool::Pool>,
+    index: Arc<dyn Index>,
+    recovered: &Recovered,
+    executor: Arc<dyn Executor>,
+    timeout: Duration,
+) -> Shared {
+    Shared {
+        hardware: Hardware { appliance, members, pools, codes: Codes::default(), executor, timeout },
+        index,
+        table: segment::SegmentTable::default(),
+        next_file: AtomicU64::new(recovered.next_file),
+        lsn: AtomicU64::new(recovered.next_lsn - 1),
+        epoch: AtomicU64::new(recovered.epoch),
+        room: AtomicBool::new(true),
+        buckets: ArcSwap::default(),
+        closed: Mutex::default(),
+        claims: Mutex::default(),
+    }
+}
+
+/// Replays what the index lacks; one that has nothing, or more than the journals know of, is made anew.
+fn update_index(shared: &Arc<Shared>, recovered: &Recovered, progress: &Progress) -> RecoveryResult<Replayed> {
+    let marks = Marks::read(&*shared.index.snapshot())?;
+    if marks.highest() >= recovered.next_lsn && recovered.next_lsn > 1 {
+        return Err(RecoveryError::Index(crate::index::IndexError("it is ahead of the journal".into())));
+    }
+    let replayed = if marks.highest() == 0 && recovered.next_lsn > 1 {
+        replay::rebuild(shared, recovered, progress)?
+    } else if marks.lowest() == 0 && recovered.next_lsn > 1 {
+        return Err(RecoveryError::Index(crate::index::IndexError("a key space is empty".into())));
+    } else {
+        replay::catch_up(shared, recovered)?
+    };
+    Ok(replayed)
+}
+
+fn read_buckets(shared: &Shared) -> IndexResult<HashMap<Box<str>, Bucket>> {
+    let mut buckets = HashMap::new();
+    for pair in shared.index.snapshot().prefix(Space::Buckets, &[]) {
+        let (key, value) = pair?;
+        if *key == *keys::MARK {
+            continue;
+        }
+        let Ok(name) = std::str::from_utf8(&key) else { continue };
+        let row = BucketRow::decode(&value)?;
+        let bucket = Bucket { id: row.id, name: name.into(), created: to_system_time(row.created) };
+        buckets.insert(bucket.name.clone(), bucket);
+    }
+    Ok(buckets)
+}
+
+/// Removes files that nothing names: what a crash left of segments and journals that were never sealed or are no more.
+fn sweep(hardware: &Hardware, recovered: &Recovered) {
+    let journals: Vec<u64> = recovered.journals.iter().map(|journal| journal.id).collect();
+    for member in hardware.members.values().filter(|member| member.online()) {
+        let leftover = |directory: &str, live: &dyn Fn(&str) -> bool| -> std::io::Result<()> {
+            for name in member.drive.list(directory)?.iter().filter(|name| !live(name)) {
+                member.drive.remove(&format!("{directory}/{name}"))?;
+            }
+            Ok(())
+        };
+        let live_shard = |name: &str| {
+            shard::parse_name(name).is_some_and(|(id, place)| {
+                recovered.segments.get(&id).is_some_and(|info| info.drives.get(place) == Some(&member.number))
+            })
+        };
+        let live_journal = |name: &str| {
+            let id = name.strip_suffix(".journal").and_then(|id| u64::from_str_radix(id, 16).ok());
+            name.starts_with("spare-") || id.is_some_and(|id| journals.contains(&id))
+        };
+        let swept =
+            leftover(segment::DIRECTORY, &live_shard).and_then(|()| leftover(journal::DIRECTORY, &live_journal));
+        if let Err(error) = swept {
+            member.note_fault(format!("sweeping leftovers: {error}"));
+        }
+    }
+}

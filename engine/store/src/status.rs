@@ -1,0 +1,229 @@
+//! What an operator asks of a store: drives, pools, journal, usage.
+
+use packstone_access::{Action, Grant};
+
+use crate::commit::log::durable_lsn;
+use crate::compaction;
+use crate::drive::DriveState;
+use crate::error::Result;
+use crate::index::row::BucketTally;
+use crate::index::{Space, keys};
+use crate::pool::{DriveClass, Profile};
+use crate::segment::{Home, SegmentKind};
+use crate::store::Store;
+
+#[derive(Clone, Debug)]
+pub struct DriveStatus {
+    pub path: String,
+    pub uuid: u128,
+    pub pool: String,
+    pub class: DriveClass,
+    pub state: DriveState,
+    /// Why it is not online, or the latest fault that parity made good; empty where all is well.
+    pub reason: String,
+    /// Faults since start.
+    pub faults: u64,
+    pub total: u64,
+    pub free: u64,
+    /// Bytes of Packstone's own shards and journals on it.
+    pub used: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct PoolStatus {
+    pub name: String,
+    pub class: DriveClass,
+    pub profile: Profile,
+    pub drives: usize,
+    pub online: usize,
+    pub segments: usize,
+    /// Bytes of records, without parity, in its segments.
+    pub bytes: u64,
+    /// Of these, bytes that no live record claims.
+    pub dead: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct JournalStatus {
+    pub epoch: u64,
+    pub lsn: u64,
+    /// Files that are not sealed, the current one included.
+    pub files: usize,
+    pub bytes: u64,
+    /// Drives that the newest file stands on.
+    pub copies: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct BucketUsage {
+    pub name: String,
+    pub objects: u64,
+    pub bytes: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Status {
+    pub appliance: u128,
+    pub drives: Vec<DriveStatus>,
+    pub pools: Vec<PoolStatus>,
+    pub journal: JournalStatus,
+    pub buckets: Vec<BucketUsage>,
+    pub segments: usize,
+    pub objects: u64,
+    pub bytes: u64,
+    /// Bytes of the index on its drive.
+    pub index_bytes: u64,
+    pub cache_hits: u64,
+    pub cache_misses: u64,
+    /// Whether writes are taken.
+    pub room: bool,
+    pub warnings: Vec<String>,
+}
+
+impl Store {
+    /// Everything at once; costs a look at every segment's counters.
+    ///
+    /// # Errors
+    /// A grant for something else, or a fault of the index.
+    pub fn status(&self, grant: &Grant) -> Result<Status> {
+        grant.covers(Action::Administer)?;
+        let shared = &self.inner.shared;
+        let drives = self.drives();
+        let buckets = self.usage()?;
+        let (cache_hits, cache_misses) = self.inner.cache.counts();
+        let room = shared.room.load(std::sync::atomic::Ordering::Relaxed);
+        let segments = shared.table.all().values().filter(|home| matches!(home, Home::Segment(_))).count();
+        Ok(Status {
+            appliance: shared.hardware.appliance,
+            warnings: warnings(&drives, room),
+            drives,
+            pools: self.pools()?,
+            journal: self.journal(),
+            segments,
+            objects: buckets.iter().map(|bucket| bucket.objects).sum(),
+            bytes: buckets.iter().map(|bucket| bucket.bytes).sum(),
+            buckets,
+            index_bytes: shared.index.disk_space(),
+            cache_hits,
+            cache_misses,
+            room,
+        })
+    }
+
+    fn drives(&self) -> Vec<DriveStatus> {
+        let shared = &self.inner.shared;
+        let table = shared.table.all();
+        let mut members: Vec<_> = shared.hardware.members.values().collect();
+        members.sort_by_key(|member| member.number);
+        let of = |member: &&std::sync::Arc<crate::drive::Member>| {
+            let used = table.values().map(|home| match home {
+                Home::Segment(segment) => {
+                    segment.info.drives.iter().filter(|drive| **drive == member.number).count() as u64
+                        * segment.info.shard_length
+                }
+                Home::Journal(journal) => {
+                    let here = journal.copies.iter().any(|copy| copy.member.number == member.number);
+                    if here { journal.capacity } else { 0 }
+                }
+            });
+            let space = member.drive.space().ok();
+            let (faults, last_fault) = member.faults();
+            DriveStatus {
+                path: member.drive.path().to_owned(),
+                uuid: member.uuid,
+                pool: shared.hardware.pool(member.pool).map(|pool| pool.name.clone()).unwrap_or_default(),
+                class: member.class,
+                state: member.state(),
+                reason: if member.online() { last_fault } else { member.reason() },
+                faults,
+                total: space.map_or(0, |space| space.total),
+                free: space.map_or(0, |space| space.free),
+                used: used.sum(),
+            }
+        };
+        members.iter().map(of).collect()
+    }
+
+    fn pools(&self) -> Result<Vec<PoolStatus>> {
+        let shared = &self.inner.shared;
+        let mut pools = Vec::new();
+        for pool in &shared.hardware.pools {
+            let mut status = PoolStatus {
+                name: pool.name.clone(),
+                class: pool.class,
+                profile: pool.profile,
+                drives: pool.members.len(),
+                online: pool.members.iter().filter(|member| member.online()).count(),
+                segments: 0,
+                bytes: 0,
+                dead: 0,
+            };
+            for home in shared.table.all().values() {
+                let Home::Segment(segment) = home else { continue };
+                if segment.info.pool != pool.number {
+                    continue;
+                }
+                let live = compaction::tally(shared, segment.info.id)?.live;
+                let bytes = match (segment.info.kind, segment.info.sealed) {
+                    // What an open stream holds is known by who claims it.
+                    (SegmentKind::Stream, false) => live,
+                    _ => segment.info.payload,
+                };
+                status.segments += 1;
+                status.bytes += bytes;
+                status.dead += bytes.saturating_sub(live);
+            }
+            pools.push(status);
+        }
+        Ok(pools)
+    }
+
+    fn journal(&self) -> JournalStatus {
+        let shared = &self.inner.shared;
+        let table = shared.table.all();
+        let journals = table.values().filter_map(|home| match home {
+            Home::Journal(journal) => Some(journal),
+            Home::Segment(_) => None,
+        });
+        let newest = journals.clone().max_by_key(|journal| journal.id);
+        JournalStatus {
+            epoch: shared.epoch.load(std::sync::atomic::Ordering::Acquire),
+            lsn: durable_lsn(shared),
+            files: journals.clone().count(),
+            bytes: journals.map(|journal| journal.written()).sum(),
+            copies: newest
+                .map(|journal| journal.copies.iter().map(|copy| copy.member.drive.path().to_owned()).collect())
+                .unwrap_or_default(),
+        }
+    }
+
+    fn usage(&self) -> Result<Vec<BucketUsage>> {
+        let shared = &self.inner.shared;
+        let snapshot = shared.index.snapshot();
+        let mut usage = Vec::new();
+        for bucket in shared.buckets.load().values() {
+            let held = snapshot.get(Space::Tallies, &keys::bucket_tally(bucket.id))?;
+            let tally = held.map(|value| BucketTally::decode(&value)).transpose()?.unwrap_or_default();
+            usage.push(BucketUsage { name: bucket.name.to_string(), objects: tally.objects, bytes: tally.bytes });
+        }
+        usage.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(usage)
+    }
+}
+
+fn warnings(drives: &[DriveStatus], room: bool) -> Vec<String> {
+    let mut warnings: Vec<String> = drives
+        .iter()
+        .filter_map(|drive| match drive.state {
+            DriveState::Online if drive.faults > 0 => {
+                Some(format!("{}: {} faults, the latest: {}", drive.path, drive.faults, drive.reason))
+            }
+            DriveState::Online => None,
+            state => Some(format!("{} is {state:?}: {}", drive.path, drive.reason)),
+        })
+        .collect();
+    if !room {
+        warnings.push("no space: writes are refused, deletes work".into());
+    }
+    warnings
+}

@@ -1,0 +1,306 @@
+//! One node's store: opening, closing, and what its verbs share.
+//!
+//! Threads: one commits (`commit::queue`), one seals, one keeps house (space, spare journal files, compaction); verbs run
+//! on the callers' threads and send what blocks to the runtime's blocking ones. Locks are leaves: none is held while
+//! another is taken or a drive is asked.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::cache::RecordCache;
+use crate::commit::{CommitQueue, Shared};
+use crate::drive::superblock::Superblock;
+use crate::drive::{DirectoryDrive, Drive, Threads};
+use crate::index::Index;
+use crate::index::fjall::FjallIndex;
+use crate::journal;
+use crate::keeper::Keepers;
+use crate::recovery::drives::{Candidate, PoolSettings};
+use crate::recovery::{Progress, RecoveryError, RecoveryResult};
+use crate::segment;
+use crate::startup;
+use crate::streams::StreamPool;
+
+/// What a store is opened with; sizes in bytes.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directory of the index.
+    pub index: PathBuf,
+    pub pools: Vec<PoolSettings>,
+    /// A journal file, and so the segment that it becomes.
+    pub journal_size: u64,
+    /// A stream segment is ended at so many bytes on the drives.
+    pub stream_size: u64,
+    /// Bodies up to this go to the journal whole.
+    pub small_limit: u64,
+    /// RAM for small records.
+    pub cache_size: u64,
+    /// Segments with a larger share of dead bytes are compacted.
+    pub dead_share: f64,
+    /// Left free on every device for deletes, sealing and the index.
+    pub space_reserve: u64,
+    /// A drive that takes longer for one call is taken out of use.
+    pub io_timeout: Duration,
+}
+
+/// One node's store. Cheap to clone; every verb acts on exactly the bucket and key of the grant it is given.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub struct Inner {
+    pub shared: Arc<Shared>,
+    pub queue: CommitQueue,
+    pub streams: Arc<StreamPool>,
+    pub cache: RecordCache,
+    pub small_limit: u64,
+    pub stream_size: u64,
+    keepers: Mutex<Option<Keepers>>,
+    /// Held as long as the store is open.
+    _lock: DataLock,
+}
+
+/// Keeps a second process away from the same data.
+#[derive(Debug)]
+struct DataLock(#[allow(dead_code, reason = "dropping the file is what unlocks it")] File);
+
+impl DataLock {
+    fn take(index: &Path) -> RecoveryResult<Self> {
+        let beside = index.with_extension("lock");
+        if let Some(parent) = beside.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let file = File::options().create(true).truncate(false).write(true).open(&beside)?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self(file)),
+            Err(_) => Err(RecoveryError::Operator(format!(
+                "another packstone process has this data open ({} is locked): stop it first",
+                beside.display()
+            ))),
+        }
+    }
+}
+
+/// Opens every configured drive that is there.
+fn candidates(pools: &[PoolSettings]) -> Vec<Candidate> {
+    let open = |path: &Path| Ok(Arc::new(DirectoryDrive::open(path)?) as Arc<dyn Drive>);
+    pools
+        .iter()
+        .zip(0..)
+        .flat_map(|(settings, pool)| settings.drives.iter().map(move |path| (path, pool)))
+        .map(|(path, pool)| Candidate { path: path.display().to_string(), pool, drive: open(path) })
+        .collect()
+}
+
+/// Whether any of the drives carries a superblock.
+#[must_use]
+pub fn is_initialised(settings: &Settings) -> bool {
+    candidates(&settings.pools)
+        .iter()
+        .any(|candidate| candidate.drive.as_ref().is_ok_and(|drive| drive.open(crate::drive::superblock::PATH).is_ok()))
+}
+
+/// Writes superblocks to empty drives, whose directories are made where they are missing. Returns the appliance's id.
+///
+/// # Errors
+/// A drive that isn't empty, a profile that the drives can't meet, or no parity without `allow_no_parity`.
+pub fn initialise(settings: &Settings, allow_no_parity: bool) -> RecoveryResult<u128> {
+    check_pools(&settings.pools, allow_no_parity)?;
+    for path in settings.pools.iter().flat_map(|pool| &pool.drives) {
+        fs::create_dir_all(path).map_err(|error| RecoveryError::Operator(format!("{}: {error}", path.display())))?;
+        let foreign = fs::read_dir(path)?.filter_map(Result::ok).map(|entry| entry.file_name());
+        if let Some(name) = foreign.into_iter().find(|name| name != "lost+found") {
+            let what =
+                if name == crate::drive::superblock::PATH { "belongs to an appliance already" } else { "is not empty" };
+            return Err(RecoveryError::Operator(format!(
+                "{} {what}: choose another drive, or empty it",
+                path.display()
+            )));
+        }
+    }
+    let appliance = random_id()?;
+    let drives = settings.pools.iter().map(|pool| pool.drives.len()).sum::<usize>();
+    let mut number = 0;
+    for (pool, place) in settings.pools.iter().zip(0..) {
+        for path in &pool.drives {
+            let drive = DirectoryDrive::open(path)?;
+            format(&drive, pool, place, Identity { appliance, number, drives })?;
+            number += 1;
+        }
+    }
+    Ok(appliance)
+}
+
+/// What tells a new drive from the others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub appliance: u128,
+    pub number: u16,
+    pub drives: usize,
+}
+
+/// Gives a drive its directories and superblock.
+pub(crate) fn format(drive: &dyn Drive, pool: &PoolSettings, place: u8, own: Identity) -> RecoveryResult<()> {
+    drive.create_directory(journal::DIRECTORY)?;
+    drive.create_directory(segment::DIRECTORY)?;
+    let mut superblock = Superblock {
+        appliance: own.appliance,
+        drive: random_id()?,
+        number: own.number,
+        drives: u16::try_from(own.drives).unwrap_or(u16::MAX),
+        pool: place,
+        pool_name: pool.name.clone(),
+        class: pool.class,
+        profile: pool.profile,
+        epoch: 0,
+        fences: Vec::new(),
+        retain_until: 0,
+        formatted: crate::time::now(),
+        change: 0,
+    };
+    Ok(superblock.store(drive)?)
+}
+
+fn random_id() -> RecoveryResult<u128> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|error| RecoveryError::Operator(error.to_string()))?;
+    Ok(u128::from_le_bytes(id))
+}
+
+/// # Errors
+/// A pool whose profile can't be, or has too few drives.
+pub fn check_pools(pools: &[PoolSettings], allow_no_parity: bool) -> RecoveryResult<()> {
+    let wrong = |text: String| Err(RecoveryError::Operator(text));
+    if pools.is_empty() {
+        return wrong("no pool is configured: name at least one, with its drives".into());
+    }
+    for pool in pools {
+        let profile = pool.profile;
+        if !(1..=16).contains(&profile.data) || profile.parity > 8 {
+            return wrong(format!("pool {:?}: profile {profile} can't be: k is 1 to 16, m is 0 to 8", pool.name));
+        }
+        if profile.parity == 0 && !allow_no_parity {
+            return wrong(format!(
+                "pool {:?}: profile {profile} survives the loss of no drive: say --allow-no-parity if you mean it",
+                pool.name
+            ));
+        }
+        if pool.drives.len() < profile.shards() {
+            return wrong(format!(
+                "pool {:?}: profile {profile} needs {} drives and has {}",
+                pool.name,
+                profile.shards(),
+                pool.drives.len()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Opens the index; one that won't open is set aside to be made anew.
+fn open_index(path: &Path) -> RecoveryResult<Arc<dyn Index>> {
+    match FjallIndex::open(path) {
+        Ok(index) => Ok(Arc::new(index)),
+        Err(error) => {
+            tracing::warn!(%error, "the index will not open: making it anew from journals and TOCs");
+            remove_index(path)?;
+            Ok(Arc::new(FjallIndex::open(path)?))
+        }
+    }
+}
+
+fn remove_index(path: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Makes the index anew from journals and TOCs, with the store closed. Answers with (segments, entries).
+///
+/// # Errors
+/// Whatever keeps the store from being opened.
+pub fn rebuild_index(settings: &Settings, progress: &Progress) -> RecoveryResult<(u64, u64)> {
+    let _lock = DataLock::take(&settings.index)?;
+    remove_index(&settings.index)?;
+    let index = open_index(&settings.index)?;
+    let found =
+        startup::find(&settings.pools, candidates(&settings.pools), Arc::new(Threads::default()), settings.io_timeout)?;
+    let (_, replayed) = startup::bring_up(found, index, progress)?;
+    Ok((replayed.segments, replayed.entries))
+}
+
+impl Store {
+    /// Recovers and starts the threads. Must be called where a tokio runtime is entered.
+    ///
+    /// # Errors
+    /// What stands against it, in one line for the operator.
+    pub fn open(settings: &Settings) -> RecoveryResult<Self> {
+        check_pools(&settings.pools, true)?;
+        let lock = DataLock::take(&settings.index)?;
+        let silent: Progress = Arc::new(|_, _| {});
+        let executor = Arc::new(Threads::default());
+        let find =
+            || startup::find(&settings.pools, candidates(&settings.pools), executor.clone(), settings.io_timeout);
+        let (core, _) = match startup::bring_up(find()?, open_index(&settings.index)?, &silent) {
+            // A rotten index shows only when it is read: it is derived, and made anew once.
+            Err(RecoveryError::Index(error)) => {
+                tracing::warn!(%error, "the index can't be read: making it anew from journals and TOCs");
+                remove_index(&settings.index)?;
+                startup::bring_up(find()?, open_index(&settings.index)?, &silent)?
+            }
+            other => other?,
+        };
+        let shared = core.shared.clone();
+        let left_open =
+            core.living.segments.values().filter(|info| crate::commit::is_open_stream(info)).cloned().collect();
+        let (queue, committer) = CommitQueue::start(core)?;
+        let streams = Arc::new(StreamPool::new(shared.clone(), queue.clone(), settings.stream_size));
+        let keepers = Keepers::start(settings, &shared, &queue, &streams, committer, left_open)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                shared,
+                queue,
+                streams,
+                cache: RecordCache::new(settings.cache_size),
+                small_limit: settings.small_limit,
+                stream_size: settings.stream_size,
+                keepers: Mutex::new(Some(keepers)),
+                _lock: lock,
+            }),
+        })
+    }
+
+    /// Seals every open journal and stream; answers with how many segments that made. Blocks.
+    ///
+    /// # Errors
+    /// Too few drives, no space, or the store is shutting down.
+    pub fn seal(&self) -> crate::error::Result<u64> {
+        match &*self.inner.keepers.lock() {
+            Some(keepers) => keepers.seal_all(),
+            None => Err(crate::error::Error::ShuttingDown),
+        }
+    }
+
+    /// Answers what waits, seals streams, syncs the index and ends the threads. Further verbs answer
+    /// [`crate::Error::ShuttingDown`]. Blocks.
+    pub fn close(&self) {
+        if let Some(keepers) = self.inner.keepers.lock().take() {
+            keepers.stop(&self.inner);
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(keepers) = self.keepers.get_mut().take() {
+            keepers.abandon(&self.queue);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Reading everything, or a sample, and checking it against its hashes and CRCs.
+
+use packstone_access::{Action, Grant};
+
+use crate::error::{Error, Result};
+use crate::index::{Row, Space, keys};
+use crate::record::Extent;
+use crate::recovery::Progress;
+use crate::segment::{Home, SegmentKind};
+use crate::store::{Inner, Store};
+
+#[derive(Clone, Debug, Default)]
+pub struct VerifyReport {
+    pub segments: u64,
+    pub records: u64,
+    /// Stored bytes of these records.
+    pub bytes: u64,
+    /// What is wrong and was made good by parity or another copy; one line each.
+    pub faults: Vec<String>,
+    /// Objects that can't be read any more, as `bucket/key`.
+    pub lost: Vec<String>,
+}
+
+impl Store {
+    /// Checks every block of a `sample` (0 to 1) of the sealed segments, then reads every record that stands in them
+    /// against its hash. `progress` counts segments, then records. Blocks.
+    ///
+    /// # Errors
+    /// A grant for something else, or a fault of the index.
+    pub fn verify(&self, grant: &Grant, sample: f64, progress: &Progress) -> Result<VerifyReport> {
+        grant.covers(Action::Administer)?;
+        let mut report = VerifyReport::default();
+        let table = self.inner.shared.table.all();
+        let mut ids: Vec<u64> = table.keys().copied().collect();
+        ids.sort_unstable();
+        // Spread over all ages alike: every n-th.
+        let chosen: std::collections::HashSet<u64> = ids
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| ((*place as f64 + 1.0) * sample).floor() > (*place as f64 * sample).floor())
+            .map(|(_, id)| *id)
+            .collect();
+        let objects: u64 = self.status(grant)?.objects;
+        let of_how_many = chosen.len() as u64 + objects;
+        for id in ids.iter().filter(|id| chosen.contains(id)) {
+            if let Some(Home::Segment(segment)) = table.get(id) {
+                report.faults.extend(segment.scrub());
+                if segment.info.sealed {
+                    if let Err(error) = segment.read_toc() {
+                        report.faults.push(error.to_string());
+                    }
+                }
+            }
+            report.segments += 1;
+            progress(report.segments, of_how_many);
+        }
+        drop(table);
+        for bucket in self.inner.shared.buckets.load().values() {
+            self.verify_bucket(bucket.id, &bucket.name, &chosen, &mut report, &|done| progress(done, of_how_many))?;
+        }
+        progress(of_how_many, of_how_many);
+        Ok(report)
+    }
+
+    fn verify_bucket(
+        &self,
+        bucket: u32,
+        name: &str,
+        chosen: &std::collections::HashSet<u64>,
+        report: &mut VerifyReport,
+        progress: &dyn Fn(u64),
+    ) -> Result<()> {
+        let snapshot = self.inner.shared.index.snapshot();
+        for pair in snapshot.prefix(Space::Current, &keys::current(bucket, "")) {
+            let (key, value) = pair?;
+            let record = Row::decode_whole(&value, &*snapshot)?.record;
+            if record.extents.first().is_some_and(|extent| !chosen.contains(&extent.segment)) {
+                continue;
+            }
+            report.records += 1;
+            report.bytes += record.stored();
+            let whole = record.extents.iter().try_for_each(|extent| self.inner.check(extent));
+            if let Err(error) = whole {
+                let object = keys::object_key(&key).unwrap_or("?");
+                // What moved or ended meanwhile is not lost.
+                let current = self.inner.shared.index.snapshot().get(Space::Current, &key)?;
+                if current.is_some_and(|current| *current == *value) {
+                    report.faults.push(format!("{name}/{object}: {error}"));
+                    report.lost.push(format!("{name}/{object}"));
+                }
+            }
+            if report.records % 256 == 0 {
+                progress(report.segments + report.records);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Reads all bytes of an extent against its hash.
+    fn check(&self, extent: &Extent) -> Result<()> {
+        let gone = || Error::Lost(format!("segment {:016x} is not there", extent.segment));
+        let home = self.shared.table.get(extent.segment).ok_or_else(gone)?;
+        match &home {
+            Home::Segment(segment) if segment.info.kind == SegmentKind::Stream => {
+                let mut hasher = blake3::Hasher::new();
+                let mut at = 0;
+                while at < extent.length {
+                    let piece = segment.read_stream(extent, at..extent.length)?;
+                    hasher.update(&piece);
+                    at += piece.len() as u64;
+                }
+                if crate::checksum::truncate(&hasher.finalize()) == extent.hash {
+                    Ok(())
+                } else {
+                    Err(Error::Lost(format!("segment {:016x}: the record's hash does not match", extent.segment)))
+                }
+            }
+            _ => self.read_record(&home, extent).map(|_| ()),
+        }
+    }
+}

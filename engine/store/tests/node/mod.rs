@@ -1,0 +1,118 @@
+//! A node on directories of a scratch folder, and short ways to its verbs.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use packstone_access::{Action, Actor, Grant, Resource, authorise};
+use packstone_store::object::*;
+use packstone_store::pool::{DriveClass, Profile};
+use packstone_store::recovery::Progress;
+use packstone_store::recovery::drives::PoolSettings;
+use packstone_store::{Result, Settings, Store, initialise};
+
+pub struct Node {
+    pub scratch: tempfile::TempDir,
+    pub settings: Settings,
+}
+
+pub fn profile(data: u8, parity: u8) -> Profile {
+    Profile { data, parity }
+}
+
+impl Node {
+    pub fn new(profile: Profile) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let drives: Vec<PathBuf> = (0..profile.shards()).map(|n| scratch.path().join(format!("drive{n}"))).collect();
+        let pool = PoolSettings { name: "main".into(), class: DriveClass::Ssd, profile, drives };
+        let settings = Settings {
+            index: scratch.path().join("index"),
+            pools: vec![pool],
+            journal_size: 8 << 20,
+            stream_size: 64 << 20,
+            small_limit: 1 << 20,
+            cache_size: 1 << 20,
+            dead_share: 0.25,
+            space_reserve: 1 << 20,
+            io_timeout: Duration::from_secs(10),
+        };
+        initialise(&settings, profile.parity == 0).unwrap();
+        Self { scratch, settings }
+    }
+
+    pub fn index(&self) -> PathBuf {
+        self.settings.index.clone()
+    }
+
+    pub fn drive(&self, number: usize) -> PathBuf {
+        self.settings.pools[0].drives[number].clone()
+    }
+
+    pub fn open(&self) -> Store {
+        Store::open(&self.settings).unwrap()
+    }
+}
+
+/// Bytes that are a function of the seed, and don't compress.
+pub fn body(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut out = Vec::with_capacity(length + 8);
+    while out.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        out.extend_from_slice(&state.to_le_bytes());
+    }
+    out.truncate(length);
+    out
+}
+
+pub fn grant(action: Action, bucket: &str, key: &str) -> Grant {
+    let resource = if key.is_empty() { Resource::Bucket(bucket) } else { Resource::Object { bucket, key } };
+    authorise(&Actor::Root, action, resource).unwrap()
+}
+
+pub fn administer() -> Grant {
+    authorise(&Actor::Root, Action::Administer, Resource::Node).unwrap()
+}
+
+pub fn silent() -> Progress {
+    Arc::new(|_, _| {})
+}
+
+pub async fn create_bucket(store: &Store, bucket: &str) {
+    store.create_bucket(&grant(Action::CreateBucket, bucket, "")).await.unwrap();
+}
+
+pub async fn try_put(store: &Store, bucket: &str, key: &str, body: &[u8]) -> Result<Version> {
+    let mut writer = store.writer(&grant(Action::PutObject, bucket, key), Some(body.len() as u64))?;
+    for piece in body.chunks(100_000) {
+        writer.write(Bytes::copy_from_slice(piece)).await?;
+    }
+    writer.commit(Attributes::default(), Precondition::None).await
+}
+
+pub async fn put(store: &Store, bucket: &str, key: &str, body: &[u8]) -> Version {
+    try_put(store, bucket, key, body).await.unwrap()
+}
+
+pub async fn get(store: &Store, bucket: &str, key: &str) -> Result<Vec<u8>> {
+    let object = store.get(&grant(Action::GetObject, bucket, key))?;
+    let size = object.version.size;
+    let mut reader = object.read(0..size);
+    let mut out = Vec::new();
+    while let Some(piece) = reader.next().await {
+        out.extend_from_slice(&piece?);
+    }
+    Ok(out)
+}
+
+pub async fn delete(store: &Store, bucket: &str, key: &str) {
+    store.delete(&grant(Action::DeleteObject, bucket, key), Precondition::None).await.unwrap();
+}
+
+pub fn close(store: &Store) {
+    tokio::task::block_in_place(|| store.close());
+}
