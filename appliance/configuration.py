@@ -1,0 +1,192 @@
+"""What a node is told: every key, its default and its meaning.
+
+`docs/configuration.md` is rendered from this model by `scripts/document_configuration.py`. How the values are found
+and put together is `configuration_sources`' matter.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from appliance.quantity import GIB, MIB, Address, Duration, ErasureProfile, ListenAddress, Profile, Size
+
+DriveClass = Literal["ssd", "hdd"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class _TlsSection(_Section):
+    tls_certificate: Path | None = None
+    """PEM file with the certificate chain. Set together with `tls_key`; read again on SIGHUP on the S3 side."""
+
+    tls_key: Path | None = None
+    """PEM file with the certificate's private key."""
+
+    @model_validator(mode="after")
+    def _certificate_comes_with_key(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key must be set together")
+        return self
+
+
+class S3Section(_TlsSection):
+    """How the S3 front listens."""
+
+    address: ListenAddress = Address("127.0.0.1", 9000)
+    """HOST:PORT on which S3 is served; port 0 lets the system choose."""
+
+    region: str = Field(default="us-east-1", min_length=1)
+    """The region that clients must sign for."""
+
+    domains: list[str] = []
+    """Domains under which virtual-host style requests (`BUCKET.DOMAIN`) arrive; without any, all are path style."""
+
+    access_log: Path | None = None
+    """File that takes one line a request; none: no access log."""
+
+    header_timeout: Duration = 30.0
+    """How long a client may take to send a request's headers."""
+
+    body_timeout: Duration = 60.0
+    """How long a client may stall while it sends a body or takes an answer."""
+
+    drain_timeout: Duration = 30.0
+    """How long requests under way may take to end after SIGTERM."""
+
+    threads: int = Field(default=0, ge=0, le=1024)
+    """Threads that serve S3; 0: one a core."""
+
+
+class ControlSection(_TlsSection):
+    """How health and metrics are served; administration goes through the data directory's socket only."""
+
+    address: ListenAddress = Address("127.0.0.1", 9001)
+    """HOST:PORT of `/health/live`, `/health/ready` and `/metrics`; other than loopback only with TLS."""
+
+    @model_validator(mode="after")
+    def _reachable_only_with_tls(self) -> Self:
+        if not self.address.is_loopback and self.tls_certificate is None:
+            raise ValueError(
+                f"address {self.address} can be reached from other machines: "
+                "set tls_certificate and tls_key, or listen on 127.0.0.1"
+            )
+        return self
+
+
+class EngineSection(_Section):
+    """How the engine uses drives and memory."""
+
+    journal_size: Size = Field(default=128 * MIB, ge=MIB, le=4 * GIB)
+    """Size of one journal file, which becomes one segment when it is sealed."""
+
+    stream_size: Size = Field(default=GIB, ge=MIB, le=64 * GIB)
+    """Size at which a stream segment, which takes large objects, is closed and the next one opened."""
+
+    small_limit: Size = Field(default=MIB, ge=0, le=64 * MIB)
+    """Objects up to this size go through the journal; larger ones stream into segments as they arrive."""
+
+    cache_size: Size = Field(default=64 * MIB, ge=0)
+    """Memory for the cache of small objects, as stored; 0: none."""
+
+    dead_share: float = Field(default=0.25, gt=0, lt=1)
+    """Share of dead bytes in a segment above which compaction rewrites it."""
+
+    space_reserve: Size = Field(default=GIB, ge=0)
+    """Free space on a device below which only deletes, sealing and compaction are served."""
+
+    io_timeout: Duration = 10.0
+    """How long one read, write or sync of a drive may take before the drive counts as failed."""
+
+
+class PoolSection(_Section):
+    """A pool: drives of one class under one erasure profile."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
+    """The pool's name: 1 to 32 lower-case letters, digits and hyphens."""
+
+    drive_class: DriveClass = Field(alias="class")
+    """`ssd` or `hdd`."""
+
+    profile: ErasureProfile
+    """Erasure profile k+m: any m drives of the pool may be lost. 1 to 16 data and 0 to 8 parity shards."""
+
+    drives: list[Path] = Field(min_length=1)
+    """One mounted directory a drive, at least k+m of them."""
+
+    @model_validator(mode="after")
+    def _enough_distinct_drives(self) -> Self:
+        if len(set(self.drives)) != len(self.drives):
+            raise ValueError("a drive is named twice")
+        if len(self.drives) < sum(self.profile):
+            raise ValueError(f"profile {self.profile} takes at least {sum(self.profile)} drives")
+        return self
+
+
+class LogSection(_Section):
+    """What the process writes to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe events that are logged."""
+
+    format: Literal["text", "json"] = "text"
+    """`text` for people, `json` (one object a line) for collectors."""
+
+
+class Configuration(BaseSettings):
+    """Everything one node is told. A relative path, but for `data` itself, starts at the data directory."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PACKSTONE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    data: Path = Path("data")
+    """The data directory: local socket, root credentials, index, and `packstone.toml` where there is one."""
+
+    index: Path = Path("index")
+    """Directory of the index; it belongs on the fastest drive."""
+
+    s3: S3Section = S3Section()
+    control: ControlSection = ControlSection()
+    engine: EngineSection = EngineSection()
+    log: LogSection = LogSection()
+
+    pools: list[PoolSection] = []
+    """The pools; without any, the embedded default: `drives/1` to `drives/4` in the data directory, profile 3+1."""
+
+    @field_validator("pools")
+    @classmethod
+    def _distinct_pools(cls, pools: list[PoolSection]) -> list[PoolSection]:
+        names = [pool.name for pool in pools]
+        drives = [drive for pool in pools for drive in pool.drives]
+        if len(set(names)) != len(names):
+            raise ValueError("two pools have one name")
+        if len(set(drives)) != len(drives):
+            raise ValueError("a drive belongs to two pools")
+        return pools
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether no pool is configured, so that the node keeps its drives inside the data directory."""
+        return not self.pools
+
+    @property
+    def effective_pools(self) -> list[PoolSection]:
+        """The configured pools, or the embedded default."""
+        return self.pools or [EMBEDDED_POOL]
+
+    def path(self, path: Path) -> Path:
+        """A configured path as an absolute one; a relative one starts at the data directory."""
+        return self.data.absolute() / path
+
+
+EMBEDDED_POOL = PoolSection.model_validate(
+    {"name": "embedded", "class": "ssd", "profile": Profile(3, 1), "drives": [f"drives/{n}" for n in range(1, 5)]}
+)
