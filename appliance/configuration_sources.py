@@ -32,8 +32,8 @@ def load(
     """Put the node's configuration together.
 
     `data` is the data directory and `file` the configuration file named on the command line; without `file`,
-    `packstone.toml` in the data directory is read where it exists. `command_line` holds further values by key, nested as
-    in the file, which stand above everything else.
+    `packstone.toml` in the data directory is read where it exists. `command_line` holds further values by key, nested
+    as in the file, which stand above everything else.
 
     Raises ConfigurationError on the first unknown key or bad value.
     """
@@ -46,7 +46,9 @@ def load(
         default = folder / FILE_NAME
         written = _read(default) if default.exists() else {}
         if "data" in written:
-            raise ConfigurationError(f"{default}: data: this file was found in the data directory, so it can't name one")
+            raise ConfigurationError(
+                f"{default}: data: this file was found in the data directory, so it can't name one"
+            )
         file = default
     else:
         written = _read(file)

@@ -23,6 +23,7 @@ _SIZE_UNITS: Final = {
     "gib": GIB,
     "tib": 1 << 40,
 }
+_BINARY_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _DURATION_UNITS: Final = {"": 1.0, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _QUANTITY: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 _PROFILE: Final = re.compile(r"\s*(\d{1,2})\s*\+\s*(\d)\s*")
@@ -63,14 +64,9 @@ def _split(value: object, units: dict[str, int] | dict[str, float], wanted: str)
 
 def format_size(size: int) -> str:
     """A size for people, in binary units with at most one decimal place: `128 MiB`, `1.4 GiB`."""
-    if size < KIB:
-        return f"{size} B"
-    amount = float(size)
-    unit = "B"
-    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
-        amount /= KIB
-        if amount < KIB:
-            break
+    power = min(max(size.bit_length() - 1, 0) // 10, len(_BINARY_UNITS) - 1)
+    amount = size / KIB**power
+    unit = _BINARY_UNITS[power]
     return f"{amount:.0f} {unit}" if amount == int(amount) else f"{amount:.1f} {unit}"
 
 
@@ -125,7 +121,7 @@ class Profile(NamedTuple):
 
 
 def parse_profile(value: object) -> Profile:
-    """A `Profile` from text such as `4+2`, 1 to 16 data and 0 to 8 parity shards. Raises ValueError on anything else."""
+    """A `Profile` from text such as `4+2`: 1 to 16 data and 0 to 8 parity shards. Raises ValueError otherwise."""
     if isinstance(value, Profile):
         return value
     if isinstance(value, str) and (match := _PROFILE.fullmatch(value)):

@@ -1,0 +1,64 @@
+"""Drives before the node runs: the embedded default, initialisation, and what directories can't protect against."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import packstone_engine
+
+from appliance.configuration import Configuration
+from appliance.engine import engine_settings, operator_errors
+from appliance.errors import OperatorError
+
+
+def initialise(configuration: Configuration, *, allow_no_parity: bool = False) -> str:
+    """Write superblocks to the configured drives, and return the new appliance's id.
+
+    The embedded default's directories are made; a configured drive must exist, since a missing one is most likely not
+    mounted, and its mount point would take the data in its place.
+
+    Raises OperatorError when a drive is missing, not empty, or belongs to an appliance already.
+    """
+    drives = [configuration.path(drive) for pool in configuration.effective_pools for drive in pool.drives]
+    for drive in drives:
+        if configuration.is_embedded:
+            drive.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif not drive.is_dir():
+            raise OperatorError(f"{drive}: there is no such directory: mount the drive there first")
+    with operator_errors():
+        return packstone_engine.initialise(engine_settings(configuration), allow_no_parity=allow_no_parity)
+
+
+def ensure_initialised(configuration: Configuration) -> bool:
+    """Initialise the embedded default where that wasn't done yet; return whether it was done now.
+
+    Raises OperatorError when configured drives carry no superblock, or when the data directory was used with other
+    drives than the embedded ones: an empty store must not take the place of one whose configuration went missing.
+    """
+    with operator_errors():
+        if packstone_engine.is_initialised(engine_settings(configuration)):
+            return False
+    if not configuration.is_embedded:
+        raise OperatorError(
+            "no configured drive carries a superblock: see that they are mounted, "
+            f"or make a new appliance with: packstone init --data {configuration.data}"
+        )
+    if configuration.path(configuration.index).exists():
+        raise OperatorError(
+            f"{configuration.data}: has an index but no drives: name its pools in packstone.toml, or restore drives/"
+        )
+    initialise(configuration)
+    return True
+
+
+def shared_disk_warnings(configuration: Configuration) -> Iterator[str]:
+    """One line for each pool that the loss of a single disk would destroy, since its drives are directories of it."""
+    for pool in configuration.effective_pools:
+        drives = [configuration.path(drive) for drive in pool.drives]
+        devices = Counter(drive.stat().st_dev for drive in drives if drive.is_dir())
+        together = max(devices.values(), default=0)
+        if together > pool.profile.parity and together > 1:
+            yield (
+                f"{together} of the {len(drives)} drives of pool {pool.name} are directories of one disk: "
+                "profile "
+                f"{pool.profile} protects them against bit rot, but NOT against the loss of that disk"
+            )

@@ -1,0 +1,67 @@
+"""Between the configuration and the native engine: settings in, the operator's errors out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import packstone_engine
+
+from appliance.configuration import Configuration
+from appliance.credentials import Credentials
+from appliance.errors import OperatorError
+
+
+@contextmanager
+def operator_errors() -> Iterator[None]:
+    """Turn the engine's OperatorError into this layer's; every other error of the engine passes as it is."""
+    try:
+        yield
+    except packstone_engine.OperatorError as fault:
+        raise OperatorError(str(fault)) from fault
+
+
+def engine_settings(configuration: Configuration) -> packstone_engine.EngineSettings:
+    """What the engine is opened with; every path in it is absolute."""
+    pools = [
+        packstone_engine.PoolSettings(
+            pool.name,
+            pool.drive_class,
+            pool.profile.data,
+            pool.profile.parity,
+            [str(configuration.path(drive)) for drive in pool.drives],
+        )
+        for pool in configuration.effective_pools
+    ]
+    engine = configuration.engine
+    return packstone_engine.EngineSettings(
+        str(configuration.path(configuration.index)),
+        pools,
+        journal_size=engine.journal_size,
+        stream_size=engine.stream_size,
+        small_limit=engine.small_limit,
+        cache_size=engine.cache_size,
+        dead_share=engine.dead_share,
+        space_reserve=engine.space_reserve,
+        io_timeout=engine.io_timeout,
+    )
+
+
+def s3_settings(configuration: Configuration, root: Credentials) -> packstone_engine.S3Settings:
+    """How the S3 front listens, with `root` as the one it knows."""
+    s3 = configuration.s3
+    certificate, key, access_log = (
+        None if path is None else str(configuration.path(path))
+        for path in (s3.tls_certificate, s3.tls_key, s3.access_log)
+    )
+    return packstone_engine.S3Settings(
+        str(s3.address),
+        root.access_key,
+        root.secret_key,
+        region=s3.region,
+        domains=s3.domains,
+        tls_certificate=certificate,
+        tls_key=key,
+        access_log=access_log,
+        header_timeout=s3.header_timeout,
+        body_timeout=s3.body_timeout,
+        threads=s3.threads,
+    )

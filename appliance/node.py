@@ -1,0 +1,135 @@
+"""One running node: the engine with its S3 front, root credentials and health.
+
+Concurrency: `start` and `stop` belong to the thread that runs the process. Everything else may be called from any
+thread while the node serves; the engine orders the calls itself, and `_rotation` keeps the credentials' file and the
+running S3 front of one mind.
+"""
+
+import threading
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, Literal
+
+import packstone_engine
+import structlog
+
+from appliance.configuration import Configuration
+from appliance.credentials import Credentials, RootCredentials
+from appliance.engine import engine_settings, operator_errors, s3_settings
+from appliance.errors import NotServingError
+from appliance.health import Health
+from appliance.quantity import Address, parse_address
+
+VERSION: Final = version("packstone")
+
+Metric = tuple[str, str, Literal["counter", "gauge"], list[tuple[dict[str, str], float]]]
+"""(name, help, type, [(labels, value)])"""
+
+Progress = Callable[[int, int], None]
+"""Called with how many segments are done, and of how many; what it raises ends the work and is raised to the caller."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Node:
+    """A node over an initialised data directory whose lock the caller holds."""
+
+    def __init__(self, configuration: Configuration, root: RootCredentials) -> None:
+        """A node that is starting; nothing is opened yet."""
+        self.configuration = configuration
+        self.health = Health()
+        self._root = root
+        self._engine: packstone_engine.Node | None = None
+        self._s3: Address | None = None
+        self._rotation = threading.Lock()
+
+    def start(self) -> None:
+        """Recover the engine and serve S3.
+
+        Raises OperatorError when the data is in use, recovery must stop, or the S3 address can't be bound; a later
+        `stop` is safe then.
+        """
+        with operator_errors():
+            engine = packstone_engine.Node.open(engine_settings(self.configuration))
+            self._engine = engine
+            self._s3 = parse_address(engine.serve_s3(s3_settings(self.configuration, self._root.current)))
+        self.health.state = "serving"
+
+    def stop(self) -> None:
+        """Refuse new requests, let those under way end within `s3.drain_timeout`, and release the data. Idempotent."""
+        self.health.state = "draining"
+        engine, self._engine = self._engine, None
+        if engine is None:
+            return
+        if self._s3 is not None and not engine.drain(self.configuration.s3.drain_timeout):
+            _log.warning("requests were cut off", after_seconds=self.configuration.s3.drain_timeout)
+        engine.close()
+
+    @property
+    def s3_endpoint(self) -> str:
+        """The URL under which this machine reaches S3. Raises NotServingError."""
+        if self._s3 is None:
+            raise NotServingError(f"the node is {self.health.state}")
+        scheme = "http" if self.configuration.s3.tls_certificate is None else "https"
+        return f"{scheme}://{self._s3.reachable_host}"
+
+    @property
+    def s3_certificate(self) -> Path | None:
+        """The certificate file that S3 is served with, if it is served by TLS."""
+        certificate = self.configuration.s3.tls_certificate
+        return None if certificate is None else self.configuration.path(certificate)
+
+    @property
+    def credentials(self) -> Credentials:
+        """The root credentials in force."""
+        return self._root.current
+
+    def status(self) -> packstone_engine.Status:
+        """Drives, pools, journal and usage as they are now. Raises NotServingError."""
+        return self._running().status()
+
+    def seal(self) -> int:
+        """Seal every open journal and stream; return how many segments that made. Raises NotServingError."""
+        with operator_errors():
+            return self._running().seal()
+
+    def verify(self, sample: float, progress: Progress) -> packstone_engine.VerifyReport:
+        """Read and check a share of the segments, 0 < sample <= 1, with the records in them. Raises NotServingError."""
+        with operator_errors():
+            return self._running().verify(sample, progress)
+
+    def rotate_root(self, wanted: Credentials | None = None) -> Credentials:
+        """Replace the root credentials, on disk and in force, by `wanted` or by new random ones, and return them.
+
+        Requests signed with the old ones are refused from here on. Raises OperatorError when the environment sets the
+        credentials, and NotServingError.
+        """
+        with self._rotation:
+            engine = self._running()
+            credentials = self._root.rotate(wanted)
+            engine.set_root(credentials.access_key, credentials.secret_key)
+        _log.info("root credentials rotated", access_key=credentials.access_key)
+        return credentials
+
+    def reload_tls(self) -> None:
+        """Read the S3 certificate and key again; where that fails, log it and keep the old ones."""
+        if self.configuration.s3.tls_certificate is None:
+            return
+        try:
+            self._running().reload_tls()
+        except packstone_engine.EngineError as fault:
+            _log.error("the old certificate stays in force", reason=str(fault))
+        else:
+            _log.info("certificate reloaded")
+
+    def metrics(self) -> list[Metric]:
+        """The engine's metrics; none while the node doesn't serve."""
+        engine = self._engine
+        return [] if engine is None else engine.metrics()
+
+    def _running(self) -> packstone_engine.Node:
+        engine = self._engine
+        if engine is None or self.health.state != "serving":
+            raise NotServingError(f"the node is {self.health.state}")
+        return engine

@@ -1,0 +1,41 @@
+"""The native engine of one Packstone node; `__init__.pyi` is its contract."""
+
+from packstone_engine._native import (
+    BucketUsage,
+    DriveStatus,
+    EngineError,
+    EngineSettings,
+    JournalStatus,
+    Node,
+    OperatorError,
+    PoolSettings,
+    PoolStatus,
+    RebuildReport,
+    S3Settings,
+    Status,
+    VerifyReport,
+    __version__,
+    initialise,
+    is_initialised,
+    rebuild_index,
+)
+
+__all__ = [
+    "BucketUsage",
+    "DriveStatus",
+    "EngineError",
+    "EngineSettings",
+    "JournalStatus",
+    "Node",
+    "OperatorError",
+    "PoolSettings",
+    "PoolStatus",
+    "RebuildReport",
+    "S3Settings",
+    "Status",
+    "VerifyReport",
+    "__version__",
+    "initialise",
+    "is_initialised",
+    "rebuild_index",
+]

@@ -1,0 +1,92 @@
+"""A client of the node that serves a data directory, over its local socket."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from appliance.configuration_sources import load
+from appliance.errors import OperatorError
+from gateway.control.documents import (
+    ConnectionDocument,
+    CredentialsDocument,
+    RotationRequest,
+    SealDocument,
+    StatusDocument,
+    VerifyEvent,
+)
+from gateway.control.server import SOCKET_NAME
+
+
+class ControlClient:
+    """Asks one running node. Every method raises OperatorError when none serves the directory, or it refuses."""
+
+    def __init__(self, data: Path | None) -> None:
+        """A client of the node on `data`, or on the configured data directory."""
+        self.data = data if data is not None else load().data
+        transport = httpx.HTTPTransport(uds=str(self.data / SOCKET_NAME))
+        # A seal or one segment of a verification may take long; whether the node lives, connecting tells.
+        timeout = httpx.Timeout(None, connect=5)
+        self._http = httpx.Client(transport=transport, base_url="http://packstone", timeout=timeout)
+
+    def status(self) -> StatusDocument:
+        """The node's process, drives, pools, journal and usage."""
+        return StatusDocument.model_validate(self._ask("GET", "/status"))
+
+    def connection(self) -> ConnectionDocument:
+        """How to reach S3 as root."""
+        return ConnectionDocument.model_validate(self._ask("GET", "/connection"))
+
+    def seal(self) -> int:
+        """Seal open journals and streams; return how many segments that made."""
+        return SealDocument.model_validate(self._ask("POST", "/seal")).segments
+
+    def verify(self, sample: float) -> Iterator[VerifyEvent]:
+        """Read and check the share `sample` of segments; progress, then one event with the report or a fault."""
+        with self._reached(), self._http.stream("POST", "/verify", params={"sample": sample}) as answer:
+            if answer.is_error:
+                answer.read()
+                raise OperatorError(_fault(answer))
+            for line in answer.iter_lines():
+                yield VerifyEvent.model_validate_json(line)
+
+    def rotate_root(self, wanted: CredentialsDocument | None) -> CredentialsDocument:
+        """Replace the root credentials by `wanted` or by random ones, and return the new ones."""
+        request = RotationRequest(credentials=wanted)
+        return CredentialsDocument.model_validate(self._ask("POST", "/root/rotate", request.model_dump()))
+
+    def _ask(self, method: str, path: str, body: object = None) -> object:
+        with self._reached():
+            answer = self._http.request(method, path, json=body)
+            if answer.is_error:
+                raise OperatorError(_fault(answer))
+            return json.loads(answer.content)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.ConnectError as fault:
+            reason = "its control socket belongs to another user" if "Permission" in str(fault) else "no node serves it"
+            raise OperatorError(f"{self.data}: {reason}; start one with: packstone serve --data {self.data}") from None
+        except httpx.TransportError as fault:
+            raise OperatorError(f"{self.data}: the node ended the connection: {fault}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+
+def _fault(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["fault"])
+    except (ValueError, KeyError, TypeError):
+        return f"the node answered {answer.status_code}: its log says why"

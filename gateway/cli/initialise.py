@@ -1,0 +1,79 @@
+"""`packstone init`: make a new appliance on drives."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from gateway.cli.options import ConfigOption, DataOption
+
+if TYPE_CHECKING:
+    from appliance.configuration import PoolSection
+
+Drives = Annotated[
+    list[Path] | None,
+    typer.Option("--drive", metavar="PATH", help="A mounted directory; once for each drive of the pool."),
+]
+
+
+def init(
+    data: DataOption = None,
+    drive: Drives = None,
+    pool: Annotated[str, typer.Option(metavar="NAME", help="The pool's name.")] = "main",
+    profile: Annotated[str, typer.Option(metavar="K+M", help="Any M drives of the pool may be lost.")] = "3+1",
+    drive_class: Annotated[Literal["ssd", "hdd"], typer.Option("--class", help="Class of the pool's drives.")] = "ssd",
+    allow_no_parity: Annotated[
+        bool, typer.Option("--allow-no-parity", help="Accept K+0: the loss of any drive loses data.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make a new appliance: write superblocks to empty drives, and DIR/packstone.toml with their pool.
+
+    Without --drive, the pools of the configuration file are initialised, or, if it has none, the embedded default: four
+    directories in DIR, profile 3+1. For several pools, write them into the configuration file first.
+    """
+    from appliance.configuration_sources import FILE_NAME, load
+    from appliance.data_lock import DataLock
+    from appliance.drives import initialise, shared_disk_warnings
+    from appliance.errors import OperatorError
+    from appliance.private_file import write_private
+
+    configuration = load(data, config)
+    written: Path | None = None
+    before = ""
+    with DataLock(configuration.data):
+        if drive:
+            if not configuration.is_embedded:
+                raise OperatorError("the configuration names pools already: leave --drive out to initialise those")
+            if config is not None:
+                raise OperatorError("--drive writes DIR/packstone.toml: leave --config out, or name the pools in it")
+            drives = [path.absolute() for path in drive]
+            section: dict[str, object] = {"name": pool, "class": drive_class, "profile": profile, "drives": drives}
+            configuration = load(configuration.data, command_line={"pools": [section]})
+            written = configuration.data / FILE_NAME
+            before = written.read_text("utf-8") if written.exists() else ""
+            write_private(written, before + _pool_text(configuration.pools[0]))
+        try:
+            appliance = initialise(configuration, allow_no_parity=allow_no_parity)
+        except BaseException:
+            if written is not None:
+                write_private(written, before)
+            raise
+        for warning in shared_disk_warnings(configuration):
+            typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"appliance {appliance} made in {configuration.data}; start it with:")
+    named = "" if config is None else f" --config {config}"
+    typer.echo(f"  packstone serve --data {configuration.data}{named}")
+
+
+def _pool_text(pool: "PoolSection") -> str:
+    # A JSON string is a TOML string, as far as paths go.
+    drives = "".join(f"    {json.dumps(str(drive))},\n" for drive in pool.drives)
+    return (
+        "\n[[pools]]\n"
+        f'name = "{pool.name}"\n'
+        f'class = "{pool.drive_class}"\n'
+        f'profile = "{pool.profile}"\n'
+        f"drives = [\n{drives}]\n"
+    )

@@ -1,0 +1,45 @@
+"""The command line as a whole: its commands, and how a fault ends it."""
+
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+import typer
+
+from appliance.errors import OperatorError
+from gateway.cli import bucket, copy, index, initialise, listing, remove, root, seal, serve, status, verify
+
+app: Final = typer.Typer(
+    name="packstone",
+    help="S3 object storage that packs small files into erasure-coded segments.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(initialise.init)
+app.command("serve")(serve.serve)
+app.command("status")(status.status)
+app.command("seal")(seal.seal)
+app.command("verify")(verify.verify)
+app.command("rebuild-index")(index.rebuild_index)
+app.add_typer(bucket.app, name="bucket")
+app.command("cp")(copy.cp)
+app.command("ls")(listing.ls)
+app.command("rm")(remove.rm)
+app.add_typer(root.app, name="root")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process.
+
+    Exit codes: 0 done; 1 a fault that the operator can mend, told in one line; 2 a bad argument or configuration;
+    130 interrupted. Any other exception is a bug and keeps its traceback.
+    """
+    try:
+        app(arguments)
+    except OperatorError as fault:
+        sys.stderr.write(f"packstone: {fault}\n")
+        sys.exit(fault.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)

@@ -1,0 +1,59 @@
+"""`packstone status`: how a node is doing."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from gateway.cli.options import DataOption, JsonOption
+
+if TYPE_CHECKING:
+    from gateway.control.documents import StatusDocument
+
+
+def status(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show the process, drives, pools, journal, segments and usage of the node that serves DIR.
+
+    Asks over DIR/control.sock, which its owner alone may open; the control port doesn't answer this.
+    """
+    from gateway.cli.control_client import ControlClient
+    from gateway.cli.output import print_line
+
+    with ControlClient(data) as node:
+        document = node.status()
+    if as_json:
+        print_line(document.model_dump_json(indent=2))
+    else:
+        _show(document)
+
+
+def _show(document: "StatusDocument") -> None:
+    from appliance.quantity import format_size
+    from gateway.cli.output import print_line, print_table, table
+
+    print_line(f"appliance {document.appliance}  version {document.version}  process {document.pid}")
+    print_line(f"data {document.data}  s3 {document.s3}")
+    journal = document.journal
+    print_line(
+        f"{document.objects} objects, {format_size(document.bytes)}, in {document.segments} segments; journal: "
+        f"epoch {journal.epoch}, LSN {journal.lsn}, {format_size(journal.bytes)} unsealed in {journal.files} files on "
+        f"{len(journal.copies)} drives"
+    )
+    pools = table("Pools", "Pool", "Class", "Profile", "Drives", "Segments", "Payload", "Dead", numbers=("Segments",))
+    for pool in document.pools:
+        online = f"{pool.online} of {pool.drives} online"
+        sizes = (format_size(pool.bytes), format_size(pool.dead))
+        pools.add_row(pool.name, pool.drive_class, f"{pool.data}+{pool.parity}", online, str(pool.segments), *sizes)
+    drives = table("Drives", "Drive", "Pool", "State", "Used", "Free", "Total", numbers=("Used", "Free", "Total"))
+    for drive in document.drives:
+        state = f"{drive.state}: {drive.reason}" if drive.reason else drive.state
+        sizes3 = (format_size(drive.used), format_size(drive.free), format_size(drive.total))
+        drives.add_row(drive.path, drive.pool, state, *sizes3)
+    buckets = table("Buckets", "Bucket", "Objects", "Size", numbers=("Objects", "Size"))
+    for bucket in document.buckets:
+        buckets.add_row(bucket.name, str(bucket.objects), format_size(bucket.bytes))
+    for shown in (pools, drives, buckets):
+        if shown.row_count:
+            print_line("")
+            print_table(shown)
+    for warning in document.warnings:
+        typer.echo(f"warning: {warning}", err=True)

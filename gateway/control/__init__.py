@@ -1,0 +1,1 @@
+"""The control plane: administration on the data directory's socket, health and metrics on TCP."""

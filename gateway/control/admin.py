@@ -1,0 +1,80 @@
+"""Administration, on the data directory's socket only: whoever may open it is the node's owner."""
+
+import os
+from typing import Annotated
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from appliance.credentials import Credentials
+from appliance.errors import NotServingError, OperatorError
+from appliance.node import VERSION, Node
+from gateway.control.documents import (
+    ConnectionDocument,
+    CredentialsDocument,
+    EngineDocument,
+    FaultDocument,
+    RotationRequest,
+    SealDocument,
+    StatusDocument,
+)
+from gateway.control.verification import Verification
+
+
+def admin_app(node: Node) -> FastAPI:
+    """The application behind `control.sock`.
+
+    An OperatorError is answered with 409, or 503 while the node doesn't serve, and a `FaultDocument`.
+    """
+    app = FastAPI(title="Packstone administration", version=VERSION)
+    verification = Verification(node)
+
+    @app.exception_handler(OperatorError)
+    async def refuse(_request: Request, fault: Exception) -> JSONResponse:
+        status = 503 if isinstance(fault, NotServingError) else 409
+        return JSONResponse(FaultDocument(fault=str(fault)).model_dump(), status)
+
+    @app.get("/status")
+    def status() -> StatusDocument:
+        engine = EngineDocument.model_validate(node.status())
+        return StatusDocument(
+            **engine.model_dump(),
+            pid=os.getpid(),
+            version=VERSION,
+            data=str(node.configuration.data.absolute()),
+            s3=node.s3_endpoint,
+        )
+
+    @app.get("/connection")
+    def connection() -> ConnectionDocument:
+        certificate = node.s3_certificate
+        return ConnectionDocument(
+            endpoint=node.s3_endpoint,
+            region=node.configuration.s3.region,
+            access_key=node.credentials.access_key,
+            secret_key=node.credentials.secret_key,
+            certificate=None if certificate is None else str(certificate),
+        )
+
+    @app.post("/seal")
+    def seal() -> SealDocument:
+        return SealDocument(segments=node.seal())
+
+    @app.post("/verify")
+    async def verify(sample: Annotated[float, Query(gt=0, le=1)] = 1.0) -> StreamingResponse:
+        return StreamingResponse(verification.start(sample), media_type="application/x-ndjson")
+
+    @app.post("/root/rotate")
+    def rotate(request: RotationRequest) -> CredentialsDocument:
+        return CredentialsDocument.model_validate(node.rotate_root(_wanted(request)))
+
+    return app
+
+
+def _wanted(request: RotationRequest) -> Credentials | None:
+    if request.credentials is None:
+        return None
+    try:
+        return Credentials(request.credentials.access_key, request.credentials.secret_key)
+    except ValueError as fault:
+        raise OperatorError(str(fault)) from None

@@ -1,0 +1,137 @@
+"""What the control plane answers with; the command line reads the same documents, and `--json` prints them.
+
+Sizes are bytes throughout.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class DriveDocument(_Document):
+    """One drive; `reason` is empty while it is online."""
+
+    path: str
+    uuid: str
+    pool: str
+    drive_class: str
+    state: Literal["online", "stale", "failed", "missing"]
+    reason: str
+    total: int
+    free: int
+    used: int
+
+
+class PoolDocument(_Document):
+    """One pool; `bytes` is payload without parity, `dead` the part of it that no live record claims."""
+
+    name: str
+    drive_class: str
+    data: int
+    parity: int
+    drives: int
+    online: int
+    segments: int
+    bytes: int
+    dead: int
+
+
+class JournalDocument(_Document):
+    """The journal; `lsn` is the newest durable one, `files` those not yet sealed, `copies` the drives it stands on."""
+
+    epoch: int
+    lsn: int
+    files: int
+    bytes: int
+    copies: list[str]
+
+
+class BucketDocument(_Document):
+    """One bucket's usage."""
+
+    name: str
+    objects: int
+    bytes: int
+
+
+class EngineDocument(_Document):
+    """The engine's part of a status."""
+
+    appliance: str
+    drives: list[DriveDocument]
+    pools: list[PoolDocument]
+    journal: JournalDocument
+    buckets: list[BucketDocument]
+    segments: int
+    objects: int
+    bytes: int
+    warnings: list[str]
+
+
+class StatusDocument(EngineDocument):
+    """What `packstone status` shows: the process, and what its engine says."""
+
+    pid: int
+    version: str
+    data: str
+    s3: str
+
+
+class ConnectionDocument(_Document):
+    """How the data directory's owner reaches S3 as root; `certificate` is the file to trust, where TLS is on."""
+
+    endpoint: str
+    region: str
+    access_key: str
+    secret_key: str
+    certificate: str | None
+
+
+class SealDocument(_Document):
+    """How many segments sealing made."""
+
+    segments: int
+
+
+class VerifyDocument(_Document):
+    """A finished verification: one line a fault, and the objects that can't be read any more, as bucket/key."""
+
+    segments: int
+    records: int
+    bytes: int
+    faults: list[str]
+    lost: list[str]
+
+
+class VerifyEvent(_Document):
+    """One line of a running verification: progress in segments until the last line, which has the report or a fault."""
+
+    done: int = 0
+    total: int = 0
+    report: VerifyDocument | None = None
+    fault: str | None = None
+
+
+class CredentialsDocument(_Document):
+    """Root credentials."""
+
+    access_key: str
+    secret_key: str
+
+
+class RotationRequest(BaseModel):
+    """The root credentials to put into force; without any, random ones are made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    credentials: CredentialsDocument | None = None
+
+
+class FaultDocument(BaseModel):
+    """A refused request: one line for the operator."""
+
+    fault: str = Field(min_length=1)
