@@ -1,41 +1,51 @@
-"""The process's log: structured events on standard error."""
+"""The process's log: events of the product and of its libraries, on standard error."""
 
 import logging
-import logging.config
-
-import structlog
+from functools import cached_property
+from typing import Literal
 
 from appliance.configuration import LogSection
 
 
 def configure_log(section: LogSection) -> None:
-    """Send structlog's events and those of libraries (uvicorn among them) to standard error, in one form."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-    ]
-    ending: list[structlog.typing.Processor]
-    if section.format == "json":
-        ending = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    else:
-        ending = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
-    )
+    """Send every event of `section.level` and above to standard error, as text or as one JSON object a line.
+
+    A record's `extra` fields become fields of the event.
+    """
     handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
+    handler.setFormatter(EventFormatter(section.format))
     logging.basicConfig(handlers=[handler], level=section.level.upper(), force=True)
+    # At "info" uvicorn tells what `serve` has said already.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+class EventFormatter(logging.Formatter):
+    """Renders records through structlog, which is imported for the first one: it would take a fifth of a start."""
+
+    def __init__(self, form: Literal["text", "json"]) -> None:
+        """A formatter for people (`text`) or for collectors (`json`)."""
+        super().__init__()
+        self._form = form
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One event, with its traceback where it has one."""
+        return self._formatter.format(record)
+
+    @cached_property
+    def _formatter(self) -> logging.Formatter:
+        from structlog import dev, processors, stdlib, typing
+
+        ending: list[typing.Processor]
+        if self._form == "json":
+            ending = [processors.dict_tracebacks, processors.JSONRenderer()]
+        else:
+            ending = [dev.ConsoleRenderer(colors=False, exception_formatter=dev.plain_traceback)]
+        return stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                stdlib.add_log_level,
+                stdlib.add_logger_name,
+                stdlib.ExtraAdder(),
+                processors.TimeStamper(fmt="iso", utc=True),
+            ],
+            processors=[stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )

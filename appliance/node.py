@@ -5,14 +5,13 @@ thread while the node serves; the engine orders the calls itself, and `_rotation
 running S3 front of one mind.
 """
 
+import logging
 import threading
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import packstone_engine
-import structlog
 
 from appliance.configuration import Configuration
 from appliance.credentials import Credentials, RootCredentials
@@ -21,15 +20,13 @@ from appliance.errors import NotServingError
 from appliance.health import Health
 from appliance.quantity import Address, parse_address
 
-VERSION: Final = version("packstone")
-
 Metric = tuple[str, str, Literal["counter", "gauge"], list[tuple[dict[str, str], float]]]
 """(name, help, type, [(labels, value)])"""
 
 Progress = Callable[[int, int], None]
 """Called with how many segments are done, and of how many; what it raises ends the work and is raised to the caller."""
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Node:
@@ -63,7 +60,7 @@ class Node:
         if engine is None:
             return
         if self._s3 is not None and not engine.drain(self.configuration.s3.drain_timeout):
-            _log.warning("requests were cut off", after_seconds=self.configuration.s3.drain_timeout)
+            _log.warning("requests were cut off", extra={"after_seconds": self.configuration.s3.drain_timeout})
         engine.close()
 
     @property
@@ -109,7 +106,7 @@ class Node:
             engine = self._running()
             credentials = self._root.rotate(wanted)
             engine.set_root(credentials.access_key, credentials.secret_key)
-        _log.info("root credentials rotated", access_key=credentials.access_key)
+        _log.info("root credentials rotated", extra={"access_key": credentials.access_key})
         return credentials
 
     def reload_tls(self) -> None:
@@ -119,7 +116,7 @@ class Node:
         try:
             self._running().reload_tls()
         except packstone_engine.EngineError as fault:
-            _log.error("the old certificate stays in force", reason=str(fault))
+            _log.error("the old certificate stays in force", extra={"reason": str(fault)})
         else:
             _log.info("certificate reloaded")
 

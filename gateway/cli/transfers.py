@@ -45,7 +45,13 @@ def uploads(source: Path, destination: Location) -> Iterator[Transfer]:
 
 def download(s3: "S3Client", source: Location, destination: Path) -> Transfer:
     """The transfer of one object to a file, or into an existing directory under the last part of its key."""
-    size = s3.head_object(Bucket=source.bucket, Key=source.key)["ContentLength"]
+    try:
+        size = s3.head_object(Bucket=source.bucket, Key=source.key)["ContentLength"]
+    except s3.exceptions.ClientError as fault:
+        # A HEAD has no body, so that its answer names no reason.
+        if fault.response.get("Error", {}).get("Code") == "404":
+            raise OperatorError(f"{source}: there is no such object") from None
+        raise
     file = destination / _local(source.name, source) if destination.is_dir() else destination
     return Transfer(file, source, size)
 

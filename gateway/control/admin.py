@@ -3,12 +3,13 @@
 import os
 from typing import Annotated
 
+import packstone_engine
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from appliance.credentials import Credentials
 from appliance.errors import NotServingError, OperatorError
-from appliance.node import VERSION, Node
+from appliance.node import Node
 from gateway.control.documents import (
     ConnectionDocument,
     CredentialsDocument,
@@ -26,7 +27,7 @@ def admin_app(node: Node) -> FastAPI:
 
     An OperatorError is answered with 409, or 503 while the node doesn't serve, and a `FaultDocument`.
     """
-    app = FastAPI(title="Packstone administration", version=VERSION)
+    app = FastAPI(title="Packstone administration", version=packstone_engine.__version__)
     verification = Verification(node)
 
     @app.exception_handler(OperatorError)
@@ -40,7 +41,7 @@ def admin_app(node: Node) -> FastAPI:
         return StatusDocument(
             **engine.model_dump(),
             pid=os.getpid(),
-            version=VERSION,
+            version=packstone_engine.__version__,
             data=str(node.configuration.data.absolute()),
             s3=node.s3_endpoint,
         )

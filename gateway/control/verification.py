@@ -5,16 +5,15 @@ when the asker goes away or the node stops, by an exception that the progress ca
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator
-
-import structlog
 
 from appliance.errors import OperatorError
 from appliance.node import Node
 from gateway.control.documents import VerifyDocument, VerifyEvent
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class _AbandonedError(Exception):

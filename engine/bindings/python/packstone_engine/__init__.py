@@ -1,41 +1,20 @@
 """The native engine of one Packstone node; `__init__.pyi` is its contract."""
 
-from packstone_engine._native import (
-    BucketUsage,
-    DriveStatus,
-    EngineError,
-    EngineSettings,
-    JournalStatus,
-    Node,
-    OperatorError,
-    PoolSettings,
-    PoolStatus,
-    RebuildReport,
-    S3Settings,
-    Status,
-    VerifyReport,
-    __version__,
-    initialise,
-    is_initialised,
-    rebuild_index,
-)
-
-__all__ = [
-    "BucketUsage",
-    "DriveStatus",
-    "EngineError",
-    "EngineSettings",
-    "JournalStatus",
-    "Node",
-    "OperatorError",
-    "PoolSettings",
-    "PoolStatus",
-    "RebuildReport",
-    "S3Settings",
-    "Status",
-    "VerifyReport",
-    "__version__",
-    "initialise",
-    "is_initialised",
-    "rebuild_index",
-]
+# `X as X` re-exports without `__all__`, which the stub would have to repeat.
+from packstone_engine._native import BucketUsage as BucketUsage
+from packstone_engine._native import DriveStatus as DriveStatus
+from packstone_engine._native import EngineError as EngineError
+from packstone_engine._native import EngineSettings as EngineSettings
+from packstone_engine._native import JournalStatus as JournalStatus
+from packstone_engine._native import Node as Node
+from packstone_engine._native import OperatorError as OperatorError
+from packstone_engine._native import PoolSettings as PoolSettings
+from packstone_engine._native import PoolStatus as PoolStatus
+from packstone_engine._native import RebuildReport as RebuildReport
+from packstone_engine._native import S3Settings as S3Settings
+from packstone_engine._native import Status as Status
+from packstone_engine._native import VerifyReport as VerifyReport
+from packstone_engine._native import __version__ as __version__
+from packstone_engine._native import initialise as initialise
+from packstone_engine._native import is_initialised as is_initialised
+from packstone_engine._native import rebuild_index as rebuild_index

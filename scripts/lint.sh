@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Formatting, lint and types of Python and Rust; changes nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh test
+
+.venv/bin/ruff format --check .
+.venv/bin/ruff check .
+.venv/bin/mypy
+cargo fmt --all --check
+# The release profile, so that C libraries are compiled once for everything that `make test` does.
+cargo clippy --release --locked --workspace --all-targets -- -D warnings

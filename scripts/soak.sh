@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# The long rounds: Rust tests marked #[ignore] and as many histories as PACKSTONE_SOAK allows, pytest's `soak` tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/build.sh test
+
+export PACKSTONE_SOAK=1
+cargo test --release --locked --workspace -- --include-ignored
+.venv/bin/pytest -m soak --timeout=7200
