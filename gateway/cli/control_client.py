@@ -69,12 +69,19 @@ class ControlClient:
     @contextmanager
     def _reached(self) -> Iterator[None]:
         try:
+            # Asked first, since httpx leaves its socket open when there is nothing to connect to.
+            if not (self.data / SOCKET_NAME).is_socket():
+                raise self._absent()
             yield
+        except PermissionError:
+            raise OperatorError(f"{self.data}: belongs to another user: run this as its owner") from None
         except httpx.ConnectError as fault:
-            reason = "its control socket belongs to another user" if "Permission" in str(fault) else "no node serves it"
-            raise OperatorError(f"{self.data}: {reason}; start one with: packstone serve --data {self.data}") from None
+            raise self._absent() from fault
         except httpx.TransportError as fault:
             raise OperatorError(f"{self.data}: the node ended the connection: {fault}") from None
+
+    def _absent(self) -> OperatorError:
+        return OperatorError(f"{self.data}: no node serves it; start one with: packstone serve --data {self.data}")
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,8 @@
 """`packstone init`: make a new appliance on drives."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -37,11 +39,8 @@ def init(
     from appliance.data_lock import DataLock
     from appliance.drives import initialise, shared_disk_warnings
     from appliance.errors import OperatorError
-    from appliance.private_file import write_private
 
     configuration = load(data, config)
-    written: Path | None = None
-    before = ""
     with DataLock(configuration.data):
         if drive:
             if not configuration.is_embedded:
@@ -51,20 +50,35 @@ def init(
             drives = [path.absolute() for path in drive]
             section: dict[str, object] = {"name": pool, "class": drive_class, "profile": profile, "drives": drives}
             configuration = load(configuration.data, command_line={"pools": [section]})
-            written = configuration.data / FILE_NAME
-            before = written.read_text("utf-8") if written.exists() else ""
-            write_private(written, before + _pool_text(configuration.pools[0]))
-        try:
+            with _written(configuration.data / FILE_NAME, configuration.pools[0]):
+                appliance = initialise(configuration, allow_no_parity=allow_no_parity)
+        else:
             appliance = initialise(configuration, allow_no_parity=allow_no_parity)
-        except BaseException:
-            if written is not None:
-                write_private(written, before)
-            raise
         for warning in shared_disk_warnings(configuration):
             typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"appliance {appliance} made in {configuration.data}; start it with:")
     named = "" if config is None else f" --config {config}"
     typer.echo(f"  packstone serve --data {configuration.data}{named}")
+
+
+@contextmanager
+def _written(file: Path, pool: "PoolSection") -> Iterator[None]:
+    """The configuration file with `pool` added; as it was before, should what depends on it fail.
+
+    It is written first: after a crash in between, `init` without --drive goes on with the pool that it names.
+    """
+    from appliance.private_file import write_private
+
+    before = file.read_text("utf-8") if file.exists() else None
+    write_private(file, (before or "") + _pool_text(pool))
+    try:
+        yield
+    except BaseException:
+        if before is None:
+            file.unlink()
+        else:
+            write_private(file, before)
+        raise
 
 
 def _pool_text(pool: "PoolSection") -> str:

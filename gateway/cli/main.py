@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     130 interrupted. Any other exception is a bug and keeps its traceback.
     """
     try:
-        app(arguments)
+        app(arguments, prog_name="packstone")
     except OperatorError as fault:
         sys.stderr.write(f"packstone: {fault}\n")
         sys.exit(fault.exit_code)
