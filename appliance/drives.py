@@ -58,7 +58,6 @@ def shared_disk_warnings(configuration: Configuration) -> Iterator[str]:
         together = max(devices.values(), default=0)
         if together > pool.profile.parity and together > 1:
             yield (
-                f"{together} of the {len(drives)} drives of pool {pool.name} are directories of one disk: "
-                "profile "
+                f"{together} of the {len(drives)} drives of pool {pool.name} are directories of one disk: profile "
                 f"{pool.profile} protects them against bit rot, but NOT against the loss of that disk"
             )

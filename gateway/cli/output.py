@@ -15,11 +15,9 @@ def print_line(line: str) -> None:
 def print_table(table: Table) -> None:
     """A table of a result; where output is no terminal, as wide as its content."""
     console = Console()
-    console.print(table) if console.is_terminal else Console(width=max(80, _width(table))).print(table)
-
-
-def _width(table: Table) -> int:
-    return Console(width=10_000).measure(table).maximum
+    if not console.is_terminal:
+        console = Console(width=Console(width=10_000).measure(table).maximum)
+    console.print(table)
 
 
 def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
