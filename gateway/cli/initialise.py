@@ -70,7 +70,7 @@ def _written(file: Path, pool: "PoolSection") -> Iterator[None]:
     from appliance.private_file import write_private
 
     before = file.read_text("utf-8") if file.exists() else None
-    write_private(file, (before or "") + _pool_text(pool))
+    write_private(file, _pool_text(pool) if before is None else f"{before}\n{_pool_text(pool)}")
     try:
         yield
     except BaseException:
@@ -85,7 +85,7 @@ def _pool_text(pool: "PoolSection") -> str:
     # A JSON string is a TOML string, as far as paths go.
     drives = "".join(f"    {json.dumps(str(drive))},\n" for drive in pool.drives)
     return (
-        "\n[[pools]]\n"
+        "[[pools]]\n"
         f'name = "{pool.name}"\n'
         f'class = "{pool.drive_class}"\n'
         f'profile = "{pool.profile}"\n'

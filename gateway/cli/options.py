@@ -7,11 +7,11 @@ import typer
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Data directory.  [default: PACKSTONE_DATA, or ./data]"),
+    typer.Option("--data", metavar="DIR", help="Data directory.", show_default="PACKSTONE_DATA, or ./data"),
 ]
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Configuration file.  [default: packstone.toml in DIR]"),
+    typer.Option("--config", metavar="FILE", help="Configuration file.", show_default="packstone.toml in DIR"),
 ]
 EndpointOption = Annotated[
     str | None,

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from appliance.configuration import Configuration
 
 S3Option = Annotated[
-    str | None, typer.Option("--s3", metavar="HOST:PORT", help="Where to serve S3.  [default: 127.0.0.1:9000]")
+    str | None,
+    typer.Option("--s3", metavar="HOST:PORT", help="Where to serve S3.", show_default="127.0.0.1:9000"),
 ]
 ControlOption = Annotated[
     str | None,
     typer.Option(
         "--control",
         metavar="HOST:PORT",
-        help="Where to serve /health/live, /health/ready and /metrics.  [default: 127.0.0.1:9001]",
+        help="Where to serve /health/live, /health/ready and /metrics.",
+        show_default="127.0.0.1:9001",
     ),
 ]
 
