@@ -28,12 +28,8 @@ def admin_app(node: Node) -> FastAPI:
     An OperatorError is answered with 409, or 503 while the node doesn't serve, and a `FaultDocument`.
     """
     app = FastAPI(title="Packstone administration", version=packstone_engine.__version__)
+    app.add_exception_handler(OperatorError, _refuse)
     verification = Verification(node)
-
-    @app.exception_handler(OperatorError)
-    async def refuse(_request: Request, fault: Exception) -> JSONResponse:
-        status = 503 if isinstance(fault, NotServingError) else 409
-        return JSONResponse(FaultDocument(fault=str(fault)).model_dump(), status)
 
     @app.get("/status")
     def status() -> StatusDocument:
@@ -70,6 +66,11 @@ def admin_app(node: Node) -> FastAPI:
         return CredentialsDocument.model_validate(node.rotate_root(_wanted(request)))
 
     return app
+
+
+async def _refuse(_request: Request, fault: Exception) -> JSONResponse:
+    status = 503 if isinstance(fault, NotServingError) else 409
+    return JSONResponse(FaultDocument(fault=str(fault)).model_dump(), status)
 
 
 def _wanted(request: RotationRequest) -> Credentials | None:
