@@ -97,6 +97,9 @@ pub struct Load {
     pub pattern: Pattern,
     #[arg(long, global = true, default_value_t = 1_000)]
     pub prefixes: u64,
+    /// Begin listings at the bucket's start, not behind random keys
+    #[arg(long, global = true)]
+    pub from_start: bool,
     /// Keys that one delete request names; 1 sends DeleteObject
     #[arg(long, global = true, default_value_t = 1_000)]
     pub batch: u64,

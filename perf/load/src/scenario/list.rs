@@ -26,9 +26,10 @@ pub struct List {
 }
 
 impl List {
-    /// Walks over all keys behind random ones.
+    /// Walks over all keys behind random ones, or over all.
     pub fn keys(options: &Options, worker: u64) -> Self {
-        Self::new(Some(RandomKeys::new(options, worker)), false)
+        let starts = (!options.load.from_start).then(|| RandomKeys::new(options, worker));
+        Self::new(starts, false)
     }
 
     /// Walks over the common prefixes.

@@ -1,0 +1,47 @@
+"""How long a start takes after the server died, and whether what it had acknowledged is there."""
+
+import statistics
+
+from perf import disk, process
+from perf.bench import Bench
+from perf.figure import Figure
+from perf.scenario import CONNECTIONS, MIB
+
+UNSEALED = 5_000
+"""Small objects that are written right before each kill, so that recovery has a journal to read."""
+READ_BACK = 5_000
+"""Objects that are read and compared in full after each start."""
+INDEX_JOURNAL = ".jnl"
+"""How the index's own journal files end."""
+
+
+def restart(bench: Bench) -> None:
+    """`kill -9` and start, a few times; then the same with half of the index's newest journal cut off."""
+    plain = [_kill_and_start(bench, cut=False) for _ in range(min(3, bench.scale.rounds))]
+    cut = _kill_and_start(bench, cut=True)
+    after = process.resident(bench.ours.server.pids) / MIB
+    bench.details["restart_seconds"] = {"killed": plain, "killed_and_cut": cut}
+    note = f"{min(plain):.2f}–{max(plain):.2f} s, from the process's start to its ready line"
+    bench.figures += [
+        Figure("restart after kill -9", "s", statistics.median(plain), 1.0, note=note),
+        Figure("restart after kill -9 with the index's tail cut off", "s", cut, 5.0),
+        Figure("resident memory after the restart", "MiB", after),
+    ]
+
+
+def _kill_and_start(bench: Bench, *, cut: bool) -> float:
+    """Seconds until the server is ready again; reads back a sample of all objects and the youngest ones."""
+    ours = bench.ours.server
+    written = bench.generator.run(ours, "put", connections=CONNECTIONS, first=ours.keys, count=UNSEALED)
+    youngest, ours.keys = ours.keys, ours.keys + written.requests
+    bench.ours.kill()
+    if cut:
+        file = disk.cut_tail(bench.ours.data / "index", INDEX_JOURNAL)
+        bench.details["index_journal_cut"] = None if file is None else file.name
+    took = bench.ours.start()
+    for first in (0, youngest):
+        keys = ours.keys - first
+        bench.generator.run(
+            ours, "get", connections=CONNECTIONS, first=first, keys=keys, count=READ_BACK, verify_every=1
+        )
+    return took
