@@ -53,6 +53,9 @@ class Bench:
     details: dict[str, object] = field(default_factory=dict)
     """What the figures were made of, for the results file."""
 
+    problems: list[str] = field(default_factory=list)
+    """Scenarios that could not be measured, and why."""
+
     def in_turns(self, servers: list[Server]) -> Iterator[tuple[int, Server]]:
         """Round by round every server once, so that what disturbs the machine disturbs all of them."""
         for number in range(self.scale.rounds):

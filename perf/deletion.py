@@ -5,11 +5,14 @@ import time
 from perf.bench import Bench
 from perf.figure import Figure
 
+BATCH = 1000
+"""Keys that one DeleteObjects names."""
+
 
 def deleted(bench: Bench) -> None:
     """Deletes every small object, then lists the empty bucket at once and after the scale's wait."""
     ours = bench.ours.server
-    deletion = bench.generator.run(ours, "delete", keys=ours.keys, batch=1000, connections=4)
+    deletion = bench.generator.run(ours, "delete", keys=ours.keys, batch=BATCH, connections=4)
     bench.record(ours, deletion)
     count, ours.keys = ours.keys, 0
     what = f"after deleting {count:,} keys: server CPU"
@@ -25,6 +28,6 @@ def _listing(bench: Bench, what: str, target: float) -> Figure:
     above; so does its latency, one request being served by one thread. The lower bound of the two stands.
     """
     listing = bench.generator.run(bench.ours.server, "list", from_start=True, count=1, connections=1)
-    bench.record(bench.ours.server, listing)
+    bench.details[what] = listing
     spent = None if listing.cpu_us_per_op is None else min(listing.cpu_us_per_op, listing.max_us) / 1e3
     return Figure(what, "ms", spent, target, note=f"answered in {listing.max_us / 1e3:,.1f} ms")

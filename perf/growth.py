@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from perf import process
 from perf.bench import Bench
@@ -55,12 +56,19 @@ def plot(points: list[Point], path: Path) -> None:
     ):
         cpu.plot(objects, [one.cpu_us_per_op or 0.0 for one in rounds], marker="o", label=name)
         tail.plot(objects, [one.p99_us / 1e3 for one in rounds], marker="o", label=name)
-    memory.plot(objects, [point.resident / MIB for point in points], marker="o", color="black")
+    resident = [point.resident / MIB for point in points]
+    memory.plot(objects, resident, marker="o", color="black")
     for axes, title in ((cpu, "server CPU per operation, µs"), (tail, "p99, ms"), (memory, "resident memory, MiB")):
-        axes.set(title=title, xlabel="objects", xscale="log", ylim=(0, None))
+        axes.set(title=title, xlabel="objects", xscale="log")
+        axes.set_xticks(objects, [f"{count:,}" for count in objects])
+        axes.set_xticks([], minor=True)
         axes.grid(alpha=0.3)
     for axes in (cpu, tail):
-        axes.set(yscale="log", ylim=(None, None))
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    memory.set_ylim(0, max(resident) * 1.15)
     cpu.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -6,6 +6,7 @@ from perf import disk, process
 from perf.bench import Bench
 from perf.figure import Figure
 from perf.scenario import CONNECTIONS, MIB
+from perf.server import NotMeasurableError
 
 UNSEALED = 5_000
 """Small objects that are written right before each kill, so that recovery has a journal to read."""
@@ -30,7 +31,10 @@ def restart(bench: Bench) -> None:
 
 
 def _kill_and_start(bench: Bench, *, cut: bool) -> float:
-    """Seconds until the server is ready again; reads back a sample of all objects and the youngest ones."""
+    """Seconds until the server is ready again.
+
+    Reads back a sample of all objects and of the youngest ones; raises NotMeasurableError when one is not there.
+    """
     ours = bench.ours.server
     written = bench.generator.run(ours, "put", connections=CONNECTIONS, first=ours.keys, count=UNSEALED)
     youngest, ours.keys = ours.keys, ours.keys + written.requests
@@ -40,8 +44,9 @@ def _kill_and_start(bench: Bench, *, cut: bool) -> float:
         bench.details["index_journal_cut"] = None if file is None else file.name
     took = bench.ours.start()
     for first in (0, youngest):
-        keys = ours.keys - first
-        bench.generator.run(
-            ours, "get", connections=CONNECTIONS, first=first, keys=keys, count=READ_BACK, verify_every=1
+        read = bench.generator.run(
+            ours, "get", connections=CONNECTIONS, first=first, keys=ours.keys - first, count=READ_BACK, verify_every=1
         )
+        if read.errors:
+            raise NotMeasurableError(f"{read.errors} of {READ_BACK} acknowledged objects could not be read back")
     return took

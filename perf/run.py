@@ -74,10 +74,11 @@ def main(
     ratios = _ratios(bench)
     table.print_figures(console, bench.figures)
     table.print_ratios(console, ratios)
-    for failed in bench.generator.errors:
-        console.print(f"[red]failed requests: {failed}[/]", highlight=False)
+    problems = [*bench.problems, *(f"failed requests: {what}" for what in bench.generator.errors)]
+    for problem in problems:
+        console.print(f"[red]{problem}[/]", highlight=False)
     console.print(f"written to {_write(bench, described, ratios)}", highlight=False)
-    if bench.generator.errors:
+    if problems:
         raise typer.Exit(1)
 
 
@@ -129,7 +130,6 @@ def _bench(scale: Scale, scratch: Path, program: Path, binaries: Path, console: 
         if floor is not None:
             floor.start()
         yield Bench(scale, generator, ours, floor.server if floor else None, [], scratch, console)
-        ours.stop()
     finally:
         ours.kill()
         if floor is not None:
@@ -137,23 +137,30 @@ def _bench(scale: Scale, scratch: Path, program: Path, binaries: Path, console: 
 
 
 def _measure(bench: Bench, chosen: set[str], program: Path, plot: Path) -> None:
-    if chosen - {GROWTH, "put"}:
+    """Runs the chosen scenarios; one that breaks takes no other's figures with it."""
+    if chosen - {GROWTH}:
         # What put writes, the others read.
         chosen = chosen | {"put"}
-    for name, run in SCENARIOS.items():
+    scenarios = SCENARIOS | {GROWTH: lambda bench: _growth(bench, program, plot)}
+    for name, run in scenarios.items():
         if name in chosen:
             bench.console.print(f"[bold]{name}[/]")
-            run(bench)
-    if GROWTH in chosen:
-        bench.console.print(f"[bold]{GROWTH}[/]")
-        grown = Packstone(program, bench.scratch / GROWTH)
-        try:
-            grown.start()
-            points = growth.measure(bench, grown)
-        finally:
-            grown.kill()
-        bench.details[GROWTH] = [dataclasses.asdict(point) for point in points]
-        growth.plot(points, plot)
+            try:
+                run(bench)
+            except (NotMeasurableError, OSError) as error:
+                bench.problems.append(f"{name}: {error}")
+
+
+def _growth(bench: Bench, program: Path, plot: Path) -> None:
+    """On a server of its own, since it begins with an empty one."""
+    grown = Packstone(program, bench.scratch / GROWTH)
+    try:
+        grown.start()
+        points = growth.measure(bench, grown)
+    finally:
+        grown.kill()
+    bench.details[GROWTH] = points
+    growth.plot(points, plot)
 
 
 def _ratios(bench: Bench) -> dict[str, dict[str, dict[str, peer.Ratio]]]:
@@ -177,6 +184,7 @@ def _write(bench: Bench, described: dict[str, str | int | float], ratios: object
         "ratios": ratios,
         "rounds": bench.rounds,
         "details": bench.details,
+        "problems": bench.problems,
         "failed_requests": bench.generator.errors,
     }
     folder = machine.REPOSITORY / "perf" / "results"

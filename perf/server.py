@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import time
@@ -13,8 +12,6 @@ from pathlib import Path
 
 READY_SECONDS = 120.0
 """How long a started server may take until it says that it is ready."""
-STOP_SECONDS = 60.0
-"""How long a server may take to drain after SIGTERM."""
 
 
 class NotMeasurableError(Exception):
@@ -71,24 +68,11 @@ class Started:
 
     def kill(self) -> None:
         """Ends the server with SIGKILL, if it runs."""
-        self._end(signal.SIGKILL)
-
-    def stop(self) -> None:
-        """Lets the server drain and end, if it runs."""
-        self._end(signal.SIGTERM)
-
-    def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None
         self.server.pids = []
-        if process is None:
-            return
-        process.send_signal(how)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        if process is not None:
             process.kill()
             process.wait()
-            raise NotMeasurableError(f"{self.server.name} did not end within {STOP_SECONDS:.0f} s of SIGTERM") from None
 
     def _is_ready(self) -> bool:
         return any(line.startswith(self._ready) for line in self._log.read_text(errors="replace").splitlines())
