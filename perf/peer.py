@@ -1,11 +1,18 @@
 """Other S3 servers, given on the command line, and what they are to be compared with."""
 
+import socket
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from perf import process
 from perf.generator import Measurement
 from perf.server import Server
+
+
+CONNECT_SECONDS = 5.0
+"""How long a server may take to accept a connection before the measurement refuses to begin."""
 
 
 class BadPeerError(ValueError):
@@ -40,6 +47,17 @@ def parse_all(texts: Sequence[str], taken: set[str]) -> list[Server]:
         if name in taken or names.count(name) > 1:
             raise BadPeerError(f"--endpoint {name}=…: the name {name} is taken")
     return servers
+
+
+def require_reachable(servers: Sequence[Server]) -> None:
+    """Raises BadPeerError unless every server accepts a connection and all its processes run."""
+    for server in servers:
+        address = urlsplit(server.url)
+        try:
+            socket.create_connection((address.hostname or "", address.port or 80), timeout=CONNECT_SECONDS).close()
+            process.cpu_seconds(server.pids)
+        except OSError as error:
+            raise BadPeerError(f"--endpoint {server.name}=…: {error.strerror or error}") from None
 
 
 @dataclass(frozen=True)

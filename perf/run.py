@@ -63,6 +63,7 @@ def main(
     try:
         chosen = _chosen(only)
         peers = peer.parse_all(endpoint or [], taken={"packstone", "floor"})
+        peer.require_reachable(peers)
         scale = _scale(quick, soak, objects, rounds)
         with _scratch(scratch, scale) as folder, _bench(scale, folder, program, _binaries(binaries), console) as bench:
             bench.peers += peers
@@ -137,7 +138,7 @@ def _bench(scale: Scale, scratch: Path, program: Path, binaries: Path, console: 
 
 
 def _measure(bench: Bench, chosen: set[str], program: Path, plot: Path) -> None:
-    """Runs the chosen scenarios; one that breaks takes no other's figures with it."""
+    """Runs the chosen scenarios; one that breaks takes no other's figures with it, unless it is put."""
     if chosen - {GROWTH}:
         # What put writes, the others read.
         chosen = chosen | {"put"}
@@ -149,6 +150,8 @@ def _measure(bench: Bench, chosen: set[str], program: Path, plot: Path) -> None:
                 run(bench)
             except (NotMeasurableError, OSError) as error:
                 bench.problems.append(f"{name}: {error}")
+                if name == "put":
+                    return
 
 
 def _growth(bench: Bench, program: Path, plot: Path) -> None:

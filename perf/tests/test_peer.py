@@ -1,5 +1,7 @@
 """Other servers on the command line, and ratios to them."""
 
+import os
+import socket
 from dataclasses import replace
 
 import pytest
@@ -27,6 +29,19 @@ def test_names_are_told_apart() -> None:
         peer.parse_all(["a=http://x", "a=http://y"], taken=set())
     with pytest.raises(peer.BadPeerError, match="taken"):
         peer.parse_all(["floor=http://x"], taken={"floor"})
+
+
+def test_a_server_that_is_not_there_is_found_before_the_measurement() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        server = peer.parse(f"a=http://127.0.0.1:{listener.getsockname()[1]},pid={os.getpid()}")
+        peer.require_reachable([server])
+        gone = 1 << 22
+        with pytest.raises(peer.BadPeerError, match="^--endpoint a=…: "):
+            peer.require_reachable([replace(server, pids=[gone])])
+    with pytest.raises(peer.BadPeerError, match="refused"):
+        peer.require_reachable([server])
 
 
 def test_ratios_are_by_round() -> None:

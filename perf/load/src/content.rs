@@ -27,11 +27,33 @@ fn word(seed: u64, index: u64) -> [u8; 8] {
 
 /// Fills `bytes` with the content of `seed` from byte `offset`, a multiple of 8.
 pub fn fill(seed: u64, offset: u64, bytes: &mut [u8]) {
-    for (index, eight) in (offset / 8..).zip(bytes.chunks_mut(8)) {
-        for (target, source) in eight.iter_mut().zip(word(seed, index)) {
-            *target = source;
-        }
+    let (words, tail) = bytes.as_chunks_mut::<8>();
+    let after = offset / 8 + words.len() as u64;
+    for (index, eight) in (offset / 8..).zip(words) {
+        *eight = word(seed, index);
     }
+    for (target, source) in tail.iter_mut().zip(word(seed, after)) {
+        *target = source;
+    }
+}
+
+/// The offset of the first word of the content of `seed` that `bytes`, which begin at `offset`, differ from.
+fn difference(seed: u64, offset: u64, bytes: &[u8]) -> Option<u64> {
+    let lead = usize::try_from(offset.next_multiple_of(8) - offset).unwrap_or(0).min(bytes.len());
+    let (head, rest) = bytes.split_at(lead);
+    let (words, tail) = rest.as_chunks::<8>();
+    let first = offset + lead as u64;
+    let after = first + (words.len() * 8) as u64;
+    if !within_word(seed, offset, head) {
+        return Some(offset);
+    }
+    let wrong = (first / 8..).zip(words).find(|(index, eight)| **eight != word(seed, *index));
+    wrong.map(|(index, _)| index * 8).or_else(|| (!within_word(seed, after, tail)).then_some(after))
+}
+
+/// Whether `bytes`, which begin at `offset` and end in the same word, are the content of `seed`.
+fn within_word(seed: u64, offset: u64, bytes: &[u8]) -> bool {
+    word(seed, offset / 8).iter().skip((offset % 8) as usize).zip(bytes).all(|(expected, byte)| expected == byte)
 }
 
 /// A request body, generated chunk by chunk.
@@ -114,28 +136,12 @@ impl Check {
 
     /// Takes the next bytes of the body.
     pub fn take(&mut self, bytes: &[u8]) {
-        if self.wrong_at.is_none() && (self.whole || self.offset < 8) {
-            self.compare(bytes);
+        let compared = if self.whole { bytes.len() as u64 } else { 8_u64.saturating_sub(self.offset) };
+        if self.wrong_at.is_none() && compared > 0 {
+            let compared = usize::try_from(compared).ok().and_then(|length| bytes.get(..length)).unwrap_or(bytes);
+            self.wrong_at = difference(self.seed, self.offset, compared);
         }
         self.offset += bytes.len() as u64;
-    }
-
-    fn compare(&mut self, bytes: &[u8]) {
-        let limit = if self.whole { bytes.len() } else { 8 };
-        let mut at = self.offset;
-        let mut rest = bytes.get(..limit).unwrap_or(bytes);
-        while !rest.is_empty() {
-            let expected = word(self.seed, at / 8);
-            let skip = (at % 8) as usize;
-            let wanted = expected.get(skip..).unwrap_or_default();
-            let length = wanted.len().min(rest.len());
-            if rest.get(..length) != wanted.get(..length) {
-                self.wrong_at = Some(at);
-                return;
-            }
-            at += length as u64;
-            rest = rest.get(length..).unwrap_or_default();
-        }
     }
 
     /// How many bytes came.
