@@ -10,7 +10,6 @@ from perf import process
 from perf.generator import Measurement
 from perf.server import Server
 
-
 CONNECT_SECONDS = 5.0
 """How long a server may take to accept a connection before the measurement refuses to begin."""
 

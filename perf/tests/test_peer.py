@@ -38,7 +38,7 @@ def test_a_server_that_is_not_there_is_found_before_the_measurement() -> None:
         server = peer.parse(f"a=http://127.0.0.1:{listener.getsockname()[1]},pid={os.getpid()}")
         peer.require_reachable([server])
         gone = 1 << 22
-        with pytest.raises(peer.BadPeerError, match="^--endpoint a=…: "):
+        with pytest.raises(peer.BadPeerError, match=r"^--endpoint a=…: "):
             peer.require_reachable([replace(server, pids=[gone])])
     with pytest.raises(peer.BadPeerError, match="refused"):
         peer.require_reachable([server])
