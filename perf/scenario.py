@@ -18,8 +18,8 @@ LARGE_CONNECTIONS = 4
 LIST_CONNECTIONS = 4
 EXPANSION = 4 / 3
 """Bytes that a pool of profile 3+1 writes for one byte, parity counted."""
-FLOOR_OBJECTS = 50_000
-"""Small objects that the no-op floor takes a round: it keeps them in memory."""
+FLOOR_OBJECTS = 200_000
+"""Small objects that the no-op floor takes a round at most; it keeps them in memory, so all rounds write the same."""
 DISK_FLOOR_BYTES = 1 << 30
 MIB = 1 << 20
 
@@ -48,12 +48,12 @@ def put(bench: Bench) -> None:
     before = process.cpu_seconds(ours.pids)
     share = scale.objects // scale.rounds
     for _, server in bench.in_turns(bench.with_floor()):
-        count = min(share, FLOOR_OBJECTS) if server is bench.floor else share
+        count, first = (min(share, FLOOR_OBJECTS), 0) if server is bench.floor else (share, server.keys)
         limit: dict[str, float] = {} if server is ours else {"duration": scale.turn_limit}
         measured = bench.generator.run(
-            server, "put", create_bucket=True, connections=CONNECTIONS, first=server.keys, count=count, **limit
+            server, "put", create_bucket=True, connections=CONNECTIONS, first=first, count=count, **limit
         )
-        server.keys += measured.requests
+        server.keys = max(server.keys, first + measured.requests)
         bench.record(server, measured)
     bench.ours.seal()
     spent = process.cpu_seconds(ours.pids) - before
