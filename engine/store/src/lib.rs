@@ -31,4 +31,4 @@ pub mod verify;
 
 pub use error::{Error, Result};
 pub use object::{Object, ObjectReader, ObjectWriter};
-pub use store::{Settings, Store, check_pools, initialise, is_initialised, rebuild_index};
+pub use store::{RebuildReport, Settings, Store, check_pools, initialise, is_initialised, rebuild_index};

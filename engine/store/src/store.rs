@@ -15,8 +15,9 @@ use crate::cache::RecordCache;
 use crate::commit::{CommitQueue, Shared};
 use crate::drive::superblock::Superblock;
 use crate::drive::{DirectoryDrive, Drive, Threads};
-use crate::index::Index;
 use crate::index::fjall::FjallIndex;
+use crate::index::row::BucketTally;
+use crate::index::{Index, Space, keys};
 use crate::journal;
 use crate::keeper::Keepers;
 use crate::recovery::drives::{Candidate, PoolSettings};
@@ -222,29 +223,48 @@ fn remove_index(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Makes the index anew from journals and TOCs, with the store closed. Answers with (segments, entries).
+/// What an index was made anew from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RebuildReport {
+    /// Whose TOCs were read.
+    pub segments: u64,
+    pub objects: u64,
+    /// Of these objects, as the clients sent them.
+    pub bytes: u64,
+}
+
+/// Makes the index anew from journals and TOCs, with the store closed.
 ///
 /// # Errors
 /// Whatever keeps the store from being opened.
-pub fn rebuild_index(settings: &Settings, progress: &Progress) -> RecoveryResult<(u64, u64)> {
+pub fn rebuild_index(settings: &Settings, progress: &Progress) -> RecoveryResult<RebuildReport> {
     let _lock = DataLock::take(&settings.index)?;
     remove_index(&settings.index)?;
     let index = open_index(&settings.index)?;
     let found =
         startup::find(&settings.pools, candidates(&settings.pools), Arc::new(Threads::default()), settings.io_timeout)?;
-    let (_, replayed) = startup::bring_up(found, index, progress)?;
-    Ok((replayed.segments, replayed.entries))
+    let (core, replayed) = startup::bring_up(found, index, progress)?;
+    let mut report = RebuildReport { segments: replayed.segments, objects: 0, bytes: 0 };
+    let snapshot = core.shared.index.snapshot();
+    for bucket in core.shared.buckets.load().values() {
+        let held = snapshot.get(Space::Tallies, &keys::bucket_tally(bucket.id))?;
+        let tally = held.map(|value| BucketTally::decode(&value)).transpose()?.unwrap_or_default();
+        report.objects += tally.objects;
+        report.bytes += tally.bytes;
+    }
+    core.shared.index.persist()?;
+    Ok(report)
 }
 
 impl Store {
-    /// Recovers and starts the threads. Must be called where a tokio runtime is entered.
+    /// Recovers and starts the threads.
     ///
     /// # Errors
     /// What stands against it, in one line for the operator.
     pub fn open(settings: &Settings) -> RecoveryResult<Self> {
         check_pools(&settings.pools, true)?;
         let lock = DataLock::take(&settings.index)?;
-        let silent: Progress = Arc::new(|_, _| {});
+        let silent: Progress = Arc::new(|_, _| true);
         let executor = Arc::new(Threads::default());
         let find =
             || startup::find(&settings.pools, candidates(&settings.pools), executor.clone(), settings.io_timeout);

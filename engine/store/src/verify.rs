@@ -26,7 +26,7 @@ impl Store {
     /// against its hash. `progress` counts segments, then records. Blocks.
     ///
     /// # Errors
-    /// A grant for something else, or a fault of the index.
+    /// A grant for something else, a fault of the index, or [`Error::ShuttingDown`] when `progress` said so.
     pub fn verify(&self, grant: &Grant, sample: f64, progress: &Progress) -> Result<VerifyReport> {
         grant.covers(Action::Administer)?;
         let mut report = VerifyReport::default();
@@ -52,7 +52,7 @@ impl Store {
                 }
             }
             report.segments += 1;
-            progress(report.segments, of_how_many);
+            go_on(progress(report.segments, of_how_many))?;
         }
         drop(table);
         for bucket in self.inner.shared.buckets.load().values() {
@@ -68,7 +68,7 @@ impl Store {
         name: &str,
         chosen: &std::collections::HashSet<u64>,
         report: &mut VerifyReport,
-        progress: &dyn Fn(u64),
+        progress: &dyn Fn(u64) -> bool,
     ) -> Result<()> {
         let snapshot = self.inner.shared.index.snapshot();
         for pair in snapshot.prefix(Space::Current, &keys::current(bucket, "")) {
@@ -90,11 +90,15 @@ impl Store {
                 }
             }
             if report.records % 256 == 0 {
-                progress(report.segments + report.records);
+                go_on(progress(report.segments + report.records))?;
             }
         }
         Ok(())
     }
+}
+
+fn go_on(wanted: bool) -> Result<()> {
+    if wanted { Ok(()) } else { Err(Error::ShuttingDown) }
 }
 
 impl Inner {

@@ -37,7 +37,7 @@ class EngineSettings:
         index: str,
         pools: list[PoolSettings],
         *,
-        journal_size: int = 134217728,
+        journal_size: int = 67108864,
         stream_size: int = 1073741824,
         small_limit: int = 1048576,
         cache_size: int = 67108864,

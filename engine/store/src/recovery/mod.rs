@@ -40,5 +40,5 @@ pub enum RecoveryError {
 
 pub type RecoveryResult<T> = Result<T, RecoveryError>;
 
-/// Called with (done, of how many) while the index is made anew.
-pub type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
+/// Called with (done, of how many) on long work; `false` ends it.
+pub type Progress = Arc<dyn Fn(u64, u64) -> bool + Send + Sync>;

@@ -81,7 +81,7 @@ pub fn rebuild(shared: &Shared, recovered: &Recovered, progress: &Progress) -> R
     let of_how_many = packed.len() as u64 * 2;
     let mut gathered = Gathered::default();
     for (info, done) in packed.iter().zip(0..) {
-        progress(done, of_how_many);
+        go_on(progress(done, of_how_many))?;
         gathered.take(info.id, &toc_of(shared, info)?);
     }
     for (file, logged) in &recovered.entries {
@@ -89,7 +89,7 @@ pub fn rebuild(shared: &Shared, recovered: &Recovered, progress: &Progress) -> R
     }
     let mut writer = Writer { shared, gathered: &gathered, entries: 0 };
     for (info, done) in packed.iter().zip(packed.len() as u64..) {
-        progress(done, of_how_many);
+        go_on(progress(done, of_how_many))?;
         let toc = toc_of(shared, info)?;
         writer.write(toc.into_iter().map(|logged| (info.id, logged)))?;
     }
@@ -102,6 +102,12 @@ pub fn rebuild(shared: &Shared, recovered: &Recovered, progress: &Progress) -> R
     shared.index.persist()?;
     progress(of_how_many, of_how_many);
     Ok(Replayed { entries, segments: packed.len() as u64 })
+}
+
+/// # Errors
+/// [`crate::Error::ShuttingDown`] when whoever watches wants no more.
+fn go_on(wanted: bool) -> crate::Result<()> {
+    if wanted { Ok(()) } else { Err(crate::Error::ShuttingDown) }
 }
 
 /// What has to be known of all entries before any can be applied: LSNs that are dead, and where each live one stands.

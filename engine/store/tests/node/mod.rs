@@ -79,7 +79,7 @@ pub fn administer() -> Grant {
 }
 
 pub fn silent() -> Progress {
-    Arc::new(|_, _| {})
+    Arc::new(|_, _| true)
 }
 
 pub async fn create_bucket(store: &Store, bucket: &str) {

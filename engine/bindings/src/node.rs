@@ -1,0 +1,171 @@
+//! The node: an open engine and, once asked for, its S3 front.
+//!
+//! Any Python thread may call; the front and the runtime stand behind locks that are held for a moment only, and `close`
+//! takes both out, so that it can be called twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use packstone_access::{Action, Actor, Grant, Resource, authorise};
+use packstone_s3::Server;
+use packstone_store::recovery::Progress;
+use packstone_store::Store;
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+use tokio::runtime::Runtime;
+
+use crate::errors::{EngineError, from_recovery, from_start, from_store};
+use crate::metrics::{self, Metric};
+use crate::settings::{EngineSettings, S3Settings};
+use crate::status::{RebuildReport, Status, VerifyReport};
+
+#[pyclass(module = "packstone_engine", frozen)]
+pub struct Node {
+    store: Store,
+    front: Mutex<Option<Arc<Server>>>,
+    runtime: Mutex<Option<Runtime>>,
+}
+
+/// Leave for what concerns the node, to the holder of its process.
+fn administer() -> PyResult<Grant> {
+    authorise(&Actor::Root, Action::Administer, Resource::Node).map_err(|denied| from_store(denied.into()))
+}
+
+/// Where an exception of a call-back is kept until the call that it ended returns.
+type Raised = Arc<Mutex<Option<PyErr>>>;
+
+fn watched(progress: Option<Py<PyAny>>) -> (Progress, Raised) {
+    let raised = Raised::default();
+    let held = raised.clone();
+    let call = move |done: u64, of_how_many: u64| {
+        let Some(progress) = &progress else { return true };
+        Python::attach(|py| match progress.call1(py, (done, of_how_many)) {
+            Ok(_) => true,
+            Err(error) => {
+                *held.lock() = Some(error);
+                false
+            }
+        })
+    };
+    (Arc::new(call), raised)
+}
+
+/// The exception that ended a call, or what the engine said.
+fn outcome<T>(result: Result<T, PyErr>, raised: &Raised) -> PyResult<T> {
+    match raised.lock().take() {
+        Some(error) => Err(error),
+        None => result,
+    }
+}
+
+#[pymethods]
+impl Node {
+    #[staticmethod]
+    fn open(py: Python<'_>, settings: &EngineSettings) -> PyResult<Self> {
+        let store = py.detach(|| Store::open(&settings.0)).map_err(from_recovery)?;
+        Ok(Self { store, front: Mutex::new(None), runtime: Mutex::new(None) })
+    }
+
+    fn serve_s3(&self, py: Python<'_>, settings: &S3Settings) -> PyResult<String> {
+        py.detach(|| {
+            let runtime = settings.0.runtime().map_err(|error| EngineError::new_err(error.to_string()))?;
+            let server = Server::start(&settings.0, self.store.clone(), runtime.handle()).map_err(from_start)?;
+            let address = server.address().to_string();
+            *self.front.lock() = Some(Arc::new(server));
+            *self.runtime.lock() = Some(runtime);
+            Ok(address)
+        })
+    }
+
+    fn set_root(&self, access_key: &str, secret_key: &str) {
+        if let Some(front) = self.front.lock().clone() {
+            front.set_root(access_key, secret_key);
+        }
+    }
+
+    fn reload_tls(&self) -> PyResult<()> {
+        match self.front.lock().clone() {
+            Some(front) => front.reload_tls().map_err(from_start),
+            None => Ok(()),
+        }
+    }
+
+    fn status(&self, py: Python<'_>) -> PyResult<Status> {
+        let grant = administer()?;
+        py.detach(|| self.store.status(&grant)).map(Into::into).map_err(from_store)
+    }
+
+    fn seal(&self, py: Python<'_>) -> PyResult<u64> {
+        py.detach(|| self.store.seal()).map_err(from_store)
+    }
+
+    #[pyo3(signature = (sample=1.0, progress=None))]
+    fn verify(&self, py: Python<'_>, sample: f64, progress: Option<Py<PyAny>>) -> PyResult<VerifyReport> {
+        let grant = administer()?;
+        let (progress, raised) = watched(progress);
+        let report = py.detach(|| self.store.verify(&grant, sample, &progress));
+        outcome(report.map(Into::into).map_err(from_store), &raised)
+    }
+
+    fn metrics(&self, py: Python<'_>) -> PyResult<Vec<Metric>> {
+        let grant = administer()?;
+        let front = self.front.lock().clone();
+        py.detach(|| {
+            let status = self.store.status(&grant).map_err(from_store)?;
+            Ok(metrics::gather(&status, front.map(|front| front.counts()).as_ref()))
+        })
+    }
+
+    fn drain(&self, py: Python<'_>, timeout: f64) -> bool {
+        let front = self.front.lock().clone();
+        let handle = self.runtime.lock().as_ref().map(|runtime| runtime.handle().clone());
+        py.detach(|| match (front, handle) {
+            (Some(front), Some(handle)) => {
+                let timeout = Duration::try_from_secs_f64(timeout).unwrap_or_default();
+                handle.block_on(front.drain(timeout))
+            }
+            _ => true,
+        })
+    }
+
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| {
+            drop(self.front.lock().take());
+            if let Some(runtime) = self.runtime.lock().take() {
+                runtime.shutdown_timeout(Duration::from_secs(5));
+            }
+            self.store.close();
+        });
+    }
+}
+
+#[pyfunction]
+#[pyo3(signature = (settings, *, allow_no_parity=false))]
+pub fn initialise(py: Python<'_>, settings: &EngineSettings, allow_no_parity: bool) -> PyResult<String> {
+    py.detach(|| packstone_store::initialise(&settings.0, allow_no_parity))
+        .map(|appliance| format!("{appliance:032x}"))
+        .map_err(from_recovery)
+}
+
+#[pyfunction]
+pub fn is_initialised(py: Python<'_>, settings: &EngineSettings) -> bool {
+    py.detach(|| packstone_store::is_initialised(&settings.0))
+}
+
+#[pyfunction]
+#[pyo3(signature = (settings, progress=None))]
+pub fn rebuild_index(py: Python<'_>, settings: &EngineSettings, progress: Option<Py<PyAny>>) -> PyResult<RebuildReport> {
+    let (progress, raised) = watched(progress);
+    let rebuilt = py.detach(|| packstone_store::rebuild_index(&settings.0, &progress));
+    let report = outcome(rebuilt.map_err(from_recovery), &raised)?;
+    Ok(RebuildReport { segments: report.segments, objects: report.objects, bytes: report.bytes })
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // A runtime must not be dropped where it might be waited for.
+        if let Some(runtime) = self.runtime.get_mut().take() {
+            runtime.shutdown_background();
+        }
+    }
+}

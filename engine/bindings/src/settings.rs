@@ -1,0 +1,130 @@
+//! Settings as Python gives them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use packstone_store::pool::{DriveClass, Profile};
+use packstone_store::recovery::drives;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// A pool: drives of one class under one erasure profile.
+#[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
+#[derive(Clone)]
+pub struct PoolSettings {
+    name: String,
+    drive_class: String,
+    data: u8,
+    parity: u8,
+    drives: Vec<String>,
+}
+
+#[pymethods]
+impl PoolSettings {
+    #[new]
+    #[pyo3(text_signature = "(name, drive_class, data, parity, drives)")]
+    fn new(name: String, drive_class: String, data: u8, parity: u8, drives: Vec<String>) -> PyResult<Self> {
+        class_of(&drive_class)?;
+        Ok(Self { name, drive_class, data, parity, drives })
+    }
+}
+
+fn class_of(name: &str) -> PyResult<DriveClass> {
+    match name {
+        "ssd" => Ok(DriveClass::Ssd),
+        "hdd" => Ok(DriveClass::Hdd),
+        other => Err(PyValueError::new_err(format!("drive class {other:?} is neither ssd nor hdd"))),
+    }
+}
+
+/// What one node's engine is opened with.
+#[pyclass(module = "packstone_engine", frozen)]
+pub struct EngineSettings(pub packstone_store::Settings);
+
+#[pymethods]
+impl EngineSettings {
+    #[new]
+    #[pyo3(signature = (index, pools, *, journal_size=67_108_864, stream_size=1_073_741_824, small_limit=1_048_576,
+        cache_size=67_108_864, dead_share=0.25, space_reserve=1_073_741_824, io_timeout=10.0))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
+    fn new(
+        index: PathBuf,
+        pools: Vec<PyRef<'_, PoolSettings>>,
+        journal_size: u64,
+        stream_size: u64,
+        small_limit: u64,
+        cache_size: u64,
+        dead_share: f64,
+        space_reserve: u64,
+        io_timeout: f64,
+    ) -> PyResult<Self> {
+        let pools = pools.iter().map(|pool| {
+            Ok(drives::PoolSettings {
+                name: pool.name.clone(),
+                class: class_of(&pool.drive_class)?,
+                profile: Profile { data: pool.data, parity: pool.parity },
+                drives: pool.drives.iter().map(PathBuf::from).collect(),
+            })
+        });
+        Ok(Self(packstone_store::Settings {
+            index,
+            pools: pools.collect::<PyResult<_>>()?,
+            journal_size,
+            stream_size,
+            small_limit,
+            cache_size,
+            dead_share,
+            space_reserve,
+            io_timeout: seconds(io_timeout)?,
+        }))
+    }
+}
+
+fn seconds(value: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(value).map_err(|_| PyValueError::new_err(format!("{value} seconds can't be")))
+}
+
+/// How the S3 front listens and whom it knows.
+#[pyclass(module = "packstone_engine", frozen)]
+pub struct S3Settings(pub packstone_s3::Settings);
+
+#[pymethods]
+impl S3Settings {
+    #[new]
+    #[pyo3(signature = (address, access_key, secret_key, *, region="us-east-1".into(), domains=Vec::new(),
+        tls_certificate=None, tls_key=None, access_log=None, header_timeout=30.0, body_timeout=60.0, threads=0))]
+    #[pyo3(text_signature = "(address, access_key, secret_key, *, region='us-east-1', domains=..., \
+        tls_certificate=None, tls_key=None, access_log=None, header_timeout=30.0, body_timeout=60.0, threads=0)")]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
+    fn new(
+        address: String,
+        access_key: String,
+        secret_key: String,
+        region: String,
+        domains: Vec<String>,
+        tls_certificate: Option<PathBuf>,
+        tls_key: Option<PathBuf>,
+        access_log: Option<PathBuf>,
+        header_timeout: f64,
+        body_timeout: f64,
+        threads: usize,
+    ) -> PyResult<Self> {
+        let tls = match (tls_certificate, tls_key) {
+            (Some(certificate), Some(key)) => Some(packstone_s3::TlsFiles { certificate, key }),
+            (None, None) => None,
+            _ => return Err(PyValueError::new_err("TLS needs both a certificate and a key")),
+        };
+        Ok(Self(packstone_s3::Settings {
+            address,
+            access_key,
+            secret_key,
+            region,
+            domains,
+            tls,
+            access_log,
+            header_timeout: seconds(header_timeout)?,
+            body_timeout: seconds(body_timeout)?,
+            threads,
+        }))
+    }
+}

@@ -1,0 +1,153 @@
+//! Facts for Python.
+
+use packstone_store::drive::DriveState;
+use packstone_store::{status, verify};
+use pyo3::prelude::*;
+
+#[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
+#[derive(Clone)]
+pub struct DriveStatus {
+    path: String,
+    uuid: String,
+    pool: String,
+    drive_class: String,
+    state: &'static str,
+    reason: String,
+    total: u64,
+    free: u64,
+    used: u64,
+}
+
+impl From<status::DriveStatus> for DriveStatus {
+    fn from(drive: status::DriveStatus) -> Self {
+        let state = match drive.state {
+            DriveState::Online => "online",
+            DriveState::Stale => "stale",
+            DriveState::Failed => "failed",
+            DriveState::Missing => "missing",
+        };
+        Self {
+            path: drive.path,
+            uuid: format!("{:032x}", drive.uuid),
+            pool: drive.pool,
+            drive_class: drive.class.to_string(),
+            state,
+            reason: drive.reason,
+            total: drive.total,
+            free: drive.free,
+            used: drive.used,
+        }
+    }
+}
+
+#[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
+#[derive(Clone)]
+pub struct PoolStatus {
+    name: String,
+    drive_class: String,
+    data: u8,
+    parity: u8,
+    drives: usize,
+    online: usize,
+    segments: usize,
+    bytes: u64,
+    dead: u64,
+}
+
+impl From<status::PoolStatus> for PoolStatus {
+    fn from(pool: status::PoolStatus) -> Self {
+        Self {
+            name: pool.name,
+            drive_class: pool.class.to_string(),
+            data: pool.profile.data,
+            parity: pool.profile.parity,
+            drives: pool.drives,
+            online: pool.online,
+            segments: pool.segments,
+            bytes: pool.bytes,
+            dead: pool.dead,
+        }
+    }
+}
+
+#[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
+#[derive(Clone)]
+pub struct JournalStatus {
+    epoch: u64,
+    lsn: u64,
+    files: usize,
+    bytes: u64,
+    copies: Vec<String>,
+}
+
+#[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
+#[derive(Clone)]
+pub struct BucketUsage {
+    name: String,
+    objects: u64,
+    bytes: u64,
+}
+
+#[pyclass(module = "packstone_engine", frozen, get_all)]
+pub struct Status {
+    appliance: String,
+    drives: Vec<DriveStatus>,
+    pools: Vec<PoolStatus>,
+    journal: JournalStatus,
+    buckets: Vec<BucketUsage>,
+    segments: usize,
+    objects: u64,
+    bytes: u64,
+    warnings: Vec<String>,
+}
+
+impl From<status::Status> for Status {
+    fn from(status: status::Status) -> Self {
+        let journal = status.journal;
+        let usage = |bucket: status::BucketUsage| BucketUsage {
+            name: bucket.name,
+            objects: bucket.objects,
+            bytes: bucket.bytes,
+        };
+        Self {
+            appliance: format!("{:032x}", status.appliance),
+            drives: status.drives.into_iter().map(Into::into).collect(),
+            pools: status.pools.into_iter().map(Into::into).collect(),
+            journal: JournalStatus {
+                epoch: journal.epoch,
+                lsn: journal.lsn,
+                files: journal.files,
+                bytes: journal.bytes,
+                copies: journal.copies,
+            },
+            buckets: status.buckets.into_iter().map(usage).collect(),
+            segments: status.segments,
+            objects: status.objects,
+            bytes: status.bytes,
+            warnings: status.warnings,
+        }
+    }
+}
+
+#[pyclass(module = "packstone_engine", frozen, get_all)]
+pub struct VerifyReport {
+    segments: u64,
+    records: u64,
+    bytes: u64,
+    faults: Vec<String>,
+    lost: Vec<String>,
+}
+
+impl From<verify::VerifyReport> for VerifyReport {
+    fn from(report: verify::VerifyReport) -> Self {
+        let verify::VerifyReport { segments, records, bytes, faults, lost } = report;
+        Self { segments, records, bytes, faults, lost }
+    }
+}
+
+#[pyclass(module = "packstone_engine", frozen, get_all)]
+pub struct RebuildReport {
+    pub segments: u64,
+    pub objects: u64,
+    pub bytes: u64,
+}

@@ -1,0 +1,128 @@
+//! The verbs on buckets.
+
+use packstone_access::{Action, Resource};
+use packstone_store::object::Bucket;
+use s3s::dto::{
+    BucketLocationConstraint, CreateBucketInput, CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput,
+    GetBucketLocationInput, GetBucketLocationOutput, HeadBucketInput, HeadBucketOutput, ListBucketsInput,
+    ListBucketsOutput,
+};
+use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
+
+use crate::condition::whole_seconds;
+use crate::error::{from_store, invalid_argument, refused};
+use crate::face::Face;
+use crate::object::list::Token;
+use crate::owner;
+
+/// The region that S3 names by not naming it.
+const FIRST_REGION: &str = "us-east-1";
+/// The most buckets on a page.
+const MOST: i32 = 10_000;
+
+impl Face {
+    pub(crate) async fn create_bucket_verb(
+        &self,
+        request: S3Request<CreateBucketInput>,
+    ) -> S3Result<S3Response<CreateBucketOutput>> {
+        let input = request.input;
+        let configuration = input.create_bucket_configuration;
+        if let Some(constraint) = configuration.and_then(|configuration| configuration.location_constraint) {
+            self.check_location(constraint.as_str())?;
+        }
+        let grant = self.may(Action::CreateBucket, Resource::Bucket(&input.bucket))?;
+        self.store.create_bucket(&grant).await.map_err(from_store)?;
+        Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
+    }
+
+    fn check_location(&self, constraint: &str) -> S3Result<()> {
+        if constraint.is_empty() || constraint == &*self.region {
+            return Ok(());
+        }
+        Err(refused(
+            S3ErrorCode::IllegalLocationConstraintException,
+            format!(
+                "The {constraint} location constraint is incompatible for the region specific endpoint this request \
+                 was sent to."
+            ),
+        ))
+    }
+
+    pub(crate) fn head_bucket_verb(
+        &self,
+        request: S3Request<HeadBucketInput>,
+    ) -> S3Result<S3Response<HeadBucketOutput>> {
+        let input = request.input;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        self.bucket(&input.bucket)?;
+        Ok(S3Response::new(HeadBucketOutput {
+            access_point_alias: Some(false),
+            bucket_region: Some(self.region.to_string()),
+            ..HeadBucketOutput::default()
+        }))
+    }
+
+    pub(crate) async fn delete_bucket_verb(
+        &self,
+        request: S3Request<DeleteBucketInput>,
+    ) -> S3Result<S3Response<DeleteBucketOutput>> {
+        let input = request.input;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        let grant = self.may(Action::DeleteBucket, Resource::Bucket(&input.bucket))?;
+        self.store.delete_bucket(&grant).await.map_err(from_store)?;
+        Ok(S3Response::new(DeleteBucketOutput {}))
+    }
+
+    pub(crate) fn get_bucket_location_verb(
+        &self,
+        request: S3Request<GetBucketLocationInput>,
+    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
+        let input = request.input;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        self.bucket(&input.bucket)?;
+        let location_constraint =
+            (&*self.region != FIRST_REGION).then(|| BucketLocationConstraint::from(self.region.to_string()));
+        Ok(S3Response::new(GetBucketLocationOutput { location_constraint }))
+    }
+
+    pub(crate) fn list_buckets_verb(
+        &self,
+        request: S3Request<ListBucketsInput>,
+    ) -> S3Result<S3Response<ListBucketsOutput>> {
+        let input = request.input;
+        let most = match input.max_buckets.unwrap_or(MOST) {
+            most @ 1..=MOST => usize::try_from(most).unwrap_or(usize::MAX),
+            _ => return Err(invalid_argument("Argument max-buckets must be an integer between 1 and 10000")),
+        };
+        let after = input.continuation_token.as_deref().map(Token::read).transpose()?.unwrap_or_default();
+        let elsewhere = input.bucket_region.is_some_and(|region| region != *self.region);
+        let prefix = input.prefix.as_deref().unwrap_or_default();
+        let grant = self.may(Action::ListAllMyBuckets, Resource::Node)?;
+        let mut buckets = self.store.buckets(&grant).map_err(from_store)?;
+        buckets.retain(|bucket| !elsewhere && bucket.name.starts_with(prefix) && *bucket.name > *after);
+        buckets.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        let truncated = buckets.len() > most;
+        buckets.truncate(most);
+        let continuation_token = buckets.last().filter(|_| truncated).map(|last| Token::write(&last.name));
+        Ok(S3Response::new(ListBucketsOutput {
+            buckets: Some(buckets.iter().map(|bucket| self.describe(bucket)).collect()),
+            continuation_token,
+            owner: Some(owner::owner()),
+            prefix: input.prefix,
+        }))
+    }
+
+    fn describe(&self, bucket: &Bucket) -> s3s::dto::Bucket {
+        s3s::dto::Bucket {
+            bucket_region: Some(self.region.to_string()),
+            creation_date: Some(whole_seconds(bucket.created)),
+            name: Some(bucket.name.to_string()),
+        }
+    }
+
+    /// The bucket, which must exist.
+    pub(crate) fn bucket(&self, name: &str) -> S3Result<Bucket> {
+        let grant = self.may(Action::ListBucket, Resource::Bucket(name))?;
+        self.store.bucket(&grant).map_err(from_store)
+    }
+}

@@ -1,0 +1,60 @@
+//! The conditions of a read, in the order of precedence that HTTP and S3 give them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use packstone_store::object::{Etag, Version};
+use s3s::dto::{ETagCondition, Timestamp};
+
+use crate::etag;
+
+/// What a read may ask of an object.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Conditions<'a> {
+    pub matches: Option<&'a ETagCondition>,
+    pub none_match: Option<&'a ETagCondition>,
+    pub modified_since: Option<&'a Timestamp>,
+    pub unmodified_since: Option<&'a Timestamp>,
+}
+
+/// Why an object isn't read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unmet {
+    /// The client has it already.
+    NotModified,
+    Failed,
+}
+
+impl Conditions<'_> {
+    /// A condition on the tag decides alone: a date beside it is a fallback for caches that have no tag.
+    pub fn check(&self, version: &Version) -> Result<(), Unmet> {
+        let modified = whole_seconds(version.modified);
+        let tag = version.attributes.etag;
+        match (self.matches, self.unmodified_since) {
+            (Some(condition), _) if !names(condition, tag) => return Err(Unmet::Failed),
+            (None, Some(date)) if modified > *date => return Err(Unmet::Failed),
+            _ => {}
+        }
+        match (self.none_match, self.modified_since) {
+            (Some(condition), _) if names(condition, tag) => Err(Unmet::NotModified),
+            (None, Some(date)) if modified <= *date => Err(Unmet::NotModified),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn names(condition: &ETagCondition, tag: Etag) -> bool {
+    match condition {
+        ETagCondition::Any => true,
+        ETagCondition::ETag(named) => etag::parse(named.value()) == Some(tag),
+    }
+}
+
+/// A time as HTTP can say it. Everything that a client may compare is cut to seconds, so that a listing and a header
+/// agree.
+pub(crate) fn whole_seconds(time: SystemTime) -> Timestamp {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Timestamp::from(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use packstone_store::object::{Attributes, Etag, Version};
+use s3s::dto::{ETag, ETagCondition, Timestamp};
+
+use super::{Conditions, Unmet, whole_seconds};
+
+const MODIFIED: Duration = Duration::from_millis(1_000_900);
+
+fn version() -> Version {
+    let attributes = Attributes { etag: Etag { md5: [0xab; 16], parts: 0 }, ..Attributes::default() };
+    Version { record: 1, size: 1, modified: UNIX_EPOCH + MODIFIED, attributes, parts: Vec::new() }
+}
+
+fn date(seconds: u64) -> Timestamp {
+    Timestamp::from(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+#[test]
+fn tags_come_before_dates() {
+    let right = ETagCondition::ETag(ETag::Strong("ab".repeat(16)));
+    let wrong = ETagCondition::ETag(ETag::Strong("cd".repeat(16)));
+    let (before, at) = (date(999), date(1000));
+    let none = Conditions::default();
+    let cases = [
+        (none, Ok(())),
+        (Conditions { matches: Some(&right), ..none }, Ok(())),
+        (Conditions { matches: Some(&ETagCondition::Any), ..none }, Ok(())),
+        (Conditions { matches: Some(&wrong), ..none }, Err(Unmet::Failed)),
+        (Conditions { matches: Some(&right), unmodified_since: Some(&before), ..none }, Ok(())),
+        (Conditions { unmodified_since: Some(&before), ..none }, Err(Unmet::Failed)),
+        (Conditions { unmodified_since: Some(&at), ..none }, Ok(())),
+        (Conditions { none_match: Some(&right), ..none }, Err(Unmet::NotModified)),
+        (Conditions { none_match: Some(&ETagCondition::Any), ..none }, Err(Unmet::NotModified)),
+        (Conditions { none_match: Some(&wrong), modified_since: Some(&at), ..none }, Ok(())),
+        (Conditions { none_match: Some(&right), modified_since: Some(&before), ..none }, Err(Unmet::NotModified)),
+        (Conditions { modified_since: Some(&at), ..none }, Err(Unmet::NotModified)),
+        (Conditions { modified_since: Some(&before), ..none }, Ok(())),
+        (Conditions { matches: Some(&wrong), none_match: Some(&right), ..none }, Err(Unmet::Failed)),
+    ];
+    for (number, (conditions, expected)) in cases.into_iter().enumerate() {
+        assert_eq!(conditions.check(&version()), expected, "case {number}: {conditions:?}");
+    }
+}
+
+#[test]
+fn times_are_cut_to_seconds() {
+    assert_eq!(whole_seconds(UNIX_EPOCH + MODIFIED), date(1000));
+    assert_eq!(whole_seconds(UNIX_EPOCH - MODIFIED), date(0));
+}

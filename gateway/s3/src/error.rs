@@ -1,0 +1,74 @@
+//! From the store's errors to S3's, and the errors that the verbs make themselves.
+//!
+//! The map is exhaustive: a new error of the store doesn't compile until somebody has decided what clients see.
+
+use std::borrow::Cow;
+
+use hyper::StatusCode;
+use packstone_access::Denied;
+use packstone_store::Error;
+use s3s::{S3Error, S3ErrorCode};
+
+/// The answer to an error of the store.
+pub(crate) fn from_store(error: Error) -> S3Error {
+    let code = match &error {
+        Error::NoSuchBucket => S3ErrorCode::NoSuchBucket,
+        Error::NoSuchKey => S3ErrorCode::NoSuchKey,
+        Error::NoSuchUpload => S3ErrorCode::NoSuchUpload,
+        Error::BucketExists => S3ErrorCode::BucketAlreadyOwnedByYou,
+        Error::BucketNotEmpty => S3ErrorCode::BucketNotEmpty,
+        Error::InvalidBucketName(_) => S3ErrorCode::InvalidBucketName,
+        Error::InvalidKey => S3ErrorCode::KeyTooLongError,
+        Error::InvalidPart(_) => S3ErrorCode::InvalidPart,
+        Error::InvalidPartOrder => S3ErrorCode::InvalidPartOrder,
+        Error::PartTooSmall { .. } => S3ErrorCode::EntityTooSmall,
+        Error::PreconditionFailed => S3ErrorCode::PreconditionFailed,
+        Error::TooLarge { .. } => S3ErrorCode::EntityTooLarge,
+        Error::AttributesTooLarge(_) => S3ErrorCode::MetadataTooLarge,
+        // AWS has no code for a full disk. A 503 would have every SDK try again and again, and nothing a client can
+        // do makes space; 507 is HTTP's own answer, and the code is the one AWS gives where its capacity ends.
+        Error::OutOfSpace => {
+            return custom("InsufficientCapacity", StatusCode::INSUFFICIENT_STORAGE, error.to_string());
+        }
+        Error::Unavailable(_) | Error::ShuttingDown => S3ErrorCode::ServiceUnavailable,
+        Error::Denied(_) => S3ErrorCode::AccessDenied,
+        // What failed is for the operator: the client learns that it was not its fault.
+        Error::Lost(_) | Error::Index(_) | Error::Io(_) => {
+            tracing::error!(%error, "the store failed");
+            S3ErrorCode::InternalError
+        }
+    };
+    S3Error::new(code)
+}
+
+pub(crate) fn from_denied(_: Denied) -> S3Error {
+    S3Error::new(S3ErrorCode::AccessDenied)
+}
+
+/// An error with words of its own.
+pub(crate) fn refused(code: S3ErrorCode, message: impl Into<Cow<'static, str>>) -> S3Error {
+    S3Error::with_message(code, message)
+}
+
+pub(crate) fn invalid_argument(message: impl Into<Cow<'static, str>>) -> S3Error {
+    refused(S3ErrorCode::InvalidArgument, message)
+}
+
+pub(crate) fn invalid_request(message: impl Into<Cow<'static, str>>) -> S3Error {
+    refused(S3ErrorCode::InvalidRequest, message)
+}
+
+pub(crate) fn not_implemented() -> S3Error {
+    refused(S3ErrorCode::NotImplemented, "A header you provided implies functionality that is not implemented")
+}
+
+/// An error whose code s3s doesn't have.
+pub(crate) fn custom(code: &'static str, status: StatusCode, message: impl Into<Cow<'static, str>>) -> S3Error {
+    let code = S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InternalError);
+    let mut error = S3Error::with_message(code, message);
+    error.set_status_code(status);
+    error
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+use packstone_store::object::{Etag, Precondition};
+use s3s::dto::{ETag, ETagCondition};
+
+use super::{parse, precondition, to_text};
+
+#[test]
+fn tags_as_text() {
+    let plain = Etag { md5: [0xab; 16], parts: 0 };
+    assert_eq!(to_text(plain), "ab".repeat(16));
+    let composed = Etag { md5: [0x01; 16], parts: 12 };
+    assert_eq!(to_text(composed), format!("{}-12", "01".repeat(16)));
+    for etag in [plain, composed] {
+        assert_eq!(parse(&to_text(etag)), Some(etag));
+        assert_eq!(parse(&format!("\"{}\"", to_text(etag))), Some(etag));
+    }
+}
+
+#[test]
+fn text_that_is_no_tag() {
+    for text in ["", "abc", "*", &"zz".repeat(16), &format!("{}-", "ab".repeat(16)), &format!("{}-0", "ab".repeat(16))]
+    {
+        assert_eq!(parse(text), None, "{text}");
+    }
+}
+
+#[test]
+fn conditions_of_writes() {
+    let tag = ETagCondition::ETag(ETag::Strong("ab".repeat(16)));
+    assert_eq!(precondition(None, None).unwrap(), Precondition::None);
+    assert_eq!(precondition(None, Some(&ETagCondition::Any)).unwrap(), Precondition::Absent);
+    assert_eq!(precondition(Some(&ETagCondition::Any), None).unwrap(), Precondition::Match(None));
+    let expected = Precondition::Match(Some(Etag { md5: [0xab; 16], parts: 0 }));
+    assert_eq!(precondition(Some(&tag), None).unwrap(), expected);
+    assert_eq!(precondition(None, Some(&tag)).unwrap_err().code().as_str(), "NotImplemented");
+    let never = ETagCondition::ETag(ETag::Strong("never".into()));
+    assert_eq!(precondition(Some(&never), None).unwrap_err().code().as_str(), "PreconditionFailed");
+}

@@ -1,0 +1,239 @@
+//! The front: our own HTTP service around `s3s`, which decodes and encodes S3.
+//!
+//! The front owns what happens to a request before it is S3 and after: listening, time-outs, TLS, request ids, hosts,
+//! what a signature must cover, refusing what isn't served, the form of errors, the access log, counters, draining.
+//! It serves any implementation of [`s3s::S3`].
+//!
+//! Concurrency: one task accepts, one task serves each connection, and they share nothing that waits: settings don't
+//! change, credentials and the certificate are swapped whole, counters are atomics, the access log is a queue. The
+//! phase (serving, draining, ended) goes one way, from [`Front::drain`] to every task; a front has drained when no
+//! task holds a receiver of it any more.
+
+mod access_log;
+mod answer;
+mod chunks;
+mod counters;
+mod credentials;
+mod features;
+mod host;
+mod ids;
+mod inflow;
+mod listener;
+mod message;
+mod outflow;
+mod pace;
+mod query;
+mod refusal;
+mod route;
+mod service;
+mod signature;
+mod tls;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use s3s::S3;
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::service::S3ServiceBuilder;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::watch;
+
+pub use counters::{Counts, LATENCY_BOUNDS, Outcome, VerbCounts};
+pub use inflow::{Fault, Inflow};
+pub use message::of as message_of;
+pub use route::Verb;
+
+use access_log::AccessLog;
+use counters::Counters;
+use credentials::Credentials;
+use host::Domains;
+use listener::{Listener, Phase};
+use service::Service;
+
+pub(crate) use answer::OVERSIZED;
+use tls::Tls;
+
+/// The largest document that a request may bring, in bytes: a thousand keys to delete, every character of them
+/// escaped, or the checksums of ten thousand parts.
+const LARGEST_DOCUMENT: usize = 8 << 20;
+
+/// How the front listens and whom it knows.
+#[derive(Clone)]
+pub struct Settings {
+    /// `HOST:PORT`; port 0 takes any that is free.
+    pub address: String,
+    pub access_key: String,
+    pub secret_key: String,
+    pub region: String,
+    /// Domains under which buckets are addressed as `bucket.domain`.
+    pub domains: Vec<String>,
+    pub tls: Option<TlsFiles>,
+    /// Where to write a line for each request, if anywhere.
+    pub access_log: Option<PathBuf>,
+    /// How long a client may take to send its headers, to begin its next request, or to shake hands.
+    pub header_timeout: Duration,
+    /// How long a client may send nothing of a body, or take nothing of an answer.
+    pub body_timeout: Duration,
+    /// Threads of [`Settings::runtime`]; 0 for one a core.
+    pub threads: usize,
+}
+
+/// A certificate chain and its key, in PEM.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+impl Settings {
+    /// Settings with every choice left at its default.
+    #[must_use]
+    pub fn new(address: &str, access_key: &str, secret_key: &str) -> Self {
+        Self {
+            address: address.into(),
+            access_key: access_key.into(),
+            secret_key: secret_key.into(),
+            region: "us-east-1".into(),
+            domains: Vec::new(),
+            tls: None,
+            access_log: None,
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(60),
+            threads: 0,
+        }
+    }
+
+    /// A runtime with as many threads as asked for.
+    ///
+    /// # Errors
+    /// When the threads can't be had.
+    pub fn runtime(&self) -> io::Result<Runtime> {
+        let mut builder = Builder::new_multi_thread();
+        if self.threads > 0 {
+            builder.worker_threads(self.threads);
+        }
+        builder.thread_name("s3").enable_all().build()
+    }
+}
+
+/// All but the secret key.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("address", &self.address)
+            .field("access_key", &self.access_key)
+            .field("region", &self.region)
+            .field("domains", &self.domains)
+            .field("tls", &self.tls)
+            .field("access_log", &self.access_log)
+            .field("header_timeout", &self.header_timeout)
+            .field("body_timeout", &self.body_timeout)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a front could not start. Each is something that the operator can mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{address} is in use by another process: stop it, or choose another address")]
+    AddressInUse { address: String },
+    #[error("can't listen on {address}: {source}")]
+    Address { address: String, source: io::Error },
+    #[error("can't use the certificate: {path}: {reason}")]
+    Certificate { path: PathBuf, reason: String },
+    #[error("can't write the access log {path}: {source}")]
+    AccessLog { path: PathBuf, source: io::Error },
+}
+
+/// A front that serves.
+pub struct Front {
+    address: SocketAddr,
+    credentials: Credentials,
+    tls: Option<Arc<Tls>>,
+    counters: Arc<Counters>,
+    phase: watch::Sender<Phase>,
+}
+
+impl Front {
+    /// Listens, and serves `s3` on the runtime of `handle` from then on.
+    ///
+    /// # Errors
+    /// [`StartError`], before anything was served.
+    pub fn start(s3: impl S3, settings: &Settings, handle: &Handle) -> Result<Self, StartError> {
+        let credentials = Credentials::new(&settings.access_key, &settings.secret_key);
+        let tls = match &settings.tls {
+            Some(files) => Some(Arc::new(Tls::load(&files.certificate, &files.key)?)),
+            None => None,
+        };
+        let log = match &settings.access_log {
+            Some(path) => {
+                Some(AccessLog::open(path).map_err(|source| StartError::AccessLog { path: path.clone(), source })?)
+            }
+            None => None,
+        };
+        let counters = Arc::new(Counters::default());
+        let domains = Domains::new(&settings.domains);
+        let service = Service::new(s3_service(s3, credentials.clone(), &domains), domains, log, &counters, settings);
+        let (phase, receiver) = watch::channel(Phase::Serving);
+        let _within = handle.enter();
+        let listener = Listener::bind(settings, Arc::new(service), tls.clone())?;
+        let address = listener.address();
+        handle.spawn(listener.accept(receiver));
+        Ok(Self { address, credentials, tls, counters, phase })
+    }
+
+    /// The address that it listens on, with the port that it was given.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes the root credentials, for every request from now on.
+    pub fn set_root(&self, access_key: &str, secret_key: &str) {
+        self.credentials.set(access_key, secret_key);
+    }
+
+    /// Reads certificate and key again. Without TLS there is nothing to do.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`]; the old certificate stays in force.
+    pub fn reload_tls(&self) -> Result<(), StartError> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
+    }
+
+    /// What was counted until now.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counters.snapshot()
+    }
+
+    /// Accepts no more connections and no more requests, and waits until those under way have ended. Connections
+    /// that are still busy after `timeout` are dropped. Answers whether there were none.
+    pub async fn drain(&self, timeout: Duration) -> bool {
+        self.phase.send_replace(Phase::Draining);
+        if tokio::time::timeout(timeout, self.phase.closed()).await.is_ok() {
+            return true;
+        }
+        self.phase.send_replace(Phase::Ended);
+        self.phase.closed().await;
+        false
+    }
+}
+
+fn s3_service(s3: impl S3, credentials: Credentials, domains: &Domains) -> s3s::service::S3Service {
+    let mut builder = S3ServiceBuilder::new(s3);
+    builder.set_auth(credentials);
+    // Without domains s3s has no host to parse, which spares every request an attempt.
+    if !domains.is_empty() {
+        builder.set_host(domains.clone());
+    }
+    let mut config = S3Config::default();
+    config.xml_max_body_size = LARGEST_DOCUMENT;
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+    builder.build()
+}

@@ -1,0 +1,70 @@
+use hyper::Method;
+use proptest::prelude::*;
+
+use super::{Target, Verb, verb};
+use crate::front::query::Query;
+
+#[test]
+fn what_a_path_names() {
+    let object = |bucket, key| Target::Object { bucket, key };
+    for (path, expected) in [
+        ("/", Target::Service),
+        ("/bucket", Target::Bucket("bucket")),
+        ("/bucket/", Target::Bucket("bucket")),
+        ("/bucket/key", object("bucket", "key")),
+        ("/bucket/dir/", object("bucket", "dir/")),
+        ("/bucket//key", object("bucket", "/key")),
+        ("/bucket%2Fkey", object("bucket", "key")),
+        ("/my%2Dbucket/key", object("my%2Dbucket", "key")),
+    ] {
+        assert_eq!(Target::parse(path, None), expected, "{path}");
+    }
+    assert_eq!(Target::parse("/", Some("bucket")), Target::Bucket("bucket"));
+    assert_eq!(Target::parse("/a/b", Some("bucket")), object("bucket", "a/b"));
+}
+
+#[test]
+fn verbs_are_numbered_as_they_are_listed() {
+    for (number, verb) in Verb::ALL.into_iter().enumerate() {
+        assert_eq!(verb as usize, number);
+    }
+}
+
+#[test]
+fn verbs() {
+    let of = |method: Method, target: &str, copies: bool| {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        verb(&method, Target::parse(path, None), &Query::parse(query), copies).map_err(|refusal| refusal.code)
+    };
+    for (method, target, expected) in [
+        (Method::GET, "/", Verb::ListBuckets),
+        (Method::GET, "/b", Verb::ListObjects),
+        (Method::GET, "/b?prefix=acl", Verb::ListObjects),
+        (Method::GET, "/b?list-type=2&prefix=a", Verb::ListObjectsV2),
+        (Method::GET, "/b?location=", Verb::GetBucketLocation),
+        (Method::POST, "/b?delete", Verb::DeleteObjects),
+        (Method::GET, "/b/k?partNumber=1", Verb::GetObject),
+        (Method::PUT, "/b/k?partNumber=1&uploadId=x", Verb::UploadPart),
+        (Method::POST, "/b/k?uploads", Verb::CreateMultipartUpload),
+        (Method::POST, "/b/k?uploadId=x", Verb::CompleteMultipartUpload),
+        (Method::DELETE, "/b/k?uploadId=x", Verb::AbortMultipartUpload),
+        (Method::DELETE, "/b/k?versionId=null", Verb::DeleteObject),
+    ] {
+        assert_eq!(of(method, target, false), Ok(expected), "{target}");
+    }
+    assert_eq!(of(Method::PUT, "/b/k", true), Ok(Verb::CopyObject));
+    assert_eq!(of(Method::PUT, "/b/k?partNumber=1&uploadId=x", true), Ok(Verb::UploadPartCopy));
+    for target in ["/b/k?partNumber=1", "/b/k?uploadId=x", "/b/k?versionId=null"] {
+        assert_eq!(of(Method::PUT, target, false), Err("InvalidArgument"), "{target}");
+    }
+    assert_eq!(of(Method::GET, "/b?list-type=3", false), Err("InvalidArgument"));
+    assert_eq!(of(Method::GET, "/b/k?attributes&uploadId=x", false), Err("NotImplemented"));
+}
+
+proptest! {
+    #[test]
+    fn no_request_breaks_the_reading_of_it(path in "/.{0,64}", query in ".{0,64}", host in "[a-z.]{0,16}") {
+        let virtual_bucket = (!host.is_empty()).then_some(host.as_str());
+        let _ = verb(&Method::PUT, Target::parse(&path, virtual_bucket), &Query::parse(&query), false);
+    }
+}

@@ -1,0 +1,214 @@
+//! The way of one request: admitted or refused, answered by s3s, its answer completed.
+//!
+//! Concurrency: one [`Service`] for all connections, read only; what belongs to a request stays in its task.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, SERVER};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use s3s::service::S3Service;
+use s3s::{Body, HttpRequest};
+
+use super::Settings;
+use super::access_log::{AccessLog, Line};
+use super::answer::Asked;
+use super::chunks::Chunks;
+use super::counters::Counters;
+use super::host::Domains;
+use super::ids::RequestIds;
+use super::inflow::RequestBody;
+use super::outflow::{Record, ResponseBody};
+use super::query::{Query, Subresources};
+use super::refusal::Refusal;
+use super::route::{self, Target, Verb};
+use super::signature;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+const COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
+const NAME: HeaderValue = HeaderValue::from_static("Packstone");
+
+/// Who is at the other end of a connection.
+pub(super) struct Client {
+    pub remote: SocketAddr,
+    /// Whether the connection holds bytes of a body that nobody will read.
+    pub unread: Arc<AtomicBool>,
+}
+
+/// What answers requests, whatever connection they come by.
+pub(super) struct Service {
+    s3: S3Service,
+    region: Box<str>,
+    domains: Domains,
+    body_timeout: Duration,
+    ids: RequestIds,
+    counters: Arc<Counters>,
+    log: Option<AccessLog>,
+}
+
+impl Service {
+    pub fn new(
+        s3: S3Service,
+        domains: Domains,
+        log: Option<AccessLog>,
+        counters: &Arc<Counters>,
+        settings: &Settings,
+    ) -> Self {
+        Self {
+            s3,
+            region: settings.region.as_str().into(),
+            domains,
+            body_timeout: settings.body_timeout,
+            ids: RequestIds::new(),
+            counters: Arc::clone(counters),
+            log,
+        }
+    }
+
+    /// Counts a connection for as long as the answer lives.
+    pub fn connection(&self) -> impl Drop + use<> {
+        self.counters.connected(1);
+        Connection(Arc::clone(&self.counters))
+    }
+
+    /// Answers one request, whatever is wrong with it.
+    pub async fn answer(&self, request: Request<Incoming>, client: &Client) -> Response<ResponseBody> {
+        let (parts, incoming) = request.into_parts();
+        let mut record = self.record();
+        let mut asked = Asked {
+            id: self.ids.mint(),
+            host_id: self.ids.host(),
+            uri: parts.uri.clone(),
+            head: parts.method == Method::HEAD,
+            digest: None,
+            inflow: None,
+        };
+        if self.log.is_some() {
+            record.line = Some(Box::new(Line::new(client.remote, asked.id, &parts)));
+        }
+        let mut response = match self.admit(&parts, &mut record) {
+            Err(refusal) => asked.refuse(&refusal, &mut record),
+            Ok(verb) => {
+                record.verb = verb;
+                let request = self.prepare(parts, incoming, verb, client, &mut asked);
+                match self.s3.call(request).await {
+                    Ok(response) => asked.complete(response, &mut record),
+                    Err(error) => {
+                        tracing::error!(id = %asked.id, verb = verb.name(), ?error, "no answer could be made");
+                        let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError");
+                        asked.refuse(&refusal, &mut record)
+                    }
+                }
+            }
+        };
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, asked.id.header());
+        headers.insert(HOST_ID, self.ids.host().clone());
+        headers.insert(SERVER, NAME);
+        sealed(response, record)
+    }
+
+    fn record(&self) -> Record {
+        self.counters.began();
+        Record {
+            verb: Verb::Unserved,
+            status: None,
+            sent: 0,
+            started: Instant::now(),
+            counters: Arc::clone(&self.counters),
+            line: None,
+            log: self.log.clone(),
+        }
+    }
+
+    /// Finds out what is asked, and refuses what must not reach s3s.
+    fn admit(&self, parts: &Parts, record: &mut Record) -> Result<Verb, Refusal> {
+        let host = if self.domains.is_empty() { None } else { host_of(parts) };
+        let target = Target::parse(parts.uri.path(), host.and_then(|host| self.domains.bucket(host)));
+        if let Some(line) = &mut record.line {
+            line.bucket = target.bucket().map(str::to_owned);
+            line.key = target.key().map(str::to_owned);
+        }
+        let query = parts.uri.query().map(Query::parse).unwrap_or_default();
+        let region = (query.subresources != Subresources::LOCATION).then_some(&*self.region);
+        let access_key = signature::check(&parts.headers, &query, region)?;
+        if let Some(line) = &mut record.line {
+            line.access_key = Some(access_key.to_owned());
+        }
+        // A form is authorised by a field of its own, and s3s would read it whole to find it.
+        if parts.method == Method::POST && is_form(parts) {
+            return Err(Refusal::not_implemented());
+        }
+        route::verb(&parts.method, target, &query, parts.headers.contains_key(COPY_SOURCE))
+    }
+
+    fn prepare(
+        &self,
+        mut parts: Parts,
+        incoming: Incoming,
+        verb: Verb,
+        client: &Client,
+        asked: &mut Asked<'_>,
+    ) -> HttpRequest {
+        if incoming.is_end_stream() {
+            return Request::from_parts(parts, Body::empty());
+        }
+        let keeps = verb.takes_document();
+        let digest = parts.headers.get(CONTENT_SHA256);
+        let chunks = digest.and_then(chunks_of);
+        if keeps {
+            asked.digest = digest.cloned();
+        }
+        let (body, inflow) = RequestBody::new(
+            incoming,
+            keeps,
+            chunks,
+            self.body_timeout,
+            Arc::clone(&self.counters),
+            Arc::clone(&client.unread),
+        );
+        parts.extensions.insert(Arc::clone(&inflow));
+        asked.inflow = Some(inflow);
+        Request::from_parts(parts, Body::http_body(body))
+    }
+}
+
+fn host_of(parts: &Parts) -> Option<&str> {
+    match parts.headers.get(HOST) {
+        Some(host) => host.to_str().ok(),
+        None => parts.uri.authority().map(|authority| authority.as_str()),
+    }
+}
+
+/// Whether a body comes in chunks, and signed ones, which stands where its digest would.
+fn chunks_of(digest: &HeaderValue) -> Option<Chunks> {
+    let kind = digest.as_bytes().strip_prefix(b"STREAMING-")?;
+    Some(Chunks::new(!kind.starts_with(b"UNSIGNED-")))
+}
+
+fn is_form(parts: &Parts) -> bool {
+    const FORM: &[u8] = b"multipart/form-data";
+    parts
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM)))
+}
+
+fn sealed(response: Response<Body>, mut record: Record) -> Response<ResponseBody> {
+    record.status = Some(response.status());
+    response.map(|body| ResponseBody::new(body, record))
+}
+
+struct Connection(Arc<Counters>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.connected(-1);
+    }
+}

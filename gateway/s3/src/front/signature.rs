@@ -1,0 +1,173 @@
+//! What the front asks of a signature before s3s verifies it.
+//!
+//! s3s computes signatures and compares them. It does not mind a presigned life of years, an `x-amz-*` header that
+//! nobody signed, version 2, another service's scope, or another region; those are refused here.
+
+use hyper::HeaderMap;
+use hyper::StatusCode;
+use hyper::header::{AUTHORIZATION, HeaderName};
+
+use super::features;
+use super::query::{Presigned, Query};
+use super::refusal::Refusal;
+
+/// The longest life of a presigned request, in seconds: seven days.
+const LONGEST_LIFE: u64 = 7 * 24 * 60 * 60;
+/// The most bytes that the names and values of a request's headers may take together.
+const MAX_HEADERS: usize = 16 << 10;
+
+/// How a request says who signed it.
+struct Claim<'a> {
+    credential: &'a str,
+    /// Names in lower case, with semicolons between them.
+    signed_headers: &'a str,
+}
+
+/// Refuses a request whose signature must not be accepted, whether or not it would verify.
+///
+/// `region` is the region of this server, or `None` where a request may name any (GetBucketLocation is how a client
+/// learns it). Answers the access key that the request claims, which is not proved yet.
+///
+/// # Errors
+/// The answer that AWS would give.
+pub fn check<'a>(headers: &'a HeaderMap, query: &'a Query<'_>, region: Option<&str>) -> Result<&'a str, Refusal> {
+    let authorization = headers.get(AUTHORIZATION);
+    if query.version2 || authorization.is_some_and(|value| value.as_bytes().starts_with(b"AWS ")) {
+        return Err(Refusal::invalid_request(
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+        ));
+    }
+    let claim = match (authorization, &query.presigned) {
+        (Some(_), Some(_)) => {
+            return Err(Refusal::invalid_argument(
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
+                 parameter or the Authorization header should be specified",
+            ));
+        }
+        (None, None) => return Err(Refusal::access_denied()),
+        (Some(value), None) => claim_of_header(value.to_str().map_err(|_| malformed())?)?,
+        (None, Some(presigned)) => claim_of_query(presigned)?,
+    };
+    let access_key = check_scope(claim.credential, region)?;
+    check_headers(headers, claim.signed_headers)?;
+    Ok(access_key)
+}
+
+fn claim_of_header(value: &str) -> Result<Claim<'_>, Refusal> {
+    let Some(fields) = value.strip_prefix("AWS4-HMAC-SHA256") else {
+        return Err(Refusal::invalid_argument("Unsupported Authorization Type"));
+    };
+    let (mut credential, mut signed_headers) = (None, None);
+    for field in fields.split(',') {
+        match field.trim().split_once('=') {
+            Some(("Credential", text)) => credential = Some(text),
+            Some(("SignedHeaders", text)) => signed_headers = Some(text),
+            _ => {}
+        }
+    }
+    match (credential, signed_headers) {
+        (Some(credential), Some(signed_headers)) => Ok(Claim { credential, signed_headers }),
+        _ => Err(malformed()),
+    }
+}
+
+fn claim_of_query<'a>(presigned: &'a Presigned<'a>) -> Result<Claim<'a>, Refusal> {
+    let (Some(_), Some(credential), Some(_), Some(expires), Some(signed_headers), Some(_)) = (
+        &presigned.algorithm,
+        &presigned.credential,
+        &presigned.date,
+        &presigned.expires,
+        &presigned.signed_headers,
+        &presigned.signature,
+    ) else {
+        return Err(bad_query(
+            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, \
+             X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+        ));
+    };
+    if expires.starts_with('-') {
+        return Err(bad_query("X-Amz-Expires must be non-negative"));
+    }
+    match expires.parse::<u64>() {
+        Err(_) => Err(bad_query("X-Amz-Expires should be a number")),
+        Ok(life) if life > LONGEST_LIFE => Err(bad_query(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than \
+             604800 seconds",
+        )),
+        Ok(_) => Ok(Claim { credential, signed_headers }),
+    }
+}
+
+/// The credential is `KEY/DATE/REGION/SERVICE/aws4_request`, and a key may hold slashes.
+fn check_scope<'c>(credential: &'c str, region: Option<&str>) -> Result<&'c str, Refusal> {
+    let mut fields = credential.rsplitn(5, '/');
+    let (Some("aws4_request"), Some(service), Some(named), Some(_), Some(access_key)) =
+        (fields.next(), fields.next(), fields.next(), fields.next(), fields.next())
+    else {
+        return Err(malformed());
+    };
+    if service != "s3" {
+        return Err(Refusal::with(
+            StatusCode::BAD_REQUEST,
+            "AuthorizationHeaderMalformed",
+            "The authorization header is malformed; incorrect service. This endpoint belongs to \"s3\".",
+        ));
+    }
+    match region {
+        Some(expected) if expected != named => Err(Refusal {
+            region: Some(expected.into()),
+            ..Refusal::with(
+                StatusCode::BAD_REQUEST,
+                "AuthorizationHeaderMalformed",
+                format!("The authorization header is malformed; the region is wrong; expecting '{expected}'"),
+            )
+        }),
+        _ => Ok(access_key),
+    }
+}
+
+/// One pass over the headers: their size, who signed them, and whether they ask for something that isn't served.
+fn check_headers(headers: &HeaderMap, signed: &str) -> Result<(), Refusal> {
+    if !is_signed(signed, "host") {
+        return Err(not_signed());
+    }
+    let mut size = 0;
+    for (name, value) in headers {
+        size += name.as_str().len() + value.len();
+        if size > MAX_HEADERS {
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, "RequestHeaderSectionTooLarge"));
+        }
+        let Some(amz) = name.as_str().strip_prefix("x-amz-") else { continue };
+        if needs_signing(name) && !is_signed(signed, name.as_str()) {
+            return Err(not_signed());
+        }
+        features::check(amz, value.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// All `x-amz-*` headers do, but for the digest of the body, which is part of what is signed in any case, or else
+/// can only make the check of the body stricter.
+fn needs_signing(name: &HeaderName) -> bool {
+    name != "x-amz-content-sha256"
+}
+
+fn is_signed(signed: &str, name: &str) -> bool {
+    signed.split(';').any(|entry| entry == name)
+}
+
+fn not_signed() -> Refusal {
+    Refusal::with(
+        StatusCode::FORBIDDEN,
+        "AccessDenied",
+        "There were headers present in the request which were not signed",
+    )
+}
+
+fn malformed() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "AuthorizationHeaderMalformed")
+}
+
+fn bad_query(message: &'static str) -> Refusal {
+    Refusal::with(StatusCode::BAD_REQUEST, "AuthorizationQueryParametersError", message)
+}

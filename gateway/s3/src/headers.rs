@@ -1,0 +1,104 @@
+//! Headers that stand with an object: read from a request, given back with the object.
+
+use hyper::HeaderMap;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, HeaderName,
+};
+use packstone_store::object::{Attributes, SystemHeader};
+use s3s::dto::{Metadata, Timestamp, TimestampFormat};
+use s3s::{S3Error, S3ErrorCode, S3Result};
+
+use crate::error::custom;
+
+/// The most bytes that names and values of user metadata may take together.
+const MAX_METADATA: usize = 2 << 10;
+/// What an object's type is when nobody said.
+pub(crate) const DEFAULT_TYPE: &str = "binary/octet-stream";
+
+const KEPT: [(SystemHeader, HeaderName); 6] = [
+    (SystemHeader::ContentType, CONTENT_TYPE),
+    (SystemHeader::CacheControl, CACHE_CONTROL),
+    (SystemHeader::ContentDisposition, CONTENT_DISPOSITION),
+    (SystemHeader::ContentEncoding, CONTENT_ENCODING),
+    (SystemHeader::ContentLanguage, CONTENT_LANGUAGE),
+    (SystemHeader::Expires, EXPIRES),
+];
+const REDIRECT: &str = "x-amz-website-redirect-location";
+
+/// The attributes that a request describes, without its tag and checksum.
+///
+/// # Errors
+/// `MetadataTooLarge`, or `InvalidArgument` for a header that isn't text.
+pub(crate) fn described(headers: &HeaderMap, metadata: Option<Metadata>) -> S3Result<Attributes> {
+    let mut kept = Vec::new();
+    for (header, name) in KEPT {
+        let Some(value) = headers.get(&name) else { continue };
+        let value = text(value.as_bytes())?;
+        match header {
+            SystemHeader::ContentType if value == DEFAULT_TYPE => {}
+            SystemHeader::ContentEncoding => kept.extend(without_chunking(value).map(|value| (header, value))),
+            _ if value.is_empty() => {}
+            _ => kept.push((header, value.to_owned())),
+        }
+    }
+    kept.extend(redirect(headers)?);
+    Ok(Attributes { headers: kept, user: user(metadata)?, ..Attributes::default() })
+}
+
+/// Where a website would send whoever asks for the object, which a copy doesn't inherit.
+pub(crate) fn redirect(headers: &HeaderMap) -> S3Result<Option<(SystemHeader, String)>> {
+    let Some(value) = headers.get(REDIRECT) else { return Ok(None) };
+    let value = text(value.as_bytes())?;
+    if !["/", "http://", "https://"].iter().any(|start| value.starts_with(start)) {
+        return Err(custom(
+            "InvalidRedirectLocation",
+            hyper::StatusCode::BAD_REQUEST,
+            "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+        ));
+    }
+    Ok(Some((SystemHeader::WebsiteRedirectLocation, value.to_owned())))
+}
+
+/// `aws-chunked` says how the body came, not what it is.
+fn without_chunking(value: &str) -> Option<String> {
+    let codings: Vec<&str> =
+        value.split(',').map(str::trim).filter(|coding| !coding.is_empty() && *coding != "aws-chunked").collect();
+    (!codings.is_empty()).then(|| codings.join(","))
+}
+
+/// In the order of their names: the same metadata always takes the same bytes.
+fn user(metadata: Option<Metadata>) -> S3Result<Vec<(String, String)>> {
+    let mut user: Vec<(String, String)> = metadata.unwrap_or_default().into_iter().collect();
+    if user.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_METADATA {
+        return Err(S3Error::new(S3ErrorCode::MetadataTooLarge));
+    }
+    user.sort_unstable();
+    Ok(user)
+}
+
+fn text(bytes: &[u8]) -> S3Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| crate::error::invalid_argument("A header's value is not UTF-8."))
+}
+
+/// User metadata as s3s takes it.
+pub(crate) fn metadata(attributes: &Attributes) -> Option<Metadata> {
+    (!attributes.user.is_empty()).then(|| attributes.user.iter().cloned().collect())
+}
+
+/// A system header's text.
+pub(crate) fn owned(attributes: &Attributes, header: SystemHeader) -> Option<String> {
+    attributes.header(header).map(str::to_owned)
+}
+
+/// The object's type.
+pub(crate) fn content_type(attributes: &Attributes) -> String {
+    attributes.header(SystemHeader::ContentType).unwrap_or(DEFAULT_TYPE).to_owned()
+}
+
+/// When the object expires for caches; s3s let only a date in.
+pub(crate) fn expires(attributes: &Attributes) -> Option<Timestamp> {
+    attributes.header(SystemHeader::Expires).and_then(|text| Timestamp::parse(TimestampFormat::HttpDate, text).ok())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! GetObjectAttributes.
+
+use packstone_store::object::Version;
+use s3s::dto::{
+    Checksum, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, ObjectAttributes,
+    ObjectPart, StorageClass,
+};
+use s3s::{S3Request, S3Response, S3Result};
+
+use super::expect_version;
+use super::part::page_of;
+use crate::checksum::{self, place};
+use crate::condition::whole_seconds;
+use crate::error::invalid_argument;
+use crate::face::Face;
+use crate::{etag, owner};
+
+impl Face {
+    pub(crate) fn get_object_attributes_verb(
+        &self,
+        request: S3Request<GetObjectAttributesInput>,
+    ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
+        let input = request.input;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        expect_version(input.version_id.as_deref())?;
+        // A header may name several, and s3s keeps the text of each header whole.
+        let asked: Vec<&str> =
+            input.object_attributes.iter().flat_map(|names| names.as_str().split(',')).map(str::trim).collect();
+        if asked.iter().any(|name| !KNOWN.contains(name)) {
+            return Err(invalid_argument("Invalid attribute name specified."));
+        }
+        let object = self.current(&input.bucket, &input.key)?;
+        let version = &object.version;
+        let mut output = GetObjectAttributesOutput {
+            last_modified: Some(whole_seconds(version.modified)),
+            ..GetObjectAttributesOutput::default()
+        };
+        for name in asked {
+            match name {
+                ObjectAttributes::ETAG => output.e_tag = Some(etag::to_dto(version.attributes.etag)),
+                ObjectAttributes::CHECKSUM => output.checksum = checksum_of(version),
+                ObjectAttributes::OBJECT_PARTS if !version.parts.is_empty() => {
+                    output.object_parts = Some(parts(version, input.max_parts, input.part_number_marker)?);
+                }
+                ObjectAttributes::STORAGE_CLASS => {
+                    output.storage_class = Some(StorageClass::from_static(StorageClass::STANDARD));
+                }
+                ObjectAttributes::OBJECT_SIZE => output.object_size = i64::try_from(version.size).ok(),
+                _ => {}
+            }
+        }
+        Ok(S3Response::new(output))
+    }
+}
+
+const KNOWN: [&str; 5] = [
+    ObjectAttributes::ETAG,
+    ObjectAttributes::CHECKSUM,
+    ObjectAttributes::OBJECT_PARTS,
+    ObjectAttributes::STORAGE_CLASS,
+    ObjectAttributes::OBJECT_SIZE,
+];
+
+fn checksum_of(version: &Version) -> Option<Checksum> {
+    let checksum = version.attributes.checksum.as_ref()?;
+    let mut told = Checksum { checksum_type: Some(checksum::kind_dto(checksum.kind)), ..Checksum::default() };
+    place!(told, checksum, checksum::encode(checksum, version.parts.len()));
+    Some(told)
+}
+
+/// Parts are numbered from one in the order in which they make the object.
+fn parts(version: &Version, most: Option<i32>, marker: Option<i32>) -> S3Result<GetObjectAttributesParts> {
+    let (after, most) = page_of(marker, most)?;
+    let total = i32::try_from(version.parts.len()).unwrap_or(i32::MAX);
+    let page: Vec<ObjectPart> = (1..)
+        .zip(&version.parts)
+        .filter(|(number, _)| *number > i32::from(after))
+        .take(most)
+        .map(|(number, size)| ObjectPart {
+            part_number: Some(number),
+            size: i64::try_from(*size).ok(),
+            ..ObjectPart::default()
+        })
+        .collect();
+    let last = page.last().and_then(|part| part.part_number);
+    Ok(GetObjectAttributesParts {
+        is_truncated: Some(last.is_some_and(|last| last < total)),
+        max_parts: i32::try_from(most).ok(),
+        next_part_number_marker: last,
+        part_number_marker: Some(i32::from(after)),
+        parts: Some(page),
+        total_parts_count: Some(total),
+    })
+}

@@ -1,0 +1,197 @@
+//! CopyObject and UploadPartCopy. The bytes are read and written again: what a copy says of itself is computed anew.
+
+use std::ops::Range;
+
+use hyper::HeaderMap;
+use packstone_access::Action;
+use packstone_store::object::{Attributes, ChecksumAlgorithm, MAX_PUT, SystemHeader, Version};
+use packstone_store::{Object, ObjectWriter};
+use s3s::dto::{
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource, ETagCondition, MetadataDirective,
+    UploadPartCopyInput, UploadPartCopyOutput,
+};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+
+use super::range::copied;
+use super::{expect_version, part};
+use crate::checksum::{self, place};
+use crate::condition::{Conditions, whole_seconds};
+use crate::digest::{Digester, Sums};
+use crate::error::{from_store, invalid_argument, invalid_request, not_implemented};
+use crate::face::Face;
+use crate::{etag, headers, owner};
+
+impl Face {
+    pub(crate) async fn copy_object_verb(
+        &self,
+        request: S3Request<CopyObjectInput>,
+    ) -> S3Result<S3Response<CopyObjectOutput>> {
+        let S3Request { input, headers: fields, .. } = request;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        owner::expect(input.expected_source_bucket_owner.as_deref())?;
+        let precondition = etag::precondition(
+            condition(&fields, "if-match")?.as_ref(),
+            condition(&fields, "if-none-match")?.as_ref(),
+        )?;
+        let replaces = replaces(input.metadata_directive.as_ref())?;
+        let source = self.source(&input.copy_source)?;
+        let asked = Conditions {
+            matches: input.copy_source_if_match.as_ref(),
+            none_match: input.copy_source_if_none_match.as_ref(),
+            modified_since: input.copy_source_if_modified_since.as_ref(),
+            unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
+        };
+        check(asked, &source.version)?;
+        if source.version.size > MAX_PUT {
+            return Err(too_large());
+        }
+        let redirect = headers::redirect(&fields)?;
+        if !replaces && redirect.is_none() && is_itself(&input.copy_source, &input.bucket, &input.key) {
+            return Err(invalid_request(
+                "This copy request is illegal because it is trying to copy an object to itself without changing the \
+                 object's metadata, storage class, website redirect location or encryption attributes.",
+            ));
+        }
+        let mut attributes =
+            if replaces { headers::described(&fields, input.metadata)? } else { inherited(&source.version, redirect) };
+        let algorithm = match &input.checksum_algorithm {
+            Some(asked) => Some(checksum::algorithm(asked.as_str())?),
+            None => source.version.attributes.checksum.as_ref().map(|checksum| checksum.algorithm),
+        };
+
+        let grant = self.may_on(Action::PutObject, &input.bucket, &input.key)?;
+        let size = source.version.size;
+        let mut writer = self.store.writer(&grant, Some(size)).map_err(from_store)?;
+        let sums = pour(source, 0..size, algorithm, &mut writer).await?;
+        attributes.etag = sums.etag();
+        attributes.checksum.clone_from(&sums.checksum);
+        let version = writer.commit(attributes, precondition).await.map_err(from_store)?;
+        let result = copy_result(&sums, &version);
+        Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..CopyObjectOutput::default() }))
+    }
+
+    pub(crate) async fn upload_part_copy_verb(
+        &self,
+        request: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        let input = request.input;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        owner::expect(input.expected_source_bucket_owner.as_deref())?;
+        let number = part::number(input.part_number)?;
+        let id = part::upload_id(&input.upload_id)?;
+        let grant = self.may_on(Action::PutObject, &input.bucket, &input.key)?;
+        let upload = self.store.upload(&grant, id).map_err(from_store)?;
+        let source = self.source(&input.copy_source)?;
+        let asked = Conditions {
+            matches: input.copy_source_if_match.as_ref(),
+            none_match: input.copy_source_if_none_match.as_ref(),
+            modified_since: input.copy_source_if_modified_since.as_ref(),
+            unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
+        };
+        check(asked, &source.version)?;
+        let range = match input.copy_source_range.as_deref() {
+            Some(range) => copied(range, source.version.size)?,
+            None => 0..source.version.size,
+        };
+        let length = range.end - range.start;
+        if length > MAX_PUT {
+            return Err(too_large());
+        }
+        let algorithm = upload.attributes.checksum.as_ref().map(|checksum| checksum.algorithm);
+        let mut writer = self.store.part_writer(&grant, id, number, Some(length)).map_err(from_store)?;
+        let sums = pour(source, range, algorithm, &mut writer).await?;
+        let version = part::commit(writer, &sums).await?;
+        let mut result = CopyPartResult {
+            e_tag: Some(etag::to_dto(sums.etag())),
+            last_modified: Some(whole_seconds(version.modified)),
+            ..CopyPartResult::default()
+        };
+        if let Some(checksum) = &sums.checksum {
+            place!(result, checksum, checksum::encode(checksum, 0));
+        }
+        Ok(S3Response::new(UploadPartCopyOutput { copy_part_result: Some(result), ..UploadPartCopyOutput::default() }))
+    }
+
+    fn source(&self, source: &CopySource) -> S3Result<Object> {
+        match source {
+            CopySource::Bucket { bucket, key, version_id } => {
+                expect_version(version_id.as_deref())?;
+                self.current(bucket, key)
+            }
+            CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => Err(not_implemented()),
+        }
+    }
+}
+
+/// Reads `range` of `source` into `writer`, hashing what passes.
+async fn pour(
+    source: Object,
+    range: Range<u64>,
+    algorithm: Option<ChecksumAlgorithm>,
+    writer: &mut ObjectWriter,
+) -> S3Result<Sums> {
+    let length = range.end - range.start;
+    let mut digester = Digester::new(length, algorithm);
+    if length > 0 {
+        let mut reader = source.read(range);
+        while let Some(piece) = reader.next().await {
+            let piece = piece.map_err(from_store)?;
+            digester.update(&piece).await?;
+            writer.write(piece).await.map_err(from_store)?;
+        }
+    }
+    if writer.written() != length {
+        tracing::error!(length, written = writer.written(), "a copy's source was read short");
+        return Err(S3Error::new(S3ErrorCode::InternalError));
+    }
+    digester.finish().await
+}
+
+fn copy_result(sums: &Sums, version: &Version) -> CopyObjectResult {
+    let mut result = CopyObjectResult {
+        e_tag: Some(etag::to_dto(sums.etag())),
+        last_modified: Some(whole_seconds(version.modified)),
+        ..CopyObjectResult::default()
+    };
+    if let Some(checksum) = &sums.checksum {
+        place!(result, checksum, checksum::encode(checksum, 0));
+        result.checksum_type = Some(checksum::kind_dto(checksum.kind));
+    }
+    result
+}
+
+/// A copy has no client's cache to spare: whatever isn't met is a failure.
+fn check(conditions: Conditions<'_>, version: &Version) -> S3Result<()> {
+    conditions.check(version).map_err(|_| S3Error::new(S3ErrorCode::PreconditionFailed))
+}
+
+fn replaces(directive: Option<&MetadataDirective>) -> S3Result<bool> {
+    match directive.map(MetadataDirective::as_str) {
+        None | Some(MetadataDirective::COPY) => Ok(false),
+        Some(MetadataDirective::REPLACE) => Ok(true),
+        Some(_) => Err(invalid_argument("Unknown metadata directive.")),
+    }
+}
+
+fn is_itself(source: &CopySource, bucket: &str, key: &str) -> bool {
+    matches!(source, CopySource::Bucket { bucket: from, key: name, .. } if **from == *bucket && **name == *key)
+}
+
+fn inherited(version: &Version, redirect: Option<(SystemHeader, String)>) -> Attributes {
+    let mut attributes = version.attributes.clone();
+    attributes.headers.retain(|(header, _)| *header != SystemHeader::WebsiteRedirectLocation);
+    attributes.headers.extend(redirect);
+    attributes
+}
+
+/// A condition on what is overwritten, which s3s doesn't read for copies.
+fn condition(headers: &HeaderMap, name: &str) -> S3Result<Option<ETagCondition>> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    ETagCondition::parse_http_header(value.as_bytes())
+        .map(Some)
+        .map_err(|_| invalid_argument("The entity tag of a condition is malformed."))
+}
+
+fn too_large() -> S3Error {
+    invalid_request("The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
+}

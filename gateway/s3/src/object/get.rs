@@ -1,0 +1,190 @@
+//! GetObject and HeadObject.
+
+use bytes::Bytes;
+use futures::stream;
+use http_body::Frame;
+use http_body_util::StreamBody;
+use hyper::header::{ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
+use packstone_access::Action;
+use packstone_store::object::{Checksum, SystemHeader, Version};
+use packstone_store::{Object, ObjectReader};
+use s3s::dto::{
+    ChecksumMode, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, StreamingBlob, TimestampFormat,
+};
+use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+
+use super::expect_version;
+use super::range::{Selection, select};
+use crate::checksum::{self, place};
+use crate::condition::{Conditions, Unmet, whole_seconds};
+use crate::error::from_store;
+use crate::face::Face;
+use crate::{etag, headers, owner};
+
+const RANGES: &str = "bytes";
+
+impl Face {
+    pub(crate) async fn get_object_verb(
+        &self,
+        request: S3Request<GetObjectInput>,
+    ) -> S3Result<S3Response<GetObjectOutput>> {
+        let input = request.input;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        expect_version(input.version_id.as_deref())?;
+        let object = self.current(&input.bucket, &input.key)?;
+        let conditions = Conditions {
+            matches: input.if_match.as_ref(),
+            none_match: input.if_none_match.as_ref(),
+            modified_since: input.if_modified_since.as_ref(),
+            unmodified_since: input.if_unmodified_since.as_ref(),
+        };
+        conditions.check(&object.version).map_err(|unmet| answer_unmet(unmet, &object.version))?;
+        let selection = select(&object.version, input.range, input.part_number)?;
+
+        let mut output = described(&object.version, &selection);
+        if let Some(checksum) = asked_checksum(&object.version, &selection, input.checksum_mode.as_ref()) {
+            place!(output, checksum, checksum::encode(checksum, object.version.parts.len()));
+            output.checksum_type = Some(checksum::kind_dto(checksum.kind));
+        }
+        output.body = body(object, selection).await?;
+        Ok(S3Response::new(output))
+    }
+
+    pub(crate) fn head_object_verb(
+        &self,
+        request: S3Request<HeadObjectInput>,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
+        let input = request.input;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        expect_version(input.version_id.as_deref())?;
+        let object = self.current(&input.bucket, &input.key)?;
+        let conditions = Conditions {
+            matches: input.if_match.as_ref(),
+            none_match: input.if_none_match.as_ref(),
+            modified_since: input.if_modified_since.as_ref(),
+            unmodified_since: input.if_unmodified_since.as_ref(),
+        };
+        let version = &object.version;
+        conditions.check(version).map_err(|unmet| answer_unmet(unmet, version))?;
+        let selection = select(version, input.range, input.part_number)?;
+
+        let mut output = head(described(version, &selection));
+        if let Some(checksum) = asked_checksum(version, &selection, input.checksum_mode.as_ref()) {
+            place!(output, checksum, checksum::encode(checksum, version.parts.len()));
+            output.checksum_type = Some(checksum::kind_dto(checksum.kind));
+        }
+        Ok(S3Response::new(output))
+    }
+
+    /// The current version of a key.
+    pub(crate) fn current(&self, bucket: &str, key: &str) -> S3Result<Object> {
+        let grant = self.may_on(Action::GetObject, bucket, key)?;
+        self.store.get(&grant).map_err(from_store)
+    }
+}
+
+/// Everything that an answer says of a version, but for its checksum and its bytes.
+fn described(version: &Version, selection: &Selection) -> GetObjectOutput {
+    let attributes = &version.attributes;
+    GetObjectOutput {
+        accept_ranges: Some(RANGES.into()),
+        cache_control: headers::owned(attributes, SystemHeader::CacheControl),
+        content_disposition: headers::owned(attributes, SystemHeader::ContentDisposition),
+        content_encoding: headers::owned(attributes, SystemHeader::ContentEncoding),
+        content_language: headers::owned(attributes, SystemHeader::ContentLanguage),
+        content_length: Some(selection.length()),
+        content_range: selection.content_range.clone(),
+        content_type: Some(headers::content_type(attributes)),
+        e_tag: Some(etag::to_dto(attributes.etag)),
+        expires: headers::expires(attributes),
+        last_modified: Some(whole_seconds(version.modified)),
+        metadata: headers::metadata(attributes),
+        parts_count: selection.parts,
+        website_redirect_location: headers::owned(attributes, SystemHeader::WebsiteRedirectLocation),
+        ..GetObjectOutput::default()
+    }
+}
+
+fn head(output: GetObjectOutput) -> HeadObjectOutput {
+    HeadObjectOutput {
+        accept_ranges: output.accept_ranges,
+        cache_control: output.cache_control,
+        content_disposition: output.content_disposition,
+        content_encoding: output.content_encoding,
+        content_language: output.content_language,
+        content_length: output.content_length,
+        content_range: output.content_range,
+        content_type: output.content_type,
+        e_tag: output.e_tag,
+        expires: output.expires,
+        last_modified: output.last_modified,
+        metadata: output.metadata,
+        parts_count: output.parts_count,
+        website_redirect_location: output.website_redirect_location,
+        ..HeadObjectOutput::default()
+    }
+}
+
+/// The checksum is the whole object's: with a part of it, a client would compare it with the wrong bytes.
+fn asked_checksum<'v>(
+    version: &'v Version,
+    selection: &Selection,
+    mode: Option<&ChecksumMode>,
+) -> Option<&'v Checksum> {
+    let asked = mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+    version.attributes.checksum.as_ref().filter(|_| asked && selection.content_range.is_none())
+}
+
+fn answer_unmet(unmet: Unmet, version: &Version) -> S3Error {
+    match unmet {
+        Unmet::Failed => S3Error::new(S3ErrorCode::PreconditionFailed),
+        Unmet::NotModified => {
+            let mut error = S3Error::new(S3ErrorCode::NotModified);
+            error.set_headers(validators(version));
+            error
+        }
+    }
+}
+
+/// What a cache needs to keep using what it has.
+fn validators(version: &Version) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Ok(tag) = etag::to_dto(version.attributes.etag).to_http_header() {
+        headers.insert(ETAG, tag);
+    }
+    let mut date = Vec::with_capacity(32);
+    let formatted = whole_seconds(version.modified).format(TimestampFormat::HttpDate, &mut date).is_ok();
+    if let (true, Ok(date)) = (formatted, HeaderValue::from_bytes(&date)) {
+        headers.insert(LAST_MODIFIED, date);
+    }
+    headers
+}
+
+/// The selected bytes. The first piece is read before the answer begins, so that what can't be read is still an
+/// error with a status; for a small object it is also the last.
+async fn body(object: Object, selection: Selection) -> S3Result<Option<StreamingBlob>> {
+    let length = selection.range.end - selection.range.start;
+    if length == 0 {
+        return Ok(None);
+    }
+    let mut reader = object.read(selection.range);
+    let first = match reader.next().await {
+        Some(piece) => piece.map_err(from_store)?,
+        None => return Err(S3Error::new(S3ErrorCode::InternalError)),
+    };
+    let body = if first.len() as u64 >= length { Body::from(first) } else { streamed(first, reader) };
+    Ok(Some(StreamingBlob::from(body)))
+}
+
+/// A fault in the middle ends the connection: the length announced tells the client that bytes are missing.
+fn streamed(first: Bytes, reader: ObjectReader) -> Body {
+    let pieces = stream::unfold((Some(first), reader), |(first, mut reader)| async move {
+        let piece = match first {
+            Some(first) => Ok(first),
+            None => reader.next().await?,
+        };
+        let frame = piece.map(Frame::data).inspect_err(|error| tracing::error!(%error, "a read broke off"));
+        Some((frame, (None, reader)))
+    });
+    Body::http_body_unsync(StreamBody::new(pieces))
+}

@@ -1,0 +1,38 @@
+//! PutObject.
+
+use packstone_access::Action;
+use s3s::dto::{PutObjectInput, PutObjectOutput};
+use s3s::{S3Request, S3Response, S3Result};
+
+use crate::body::Announcement;
+use crate::checksum::{self, place};
+use crate::error::from_store;
+use crate::face::Face;
+use crate::{etag, headers, owner};
+
+impl Face {
+    pub(crate) async fn put_object_verb(
+        &self,
+        request: S3Request<PutObjectInput>,
+    ) -> S3Result<S3Response<PutObjectOutput>> {
+        let S3Request { input, headers, extensions, trailing_headers, .. } = request;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
+        let announced = Announcement::parse(&headers, &extensions, input.content_length, trailing_headers)?;
+        let mut attributes = headers::described(&headers, input.metadata)?;
+        let grant = self.may_on(Action::PutObject, &input.bucket, &input.key)?;
+
+        let mut writer = self.store.writer(&grant, Some(announced.length)).map_err(from_store)?;
+        let sums = announced.pour(input.body, announced.algorithm(), &mut writer).await?;
+        attributes.etag = sums.etag();
+        attributes.checksum.clone_from(&sums.checksum);
+        writer.commit(attributes, precondition).await.map_err(from_store)?;
+
+        let mut output = PutObjectOutput { e_tag: Some(etag::to_dto(sums.etag())), ..PutObjectOutput::default() };
+        if let Some(checksum) = &sums.checksum {
+            place!(output, checksum, checksum::encode(checksum, 0));
+            output.checksum_type = Some(checksum::kind_dto(checksum.kind));
+        }
+        Ok(S3Response::new(output))
+    }
+}
