@@ -41,33 +41,72 @@ fn store(status: &Status) -> Vec<Metric> {
     };
     vec![
         metric("gauge", "bucket_objects", "Objects in a bucket.", of_buckets(|bucket| bucket.objects as f64)),
-        metric("gauge", "bucket_bytes", "Bytes of a bucket's objects as sent.", of_buckets(|bucket| bucket.bytes as f64)),
-        metric("gauge", "pool_bytes", "Bytes of records in a pool, without parity.", of_pools(|pool| pool.bytes as f64)),
-        metric("gauge", "pool_dead_bytes", "Of these, bytes that no live record claims.", of_pools(|pool| pool.dead as f64)),
+        metric(
+            "gauge",
+            "bucket_bytes",
+            "Bytes of a bucket's objects as sent.",
+            of_buckets(|bucket| bucket.bytes as f64),
+        ),
+        metric(
+            "gauge",
+            "pool_bytes",
+            "Bytes of records in a pool, without parity.",
+            of_pools(|pool| pool.bytes as f64),
+        ),
+        metric(
+            "gauge",
+            "pool_dead_bytes",
+            "Of these, bytes that no live record claims.",
+            of_pools(|pool| pool.dead as f64),
+        ),
         metric("gauge", "pool_segments", "Segments of a pool.", of_pools(|pool| pool.segments as f64)),
         metric("gauge", "pool_online_drives", "Drives of a pool that are in use.", of_pools(|pool| pool.online as f64)),
         metric("counter", "journal_lsn", "The newest durable LSN.", one(journal.lsn as f64)),
-        metric("gauge", "journal_epoch", "The epoch; it rises with each start and each fenced drive.", one(journal.epoch as f64)),
+        metric(
+            "gauge",
+            "journal_epoch",
+            "The epoch; it rises with each start and each fenced drive.",
+            one(journal.epoch as f64),
+        ),
         metric("gauge", "journal_files", "Journal files that are not sealed.", one(journal.files as f64)),
         metric("gauge", "journal_bytes", "Bytes in journal files that are not sealed.", one(journal.bytes as f64)),
         metric("gauge", "index_bytes", "Bytes of the index on its drive.", one(status.index_bytes as f64)),
         metric("gauge", "accepting_writes", "1 while there is room for writes.", one(f64::from(u8::from(status.room)))),
         metric("counter", "cache_hits", "Reads answered from RAM.", one(status.cache_hits as f64)),
-        metric("counter", "cache_misses", "Reads that went to a drive or its page cache.", one(status.cache_misses as f64)),
+        metric(
+            "counter",
+            "cache_misses",
+            "Reads that went to a drive or its page cache.",
+            one(status.cache_misses as f64),
+        ),
     ]
 }
 
 fn drives(status: &Status) -> Vec<Metric> {
     let of = |value: fn(&packstone_store::status::DriveStatus) -> f64| {
-        status.drives.iter().map(|drive| labelled([("drive", &drive.path), ("pool", &drive.pool)], value(drive))).collect()
+        status
+            .drives
+            .iter()
+            .map(|drive| labelled([("drive", &drive.path), ("pool", &drive.pool)], value(drive)))
+            .collect()
     };
     let online = |drive: &packstone_store::status::DriveStatus| f64::from(u8::from(drive.state == DriveState::Online));
     vec![
         metric("gauge", "drive_online", "1 while the drive is in use.", of(online)),
-        metric("counter", "drive_faults", "Faults that parity or a copy made good, since start.", of(|drive| drive.faults as f64)),
+        metric(
+            "counter",
+            "drive_faults",
+            "Faults that parity or a copy made good, since start.",
+            of(|drive| drive.faults as f64),
+        ),
         metric("gauge", "drive_total_bytes", "Size of the drive's file system.", of(|drive| drive.total as f64)),
         metric("gauge", "drive_free_bytes", "Free in the drive's file system.", of(|drive| drive.free as f64)),
-        metric("gauge", "drive_used_bytes", "Bytes of shards and journals on the drive.", of(|drive| drive.used as f64)),
+        metric(
+            "gauge",
+            "drive_used_bytes",
+            "Bytes of shards and journals on the drive.",
+            of(|drive| drive.used as f64),
+        ),
     ]
 }
 
@@ -99,7 +138,12 @@ fn requests(counts: &Counts) -> Vec<Metric> {
         metric("counter", "s3_request_seconds", "Seconds that S3 requests took together.", seconds),
         metric("counter", "s3_received_bytes", "Bytes of request bodies.", one(counts.bytes_in as f64)),
         metric("counter", "s3_sent_bytes", "Bytes of answers' bodies.", one(counts.bytes_out as f64)),
-        metric("gauge", "s3_requests_in_flight", "Requests whose answers aren't sent yet.", one(counts.in_flight as f64)),
+        metric(
+            "gauge",
+            "s3_requests_in_flight",
+            "Requests whose answers aren't sent yet.",
+            one(counts.in_flight as f64),
+        ),
         metric("gauge", "s3_connections", "Open client connections.", one(counts.connections as f64)),
     ]
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
 use packstone_s3::Server;
-use packstone_store::recovery::Progress;
 use packstone_store::Store;
+use packstone_store::recovery::Progress;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use tokio::runtime::Runtime;
@@ -154,7 +154,11 @@ pub fn is_initialised(py: Python<'_>, settings: &EngineSettings) -> bool {
 
 #[pyfunction]
 #[pyo3(signature = (settings, progress=None))]
-pub fn rebuild_index(py: Python<'_>, settings: &EngineSettings, progress: Option<Py<PyAny>>) -> PyResult<RebuildReport> {
+pub fn rebuild_index(
+    py: Python<'_>,
+    settings: &EngineSettings,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<RebuildReport> {
     let (progress, raised) = watched(progress);
     let rebuilt = py.detach(|| packstone_store::rebuild_index(&settings.0, &progress));
     let report = outcome(rebuilt.map_err(from_recovery), &raised)?;

@@ -253,10 +253,12 @@ impl Work {
         for member in self.shared.hardware.place_journal(0) {
             let drive = &*member.drive;
             let wanting = spare::count(drive).is_ok_and(|count| count < SPARES);
-            if wanting && self.shared.room.load(Ordering::Relaxed) && !self.stopping() {
-                if let Err(error) = spare::prepare(drive, self.journal_size) {
-                    member.note_fault(format!("preparing a journal file: {error}"));
-                }
+            if wanting
+                && self.shared.room.load(Ordering::Relaxed)
+                && !self.stopping()
+                && let Err(error) = spare::prepare(drive, self.journal_size)
+            {
+                member.note_fault(format!("preparing a journal file: {error}"));
             }
         }
     }

@@ -178,10 +178,10 @@ pub fn find_claims(shared: &Shared, info: &SegmentInfo) -> Result<Vec<Claim>, Se
 pub fn give_back(journal: Arc<Journal>, most_spares: usize) -> Result<(), Arc<Journal>> {
     let journal = Arc::try_unwrap(journal)?;
     for copy in journal.copies {
-        if copy.member.online() {
-            if let Err(error) = crate::journal::spare::give_back(&*copy.member.drive, journal.id, most_spares) {
-                copy.member.note_fault(format!("journal {:016x}: {error}", journal.id));
-            }
+        if copy.member.online()
+            && let Err(error) = crate::journal::spare::give_back(&*copy.member.drive, journal.id, most_spares)
+        {
+            copy.member.note_fault(format!("journal {:016x}: {error}", journal.id));
         }
     }
     Ok(())

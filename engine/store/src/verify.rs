@@ -45,10 +45,10 @@ impl Store {
         for id in ids.iter().filter(|id| chosen.contains(id)) {
             if let Some(Home::Segment(segment)) = table.get(id) {
                 report.faults.extend(segment.scrub());
-                if segment.info.sealed {
-                    if let Err(error) = segment.read_toc() {
-                        report.faults.push(error.to_string());
-                    }
+                if segment.info.sealed
+                    && let Err(error) = segment.read_toc()
+                {
+                    report.faults.push(error.to_string());
                 }
             }
             report.segments += 1;
@@ -89,7 +89,7 @@ impl Store {
                     report.lost.push(format!("{name}/{object}"));
                 }
             }
-            if report.records % 256 == 0 {
+            if report.records.is_multiple_of(256) {
                 go_on(progress(report.segments + report.records))?;
             }
         }

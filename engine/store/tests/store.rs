@@ -1,5 +1,7 @@
 //! The store's verbs end to end on directories.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 mod node;
 
 use node::{Node, body, profile};

@@ -30,7 +30,8 @@ use self::log::Log;
 use crate::erasure::ErasureError;
 use crate::error::{Error, Result};
 use crate::index::apply::{Applier, Marks};
-use crate::index::row::{self, FileTally};
+use crate::index::row;
+use crate::index::tallies::Tallies;
 use crate::index::{Index, IndexBatch, Row, Snapshot, Space, keys};
 use crate::journal::batch::Batch;
 use crate::journal::{Claim, Entry, Journal, LiveSet};
@@ -272,7 +273,7 @@ impl Core {
     fn relocate(&mut self, moves: &[Relocation]) -> Result<usize> {
         let snapshot = self.shared.index.snapshot();
         let mut batch = IndexBatch::default();
-        let mut tallies: HashMap<u64, FileTally> = HashMap::new();
+        let mut tallies = Tallies::default();
         let mut moved = 0;
         for step in moves {
             let value = snapshot.get(step.space, &step.key)?;
@@ -289,14 +290,12 @@ impl Core {
                     let killer = snapshot.get(Space::Dead, &keys::dead(step.from, step.lsn))?;
                     if let Some(killer) = killer {
                         batch.put(Space::Dead, keys::dead(step.to, step.lsn), killer.to_vec());
-                        tally_of(&mut tallies, &*snapshot, step.to)?.dead += 1;
+                        tallies.file(&*snapshot, step.to)?.dead += 1;
                     }
                 }
             }
         }
-        for (file, tally) in tallies {
-            batch.put(Space::Tallies, keys::file_tally(file), tally.encode());
-        }
+        tallies.write(&mut batch);
         self.shared.index.write(batch)?;
         Ok(moved)
     }
@@ -307,37 +306,21 @@ fn move_row(
     value: &[u8],
     snapshot: &dyn Snapshot,
     batch: &mut IndexBatch,
-    tallies: &mut HashMap<u64, FileTally>,
+    tallies: &mut Tallies,
 ) -> Result<()> {
     let Some(extents) = &step.extents else {
         batch.put(step.space, step.key.clone(), row::moved(value, step.to));
         return Ok(());
     };
     let mut row = Row::decode_whole(value, snapshot)?;
-    for (files, adds) in [(&row.record.extents, false), (extents, true)] {
-        for extent in files {
-            let tally = tally_of(tallies, snapshot, extent.segment)?;
-            tally.live = if adds { tally.live + extent.length } else { tally.live.saturating_sub(extent.length) };
-        }
-    }
+    tallies.claim(snapshot, &row.record.extents, false)?;
+    tallies.claim(snapshot, extents, true)?;
     row.record.extents.clone_from(extents);
     row.home = step.to;
     let (value, apart) = row.encode();
     batch.put(step.space, step.key.clone(), value);
     apart.into_iter().for_each(|(key, value)| batch.put(Space::Extents, key, value));
     Ok(())
-}
-
-fn tally_of<'t>(
-    tallies: &'t mut HashMap<u64, FileTally>,
-    snapshot: &dyn Snapshot,
-    file: u64,
-) -> Result<&'t mut FileTally> {
-    if !tallies.contains_key(&file) {
-        let held = snapshot.get(Space::Tallies, &keys::file_tally(file))?;
-        tallies.insert(file, held.map(|value| FileTally::decode(&value)).transpose()?.unwrap_or_default());
-    }
-    Ok(tallies.entry(file).or_default())
 }
 
 /// Notes which open streams an entry has bytes in.

@@ -15,9 +15,12 @@ const MOST_OPS: usize = 512;
 /// Bytes of one batch at most; one operation may be larger.
 const MOST_BYTES: u64 = 4 << 20;
 
+/// Where an operation's outcome goes.
+type Answer = oneshot::Sender<Result<Outcome>>;
+
 struct Waiting {
     op: Op,
-    answer: oneshot::Sender<Result<Outcome>>,
+    answer: Answer,
 }
 
 #[derive(Default)]
@@ -104,7 +107,7 @@ impl CommitQueue {
     }
 
     /// Waits for work; `None` once closed and empty.
-    fn next_batch(&self) -> Option<(Vec<Op>, Vec<oneshot::Sender<Result<Outcome>>>)> {
+    fn next_batch(&self) -> Option<(Vec<Op>, Vec<Answer>)> {
         let mut state = self.0.state.lock();
         while state.waiting.is_empty() {
             if state.closed {

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::row::{BucketRow, BucketTally, FileTally, Mark, Row, UploadRow};
+use super::row::{BucketRow, Mark, Row, UploadRow};
+use super::tallies::Tallies;
 use super::{IndexBatch, IndexResult, Snapshot, Space, keys};
 use crate::journal::{Entry, Removed, Target};
 use crate::record::Record;
@@ -39,33 +40,6 @@ impl Marks {
 
     fn of(&self, space: Space) -> u64 {
         self.0.get(&space).copied().unwrap_or_default().0
-    }
-}
-
-/// Tallies as they are becoming, read from the index when first needed.
-#[derive(Debug, Default)]
-pub struct Tallies {
-    buckets: HashMap<u32, BucketTally>,
-    files: HashMap<u64, FileTally>,
-}
-
-impl Tallies {
-    fn bucket(&mut self, snapshot: &dyn Snapshot, bucket: u32) -> IndexResult<&mut BucketTally> {
-        if !self.buckets.contains_key(&bucket) {
-            let held = snapshot.get(Space::Tallies, &keys::bucket_tally(bucket))?;
-            let tally = held.map(|value| BucketTally::decode(&value)).transpose()?.unwrap_or_default();
-            self.buckets.insert(bucket, tally);
-        }
-        Ok(self.buckets.entry(bucket).or_default())
-    }
-
-    fn file(&mut self, snapshot: &dyn Snapshot, file: u64) -> IndexResult<&mut FileTally> {
-        if !self.files.contains_key(&file) {
-            let held = snapshot.get(Space::Tallies, &keys::file_tally(file))?;
-            let tally = held.map(|value| FileTally::decode(&value)).transpose()?.unwrap_or_default();
-            self.files.insert(file, tally);
-        }
-        Ok(self.files.entry(file).or_default())
     }
 }
 
@@ -217,11 +191,7 @@ impl<'a> Applier<'a> {
         if lsn <= self.marks.of(Space::Tallies) {
             return Ok(());
         }
-        for extent in &record.extents {
-            let tally = self.tallies.file(self.snapshot, extent.segment)?;
-            tally.live = if adds { tally.live + extent.length } else { tally.live.saturating_sub(extent.length) };
-        }
-        Ok(())
+        self.tallies.claim(self.snapshot, &record.extents, adds)
     }
 
     fn count(&mut self, lsn: u64, bucket: u32, removed: Removed, record: Option<&Record>) -> IndexResult<()> {
@@ -269,7 +239,7 @@ impl<'a> Applier<'a> {
         for key in gone {
             self.remove(lsn, Space::Dead, key);
         }
-        self.tallies.files.remove(&file);
+        self.tallies.forget(file);
         self.remove(lsn, Space::Tallies, keys::file_tally(file));
         Ok(())
     }
@@ -277,12 +247,7 @@ impl<'a> Applier<'a> {
     /// The batch, with tallies and the LSN of the last entry in every space.
     #[must_use]
     pub fn finish(mut self) -> IndexBatch {
-        for (bucket, tally) in self.tallies.buckets {
-            self.batch.put(Space::Tallies, keys::bucket_tally(bucket), tally.encode());
-        }
-        for (file, tally) in self.tallies.files {
-            self.batch.put(Space::Tallies, keys::file_tally(file), tally.encode());
-        }
+        self.tallies.write(&mut self.batch);
         for space in Space::ALL {
             let mark = Mark(self.last_lsn.max(self.marks.of(space)));
             self.batch.put(space, keys::MARK.to_vec(), mark.encode());

@@ -12,6 +12,7 @@ pub mod list;
 #[cfg(any(test, feature = "simulator"))]
 pub mod memory;
 pub mod row;
+pub mod tallies;
 
 use std::fmt::Debug;
 use std::ops::{Bound, Deref};

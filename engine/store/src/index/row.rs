@@ -26,6 +26,9 @@ impl Mark {
     }
 }
 
+/// Key and value in [`Space::Extents`].
+pub type Apart = (Vec<u8>, Vec<u8>);
+
 /// A live record and the entry that brought it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -36,10 +39,9 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row's value, and the values that stand apart with their keys. `content` names them: the record's id, which a
-    /// part does not share with anything else.
+    /// The row's value, and what stands apart from it under the record's id, which no other row has.
     #[must_use]
-    pub fn encode(&self) -> (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>) {
+    pub fn encode(&self) -> (Vec<u8>, Vec<Apart>) {
         let mut out = Writer::with_capacity(256);
         out.u64(self.lsn);
         out.u64(self.home);

@@ -174,11 +174,11 @@ impl Inventory {
             .max()
             .unwrap_or(0);
         for (number, superblock) in &self.superblocks {
-            if superblock.epoch < effective {
-                if let Some(member) = self.members.get(number) {
-                    let reason = format!("it was away: it knows epoch {} and the others {effective}", superblock.epoch);
-                    member.retire(DriveState::Stale, reason);
-                }
+            if superblock.epoch < effective
+                && let Some(member) = self.members.get(number)
+            {
+                let reason = format!("it was away: it knows epoch {} and the others {effective}", superblock.epoch);
+                member.retire(DriveState::Stale, reason);
             }
         }
     }

@@ -144,13 +144,13 @@ fn check_chain(merged: &BTreeMap<u64, Merged>) -> RecoveryResult<()> {
     let mut before: Option<(u64, u64, Chain)> = None;
     for (file, journal) in merged {
         let (Some(first), Some(last)) = (journal.batches.first(), journal.batches.last()) else { continue };
-        if let Some((earlier, lsn, chain)) = before {
-            if first.header.first_lsn != lsn + 1 || first.header.previous != chain {
-                return Err(RecoveryError::Operator(format!(
-                    "journal {file:016x} does not follow {earlier:016x}: batches after LSN {lsn} are missing. \
+        if let Some((earlier, lsn, chain)) = before
+            && (first.header.first_lsn != lsn + 1 || first.header.previous != chain)
+        {
+            return Err(RecoveryError::Operator(format!(
+                "journal {file:016x} does not follow {earlier:016x}: batches after LSN {lsn} are missing. \
                      Bring back the drives that are absent and start again"
-                )));
-            }
+            )));
         }
         before = Some((*file, last.header.last_lsn(), last.chain));
     }

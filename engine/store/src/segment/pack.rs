@@ -22,10 +22,13 @@ const SYNC_EVERY: u64 = 8 << 20;
 /// Reads payload bytes: fills the buffer from the offset.
 pub type Source<'a> = dyn FnMut(u64, &mut [u8]) -> io::Result<()> + 'a;
 
+/// A shard file with its drive.
+type ShardFile = (Arc<Member>, Arc<dyn DriveFile>);
+
 /// The shard files of a segment that is being written.
 #[derive(Debug)]
 pub struct ShardWriters {
-    files: Vec<Option<(Arc<Member>, Arc<dyn DriveFile>)>>,
+    files: Vec<Option<ShardFile>>,
 }
 
 impl ShardWriters {

@@ -113,10 +113,10 @@ impl Segment {
     /// # Errors
     /// Too few shards, or no reading of them that gives the record's hash.
     pub fn read_record(&self, extent: &Extent) -> Result<Vec<u8>, SegmentError> {
-        if let Ok(plain) = self.read_payload(extent.offset, extent.length, false) {
-            if record_hash(&plain) == extent.hash {
-                return Ok(plain);
-            }
+        if let Ok(plain) = self.read_payload(extent.offset, extent.length, false)
+            && record_hash(&plain) == extent.hash
+        {
+            return Ok(plain);
         }
         let checked = self.read_payload(extent.offset, extent.length, true)?;
         if record_hash(&checked) == extent.hash {
