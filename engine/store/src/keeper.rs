@@ -4,7 +4,7 @@
 //! process anywhere; what is half done then is swept or resumed at the next start.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ use crate::streams::StreamPool;
 const TICK: Duration = Duration::from_millis(100);
 /// Journal files kept ready on each drive that takes part in the journal.
 const SPARES: usize = 2;
+/// So many removed rows are worth a compaction of the index.
+const REMOVED_ROWS: u64 = 20_000;
 /// Rows moved by one commit.
 const MOVES: usize = 500;
 /// Compaction looks around this often.
@@ -40,6 +42,9 @@ struct Work {
     dead_share: f64,
     space_reserve: u64,
     stopping: AtomicBool,
+    /// Removed rows when the index was last looked at, and when it was last compacted.
+    seen_removed: AtomicU64,
+    tidied_removed: AtomicU64,
     /// One sealer at a time.
     sealing: Mutex<()>,
     /// Sealed journals that a reader still holds.
@@ -76,6 +81,8 @@ impl Keepers {
             dead_share: settings.dead_share,
             space_reserve: settings.space_reserve,
             stopping: AtomicBool::new(false),
+            seen_removed: AtomicU64::new(0),
+            tidied_removed: AtomicU64::new(0),
             sealing: Mutex::new(()),
             retiring: Mutex::default(),
             left_open: Mutex::new(left_open),
@@ -217,6 +224,7 @@ impl Work {
         while !self.stopping() {
             self.watch_space();
             self.keep_spares();
+            self.tidy_index();
             if compacted.elapsed() >= COMPACTION_PAUSE {
                 match self.compact_once() {
                     // Where there was something to do there may be more.
@@ -260,6 +268,20 @@ impl Work {
             {
                 member.note_fault(format!("preparing a journal file: {error}"));
             }
+        }
+    }
+
+    /// Compacts the index once deletes have left many rows behind and pause: a scan would pass over each of them.
+    fn tidy_index(&self) {
+        let removed = self.shared.removed_rows.load(Ordering::Relaxed);
+        let before = self.seen_removed.swap(removed, Ordering::Relaxed);
+        let pending = removed - self.tidied_removed.load(Ordering::Relaxed);
+        if pending < REMOVED_ROWS || (removed != before && pending < REMOVED_ROWS * 50) {
+            return;
+        }
+        self.tidied_removed.store(removed, Ordering::Relaxed);
+        if let Err(error) = self.shared.index.compact(Space::Current) {
+            tracing::warn!(%error, "the index could not be compacted");
         }
     }
 
@@ -328,6 +350,7 @@ impl Work {
         match compaction::choose(&facts, self.dead_share, self.journal_size) {
             Choice::Nothing => Ok(false),
             Choice::EraseStream(id) => self.erase_stream(id),
+            Choice::Restream(id) => self.restream(id),
             Choice::Pack(sources) => self.pack(&sources).map(|()| true),
         }
     }
@@ -340,6 +363,30 @@ impl Work {
         drop(segment);
         self.erase(&[id])?;
         Ok(true)
+    }
+
+    /// Moves what lives in a stream to another one; it is erased when nothing claims it any more.
+    fn restream(&self, id: u64) -> Result<bool> {
+        let Some(Home::Segment(source)) = self.shared.table.get(id) else { return Ok(false) };
+        let tenants = compaction::tenants(&self.shared, id)?;
+        let mut moved = false;
+        for tenant in tenants {
+            if self.stopping() {
+                break;
+            }
+            let mut target = self.streams.take()?;
+            let step = match compaction::copy(&self.shared, &source, &mut target, tenant) {
+                Ok(step) => step,
+                Err(error) => {
+                    self.streams.retire(target);
+                    return Err(error.into());
+                }
+            };
+            let outcome = self.queue.commit_blocking(Op::Restate(step));
+            self.streams.give(target);
+            moved |= matches!(outcome?, Outcome::Moved(1));
+        }
+        Ok(moved)
     }
 
     fn pack(&self, sources: &[u64]) -> Result<()> {

@@ -12,6 +12,7 @@ mod compression;
 pub mod drive;
 pub mod erasure;
 pub mod error;
+pub mod feed;
 pub mod index;
 pub mod journal;
 mod keeper;

@@ -32,6 +32,18 @@ fn read_batch(journal: &Journal, place: &Place) -> io::Result<(Vec<Logged>, Vec<
     Err(fault)
 }
 
+/// All entries of a journal so far.
+///
+/// # Errors
+/// A batch that no copy has right any more.
+pub fn entries(journal: &Journal) -> io::Result<Vec<Logged>> {
+    let mut entries = Vec::new();
+    for place in journal.places() {
+        entries.extend(read_batch(journal, &place)?.0);
+    }
+    Ok(entries)
+}
+
 /// What sealing a journal came to.
 #[derive(Debug)]
 pub enum SealedJournal {
@@ -47,12 +59,9 @@ pub enum SealedJournal {
 pub fn seal_journal(shared: &Shared, journal: &Journal) -> Result<SealedJournal, SegmentError> {
     let places = journal.places();
     let mut toc = TocBuilder::default();
-    for place in &places {
-        let (entries, _) = read_batch(journal, place)?;
-        for Logged { lsn, entry } in entries {
-            if entry.lasts() || !entry.kills().is_empty() {
-                toc.push(lsn, &entry);
-            }
+    for Logged { lsn, entry } in entries(journal)? {
+        if entry.lasts() || !entry.kills().is_empty() {
+            toc.push(lsn, &entry);
         }
     }
     if toc.is_empty() {
@@ -130,13 +139,13 @@ pub fn blank(shared: &Shared, id: u64) -> Result<SegmentInfo, SegmentError> {
 /// # Errors
 /// Too few drives, or no space.
 pub fn seal_stream(shared: &Shared, stream: OpenStream, claims: Vec<Claim>) -> Result<SegmentInfo, SegmentError> {
-    let payload = claims.iter().map(|claim| claim.bytes).sum();
     let last_lsn = claims.iter().map(|claim| claim.lsn).max();
     let mut toc = TocBuilder::default();
     toc.push(last_lsn.unwrap_or(stream.info.first_lsn), &Entry::Claims(claims));
     let first_lsn = stream.info.first_lsn;
     let mut info = stream.finish(&shared.hardware, toc.finish()?)?;
-    info.payload = payload;
+    // Room that stripes take, since claims name the same bytes once for a part and again for the object.
+    info.payload = info.toc.offset * u64::from(info.profile.data);
     info.first_lsn = first_lsn;
     Ok(info)
 }
@@ -162,9 +171,7 @@ pub fn find_claims(shared: &Shared, info: &SegmentInfo) -> Result<Vec<Claim>, Se
                 }
             }
             crate::segment::Home::Journal(journal) => {
-                for place in journal.places() {
-                    read_batch(journal, &place)?.0.iter().for_each(&mut take);
-                }
+                entries(journal)?.iter().for_each(&mut take);
             }
         }
     }

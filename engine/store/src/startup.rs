@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::commit::log::{self, Superblocks};
-use crate::commit::{Core, Living, Shared, is_open_stream};
+use crate::commit::{Buckets, Core, Living, Shared, is_open_stream};
 use crate::drive::superblock::Fence;
 use crate::drive::{Executor, Member};
 use crate::erasure::Codes;
@@ -145,6 +145,7 @@ fn share(
         epoch: AtomicU64::new(recovered.epoch),
         room: AtomicBool::new(true),
         buckets: ArcSwap::default(),
+        removed_rows: AtomicU64::new(0),
         closed: Mutex::default(),
         claims: Mutex::default(),
     }
@@ -166,8 +167,8 @@ fn update_index(shared: &Arc<Shared>, recovered: &Recovered, progress: &Progress
     Ok(replayed)
 }
 
-fn read_buckets(shared: &Shared) -> IndexResult<HashMap<Box<str>, Bucket>> {
-    let mut buckets = HashMap::new();
+fn read_buckets(shared: &Shared) -> IndexResult<Buckets> {
+    let mut buckets = Buckets::default();
     for pair in shared.index.snapshot().prefix(Space::Buckets, &[]) {
         let (key, value) = pair?;
         if *key == *keys::MARK {
@@ -176,7 +177,7 @@ fn read_buckets(shared: &Shared) -> IndexResult<HashMap<Box<str>, Bucket>> {
         let Ok(name) = std::str::from_utf8(&key) else { continue };
         let row = BucketRow::decode(&value)?;
         let bucket = Bucket { id: row.id, name: name.into(), created: to_system_time(row.created) };
-        buckets.insert(bucket.name.clone(), bucket);
+        buckets.insert(bucket);
     }
     Ok(buckets)
 }

@@ -201,7 +201,7 @@ impl Store {
         let shared = &self.inner.shared;
         let snapshot = shared.index.snapshot();
         let mut usage = Vec::new();
-        for bucket in shared.buckets.load().values() {
+        for bucket in shared.buckets.load().iter() {
             let held = snapshot.get(Space::Tallies, &keys::bucket_tally(bucket.id))?;
             let tally = held.map(|value| BucketTally::decode(&value)).transpose()?.unwrap_or_default();
             usage.push(BucketUsage { name: bucket.name.to_string(), objects: tally.objects, bytes: tally.bytes });

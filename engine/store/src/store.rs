@@ -246,7 +246,7 @@ pub fn rebuild_index(settings: &Settings, progress: &Progress) -> RecoveryResult
     let (core, replayed) = startup::bring_up(found, index, progress)?;
     let mut report = RebuildReport { segments: replayed.segments, objects: 0, bytes: 0 };
     let snapshot = core.shared.index.snapshot();
-    for bucket in core.shared.buckets.load().values() {
+    for bucket in core.shared.buckets.load().iter() {
         let held = snapshot.get(Space::Tallies, &keys::bucket_tally(bucket.id))?;
         let tally = held.map(|value| BucketTally::decode(&value)).transpose()?.unwrap_or_default();
         report.objects += tally.objects;

@@ -55,7 +55,7 @@ impl Store {
             go_on(progress(report.segments, of_how_many))?;
         }
         drop(table);
-        for bucket in self.inner.shared.buckets.load().values() {
+        for bucket in self.inner.shared.buckets.load().iter() {
             self.verify_bucket(bucket.id, &bucket.name, &chosen, &mut report, &|done| progress(done, of_how_many))?;
         }
         progress(of_how_many, of_how_many);

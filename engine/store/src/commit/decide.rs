@@ -1,11 +1,10 @@
 //! Deciding: an operation against the index plus what its batch has decided before it, into an entry that holds the
 //! outcome.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 
-use super::op::{Body, Draft, Op, Outcome};
+use super::Buckets;
+use super::op::{Body, Draft, Op, Outcome, Relocation};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::index::apply::{Applier, Marks};
@@ -32,7 +31,7 @@ pub struct Site {
 /// A batch as it is being decided.
 pub struct Decider<'a> {
     site: Site,
-    buckets: &'a HashMap<Box<str>, Bucket>,
+    buckets: &'a Buckets,
     applier: Applier<'a>,
     pub entries: Vec<Entry>,
     pub data: Vec<Bytes>,
@@ -41,7 +40,7 @@ pub struct Decider<'a> {
 
 impl<'a> Decider<'a> {
     #[must_use]
-    pub fn new(site: Site, buckets: &'a HashMap<Box<str>, Bucket>, snapshot: &'a dyn Snapshot) -> Self {
+    pub fn new(site: Site, buckets: &'a Buckets, snapshot: &'a dyn Snapshot) -> Self {
         Self {
             site,
             buckets,
@@ -112,6 +111,7 @@ impl<'a> Decider<'a> {
                 self.push(Entry::Sealed(info)).map(|()| Outcome::Done)
             }
             Op::Erase { id } => self.push(Entry::Erased { id: *id }).map(|()| Outcome::Done),
+            Op::Restate(step) => self.restate(step),
             // These make no entry: the loop carries them out.
             Op::Relocate(_) | Op::CloseJournal => Ok(Outcome::Done),
         }
@@ -119,7 +119,7 @@ impl<'a> Decider<'a> {
 
     /// The bucket was there when the request looked it up; it must not have gone since.
     fn expect_bucket(&self, id: u32) -> Result<()> {
-        if self.buckets.values().any(|bucket| bucket.id == id) { Ok(()) } else { Err(Error::NoSuchBucket) }
+        if self.buckets.knows(id) { Ok(()) } else { Err(Error::NoSuchBucket) }
     }
 
     fn bucket_row(&self, name: &str) -> Result<Option<BucketRow>> {
@@ -213,6 +213,27 @@ impl<'a> Decider<'a> {
             kills.extend(Row::decode_whole(&pair?.1, snapshot)?.targets());
         }
         Ok((row, kills))
+    }
+
+    /// The same record under a new LSN with its bytes elsewhere: its id, hashes and commit time stay.
+    fn restate(&mut self, step: &Relocation) -> Result<Outcome> {
+        let held = self.applier.row(step.space, &step.key)?.filter(|row| row.lsn == step.lsn);
+        let (Some(row), Some(extents)) = (held, &step.extents) else { return Ok(Outcome::Moved(0)) };
+        let kills = row.targets();
+        let (bytes, record) = (row.record.size, Record { extents: extents.clone(), ..row.record });
+        let entry = match step.space {
+            Space::Current => {
+                let (bucket, key) = keys::parse_current(&step.key).ok_or(Error::InvalidKey)?;
+                let removed = Removed { objects: 1, bytes };
+                Entry::Put { bucket, key: key.to_owned(), upload: 0, record, removed, kills }
+            }
+            _ => {
+                let (upload, number) = keys::parse_part(&step.key).ok_or(Error::InvalidKey)?;
+                Entry::Part { bucket: 0, key: String::new(), upload, number, record, kills }
+            }
+        };
+        self.push(entry)?;
+        Ok(Outcome::Moved(1))
     }
 
     fn put_part(&mut self, bucket: u32, key: &str, upload: UploadId, number: u16, draft: &Draft) -> Result<Outcome> {

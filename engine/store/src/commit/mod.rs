@@ -16,7 +16,7 @@ pub mod log;
 pub mod op;
 pub mod queue;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -54,8 +54,9 @@ pub struct Shared {
     pub epoch: AtomicU64,
     /// Whether there is room for what grows; kept by a worker.
     pub room: AtomicBool,
-    /// Buckets by name.
-    pub buckets: ArcSwap<HashMap<Box<str>, Bucket>>,
+    pub buckets: ArcSwap<Buckets>,
+    /// Rows that deletes have taken out of the index since start: they slow scans down until it is compacted.
+    pub removed_rows: AtomicU64,
     /// Closed journals that wait to be sealed, oldest first.
     pub closed: Mutex<VecDeque<Arc<Journal>>>,
     /// Who has bytes in each stream that is not sealed. An entry's claim is here before its commit is answered.
@@ -75,9 +76,9 @@ impl Shared {
         Ok(())
     }
 
-    fn change_buckets<T>(&self, change: impl Fn(&mut HashMap<Box<str>, Bucket>) -> T) {
+    fn change_buckets(&self, change: impl Fn(&mut Buckets)) {
         self.buckets.rcu(|held| {
-            let mut next = HashMap::clone(held);
+            let mut next = Buckets::clone(held);
             change(&mut next);
             next
         });
@@ -85,6 +86,40 @@ impl Shared {
 
     pub fn take_file_id(&self) -> u64 {
         self.next_file.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// All buckets, to be found by name or known by id.
+#[derive(Clone, Debug, Default)]
+pub struct Buckets {
+    by_name: HashMap<Box<str>, Bucket>,
+    ids: HashSet<u32>,
+}
+
+impl Buckets {
+    pub fn insert(&mut self, bucket: Bucket) {
+        self.ids.insert(bucket.id);
+        self.by_name.insert(bucket.name.clone(), bucket);
+    }
+
+    pub fn remove(&mut self, name: &str) {
+        if let Some(bucket) = self.by_name.remove(name) {
+            self.ids.remove(&bucket.id);
+        }
+    }
+
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Bucket> {
+        self.by_name.get(name)
+    }
+
+    #[must_use]
+    pub fn knows(&self, id: u32) -> bool {
+        self.ids.contains(&id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Bucket> {
+        self.by_name.values()
     }
 }
 
@@ -187,9 +222,9 @@ impl Core {
             Entry::BucketCreate { id, name, created } => {
                 self.living.next_bucket = self.living.next_bucket.max(id + 1);
                 let bucket = Bucket { id: *id, name: name.as_str().into(), created: to_system_time(*created) };
-                self.shared.change_buckets(|buckets| buckets.insert(bucket.name.clone(), bucket.clone()));
+                self.shared.change_buckets(|buckets| buckets.insert(bucket.clone()));
             }
-            Entry::BucketDelete { name, .. } => self.shared.change_buckets(|buckets| buckets.remove(name.as_str())),
+            Entry::BucketDelete { name, .. } => self.shared.change_buckets(|buckets| buckets.remove(name)),
             Entry::StreamOpen(info) => {
                 self.shared.publish(info.clone()).map_err(|error| Error::Unavailable(error.to_string()))?;
                 self.shared.claims.lock().insert(info.id, Vec::new());
@@ -206,6 +241,9 @@ impl Core {
                 self.living.closed.remove(id);
                 self.living.segments.remove(id);
                 self.shared.table.remove(*id);
+            }
+            Entry::Kill { .. } => {
+                self.shared.removed_rows.fetch_add(1, Ordering::Relaxed);
             }
             Entry::Put { record, .. } | Entry::Part { record, .. } => {
                 note_claims(&mut self.shared.claims.lock(), lsn, &record.extents);

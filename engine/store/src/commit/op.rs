@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::checksum::Hash;
+use crate::object::attributes::MAX_ENCODED;
 use crate::object::{Bucket, Checksum, Etag, NamedPart, Precondition, UploadId};
 use crate::record::{Compression, Extent};
 use crate::segment::SegmentInfo;
@@ -93,6 +94,8 @@ pub enum Op {
     Erase {
         id: u64,
     },
+    /// States a record anew whose stream bytes compaction copied, if it is still what was copied.
+    Restate(Relocation),
     /// Compare-and-set of rows on (LSN, from); touches the index alone.
     Relocate(Vec<Relocation>),
     /// Closes the current journal, if it holds anything, so that it can be sealed.
@@ -141,6 +144,9 @@ impl Op {
                 Self::CompleteUpload { key, .. } => key.len() as u64 + (200 << 10) + 10_000 * 200,
                 Self::AbortUpload { .. } => 10_000 * 48,
                 Self::Delete { key, .. } => key.len() as u64 + 4096,
+                Self::Restate(step) => {
+                    step.key.len() as u64 + step.extents.iter().flatten().count() as u64 * 58 + MAX_ENCODED as u64
+                }
                 Self::OpenStream(info) | Self::Sealed(info) => 256 + info.sources.len() as u64 * 8,
                 Self::CreateBucket { .. }
                 | Self::DeleteBucket { .. }

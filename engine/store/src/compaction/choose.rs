@@ -21,6 +21,8 @@ impl FileFacts {
     #[must_use]
     pub fn dead_share(&self) -> f64 {
         let (dead, all) = match self.payload {
+            // Where nothing died the rest is padding, which another stream would have too.
+            _ if self.kind == SegmentKind::Stream && self.dead == 0 => (0, 1),
             0 => (self.dead.min(self.entries), self.entries),
             payload => (payload.saturating_sub(self.live), payload),
         };
@@ -35,14 +37,21 @@ pub enum Choice {
     Pack(Vec<u64>),
     /// Nothing claims this stream any more: prove it, and erase it.
     EraseStream(u64),
+    /// Copy what lives in this stream to another one.
+    Restream(u64),
 }
 
-/// Chooses what to do next: the emptiest stream, else packed segments whose dead share is over `dead_share`, emptiest
+/// Chooses what to do next: a stream without claims, the emptiest stream whose dead share is over `dead_share`, else packed segments whose dead share is over `dead_share`, emptiest
 /// first, as many as fill one segment of `target` payload bytes.
 #[must_use]
 pub fn choose(files: &[FileFacts], dead_share: f64, target: u64) -> Choice {
     if let Some(stream) = files.iter().find(|file| file.kind == SegmentKind::Stream && file.live == 0) {
         return Choice::EraseStream(stream.id);
+    }
+    let emptier = |a: &&FileFacts, b: &&FileFacts| a.dead_share().total_cmp(&b.dead_share());
+    let streams = files.iter().filter(|file| file.kind == SegmentKind::Stream && file.dead_share() > dead_share);
+    if let Some(stream) = streams.max_by(emptier) {
+        return Choice::Restream(stream.id);
     }
     let mut worst: Vec<&FileFacts> =
         files.iter().filter(|file| file.kind == SegmentKind::Packed && file.dead_share() > dead_share).collect();
@@ -82,6 +91,13 @@ mod tests {
     fn a_stream_without_claims_goes_first() {
         let stream = FileFacts { id: 9, kind: SegmentKind::Stream, payload: 5, live: 0, entries: 1, dead: 3 };
         assert_eq!(choose(&[packed(2, 100, 10), stream], 0.25, 90), Choice::EraseStream(9));
+    }
+
+    #[test]
+    fn a_half_dead_stream_is_copied() {
+        let stream = FileFacts { id: 9, kind: SegmentKind::Stream, payload: 10, live: 5, entries: 1, dead: 1 };
+        assert_eq!(choose(&[stream], 0.25, 90), Choice::Restream(9));
+        assert_eq!(choose(&[FileFacts { live: 9, ..stream }], 0.25, 90), Choice::Nothing);
     }
 
     #[test]

@@ -16,9 +16,11 @@
 
 mod carry;
 mod choose;
+mod restream;
 
 pub use carry::{Compacted, compact};
 pub use choose::{Choice, FileFacts, choose};
+pub use restream::{copy, tenants};
 
 use crate::commit::Shared;
 use crate::drive::Member;

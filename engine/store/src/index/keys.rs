@@ -15,6 +15,13 @@ pub fn current(bucket: u32, key: &str) -> Vec<u8> {
     out
 }
 
+/// Takes a key of `Current` apart into bucket and object key.
+#[must_use]
+pub fn parse_current(key: &[u8]) -> Option<(u32, &str)> {
+    let (bucket, name) = key.split_first_chunk::<4>()?;
+    Some((u32::from_be_bytes(*bucket), std::str::from_utf8(name).ok()?))
+}
+
 /// The object key in a key of `Current`.
 #[must_use]
 pub fn object_key(key: &[u8]) -> Option<&str> {
@@ -100,7 +107,14 @@ pub fn parts(upload: u128) -> Vec<u8> {
 /// The part number in a part's key.
 #[must_use]
 pub fn part_number(key: &[u8]) -> Option<u16> {
-    Some(u16::from_be_bytes(key.get(17..)?.try_into().ok()?))
+    parse_part(key).map(|(_, number)| number)
+}
+
+/// Takes a part's key apart into upload id and part number; `None` for an upload's.
+#[must_use]
+pub fn parse_part(key: &[u8]) -> Option<(u128, u16)> {
+    let (upload, number) = key.strip_prefix(&[PART])?.split_first_chunk::<16>()?;
+    Some((u128::from_be_bytes(*upload), u16::from_be_bytes(number.try_into().ok()?)))
 }
 
 /// In `Dead`: file, LSN.

@@ -14,7 +14,7 @@ impl Store {
     /// A grant for something else.
     pub fn buckets(&self, grant: &Grant) -> Result<Vec<Bucket>> {
         grant.covers(Action::ListAllMyBuckets)?;
-        let mut buckets: Vec<Bucket> = self.inner.shared.buckets.load().values().cloned().collect();
+        let mut buckets: Vec<Bucket> = self.inner.shared.buckets.load().iter().cloned().collect();
         buckets.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(buckets)
     }

@@ -12,6 +12,7 @@ use packstone_access::{Action, Grant};
 
 use super::Version;
 use super::put::blocking;
+use crate::checksum::truncate;
 use crate::compression::expand;
 use crate::error::{Error, Result};
 use crate::index::{Row, Space, keys};
@@ -90,7 +91,7 @@ impl Object {
             }
             start = end;
         }
-        ObjectReader { store: self.store, record: self.record, streamed, pieces }
+        ObjectReader { store: self.store, record: self.record, streamed, hasher: None, pieces }
     }
 }
 
@@ -101,6 +102,8 @@ pub struct ObjectReader {
     record: Record,
     /// Whether the extents lie in stream segments; otherwise there is one record to be read whole.
     streamed: bool,
+    /// Over an extent that is read whole; what is read in part is checked by block CRCs alone.
+    hasher: Option<blake3::Hasher>,
     /// Extents, and which of their bytes (streamed) or of the object's bytes (else) are wanted.
     pieces: VecDeque<(Extent, Home, Range<u64>)>,
 }
@@ -117,8 +120,23 @@ impl ObjectReader {
             return Err(Error::Unavailable("a stream that is no segment".into()));
         };
         let (segment, wanted) = (segment.clone(), range.clone());
-        let piece = blocking(move || Ok(segment.read_stream(&extent, wanted)?)).await?;
+        if range.start == 0 {
+            self.hasher = (range.end == extent.length).then(blake3::Hasher::new);
+        }
+        let mut hasher = self.hasher.take();
+        let (piece, hasher) = blocking(move || {
+            let piece = segment.read_stream(&extent, wanted)?;
+            if let Some(hasher) = &mut hasher {
+                hasher.update(&piece);
+            }
+            Ok((piece, hasher))
+        })
+        .await?;
         let next = range.start + piece.len() as u64;
+        if next == range.end && hasher.as_ref().is_some_and(|hasher| truncate(&hasher.finalize()) != extent.hash) {
+            return Err(Error::Lost(format!("segment {:016x}: a record's hash does not match", extent.segment)));
+        }
+        self.hasher = hasher;
         if piece.is_empty() {
             return Err(Error::Lost("a stream that ends early".into()));
         }

@@ -37,7 +37,7 @@ pub struct SegmentInfo {
     pub drives: Vec<DriveNumber>,
     /// Bytes of each shard, without its header and block table: whole blocks.
     pub shard_length: u64,
-    /// Bytes of records in it.
+    /// Bytes of records in it (packed), or what its stripes have room for (stream).
     pub payload: u64,
     pub toc: Toc,
     /// Of the entries in its TOC.

@@ -1,0 +1,92 @@
+//! Copying what lives in a stream segment to another one, record by record.
+//!
+//! Each record is stated anew under a new LSN (`Op::Restate`, a compare-and-set): its id, hashes and commit time stay.
+//! Cut short anywhere, some records have moved and the rest have not; the next run goes on. The source is erased once
+//! every claim on it is known to be dead, as any stream is.
+
+use crate::commit::{Relocation, Shared};
+use crate::index::{IndexError, Row, Space};
+use crate::record::Extent;
+use crate::segment::stream::OpenStream;
+use crate::segment::stripe::UNIT;
+use crate::segment::{Segment, SegmentError};
+
+/// Rows whose records have bytes in a segment, from a walk through the index.
+///
+/// # Errors
+/// A fault of the index.
+pub fn tenants(shared: &Shared, segment: u64) -> Result<Vec<(Space, Vec<u8>, Row)>, IndexError> {
+    let snapshot = shared.index.snapshot();
+    let mut found = Vec::new();
+    for space in [Space::Current, Space::Uploads] {
+        for pair in snapshot.prefix(space, &[]) {
+            let (key, value) = pair?;
+            let is_row = match space {
+                Space::Current => key.len() > 4,
+                _ => crate::index::keys::parse_part(&key).is_some(),
+            };
+            if !is_row {
+                continue;
+            }
+            let row = Row::decode_whole(&value, &*snapshot)?;
+            if row.record.extents.iter().any(|extent| extent.segment == segment) {
+                found.push((space, key.to_vec(), row));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Copies a record's bytes that lie in `source` to the end of `target`, and makes them durable there. Each extent is
+/// checked against its hash on the way.
+///
+/// # Errors
+/// Bytes that can't be read, too few drives, or no space.
+pub fn copy(
+    shared: &Shared,
+    source: &Segment,
+    target: &mut OpenStream,
+    (space, key, row): (Space, Vec<u8>, Row),
+) -> Result<Relocation, SegmentError> {
+    let mut extents = Vec::with_capacity(row.record.extents.len());
+    for extent in &row.record.extents {
+        if extent.segment == source.info.id {
+            extents.push(copy_extent(shared, source, target, extent)?);
+        } else {
+            extents.push(*extent);
+        }
+    }
+    target.sync(&shared.hardware)?;
+    Ok(Relocation { space, key, lsn: row.lsn, from: source.info.id, to: target.info.id, extents: Some(extents) })
+}
+
+fn copy_extent(
+    shared: &Shared,
+    source: &Segment,
+    target: &mut OpenStream,
+    extent: &Extent,
+) -> Result<Extent, SegmentError> {
+    let offset = target.next_row();
+    let stripe = usize::try_from(UNIT).unwrap_or(1 << 20) * usize::from(target.info.profile.data);
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = Vec::with_capacity(stripe);
+    let mut at = 0;
+    while at < extent.length {
+        let piece = source.read_stream(extent, at..extent.length)?;
+        at += piece.len() as u64;
+        hasher.update(&piece);
+        buffer.extend_from_slice(&piece);
+        while buffer.len() >= stripe {
+            let rest = buffer.split_off(stripe);
+            target.write_stripe(&shared.hardware, &buffer)?;
+            buffer = rest;
+        }
+    }
+    if !buffer.is_empty() {
+        target.write_stripe(&shared.hardware, &buffer)?;
+    }
+    if crate::checksum::truncate(&hasher.finalize()) != extent.hash {
+        return Err(SegmentError::Rotten { segment: extent.segment });
+    }
+    Ok(Extent { segment: target.info.id, offset, ..*extent })
+}
