@@ -154,7 +154,9 @@ pub fn find_claims(shared: &Shared, info: &SegmentInfo) -> Result<Vec<Claim>, Se
             claims.insert(logged.lsn, bytes);
         }
     };
-    for home in shared.table.all().values() {
+    let table: std::collections::BTreeMap<_, _> =
+        shared.table.all().iter().map(|(id, home)| (*id, home.clone())).collect();
+    for home in table.values() {
         match home {
             crate::segment::Home::Segment(segment) => {
                 if segment.info.kind == SegmentKind::Packed && segment.info.last_lsn >= info.first_lsn {
