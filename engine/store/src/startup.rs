@@ -63,11 +63,11 @@ pub fn find(
     Ok(FoundNode { inventory, recovered, executor, timeout, clock: crate::time::now })
 }
 
-/// Whether nothing was ever committed: no journal has a batch, no segment is there, and at most the first epoch was
-/// begun, which a crash at the very first start leaves.
+/// Whether nothing was ever committed: no journal has a batch, no segment is there, and no epoch ended behind one. Crashes
+/// at the very first starts leave epochs that ended at nothing.
 fn is_fresh(inventory: &Inventory, found: &[journal::merge::Found]) -> RecoveryResult<bool> {
     let begun = found.iter().any(|copy| journal::merge::has_begun(copy, &inventory.fences));
-    if begun || inventory.newest_epoch > 1 {
+    if begun || inventory.fences.iter().any(|fence| fence.lsn > 0) {
         return Ok(false);
     }
     for member in inventory.members.values().filter(|member| member.online()) {

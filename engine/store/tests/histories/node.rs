@@ -143,8 +143,8 @@ impl Node {
         }
         let unsynced = self.index.memory.unsynced() as u64;
         match generator.below(12) {
-            0 => self.index.memory.clear(),
-            1..5 => self.index.memory.crash(0),
+            0 | 1 => self.index.memory.clear(),
+            2..5 => self.index.memory.crash(0),
             _ => self.index.memory.crash(generator.below(unsynced + 1) as usize),
         }
     }

@@ -26,6 +26,14 @@ pub struct Life {
     pub resumed: bool,
 }
 
+impl Life {
+    fn new(core: Core) -> Self {
+        let left_open = core.living.segments.values().filter(|info| is_open_stream(info)).cloned().collect();
+        let (idle, retired, retiring) = (Vec::new(), Vec::new(), Vec::new());
+        Self { core, idle, retired, left_open, retiring, resumed: false }
+    }
+}
+
 pub struct Run {
     pub seed: u64,
     pub node: Node,
@@ -92,14 +100,14 @@ impl Run {
     /// One step; `false` when the power is gone.
     fn step(&mut self, life: &mut Life) -> bool {
         let result = match self.below(100) {
-            0..58 => self.objects(life),
-            58..66 => self.streamed(life),
-            66..72 => self.uploads(life),
-            72..75 => self.buckets(life),
-            75..80 => self.commit_one(life, Op::CloseJournal),
-            80..86 => self.seal_journal(life),
-            86..89 => self.seal_streams(life),
-            89..94 => self.compact(life),
+            0..50 => self.objects(life),
+            50..58 => self.streamed(life),
+            58..65 => self.uploads(life),
+            65..68 => self.buckets(life),
+            68..75 => self.commit_one(life, Op::CloseJournal),
+            75..83 => self.seal_journal(life),
+            83..86 => self.seal_streams(life),
+            86..94 => self.compact(life),
             94..96 => self.prepare_spare(life),
             96..98 => {
                 self.node.take_image(&mut self.generator);
@@ -128,8 +136,9 @@ impl Run {
     /// Opens the node, with crashes in between.
     fn recover(&mut self, interrupted: bool) -> Life {
         for _ in 0..3 {
-            if interrupted && self.generator.happens(3000) {
-                let changes = self.generator.below(80);
+            if interrupted && self.generator.happens(4000) {
+                let most = [8, 30, 100][self.generator.below(3) as usize];
+                let changes = self.generator.below(most);
                 self.node.world.cut_power_after(changes);
             }
             let opened = self.node.open();
@@ -137,18 +146,9 @@ impl Run {
             match opened {
                 Ok(core) if power => {
                     self.node.world.restore_power();
-                    let segments = core.living.segments.values();
-                    let left_open = segments.filter(|info| is_open_stream(info)).cloned().collect();
                     self.say(|| format!("open at LSN {}", core.log.next_lsn));
                     self.check_bystanders(&core);
-                    return Life {
-                        core,
-                        idle: Vec::new(),
-                        retired: Vec::new(),
-                        left_open,
-                        retiring: Vec::new(),
-                        resumed: false,
-                    };
+                    return Life::new(core);
                 }
                 Err(error) if power => panic!("seed {}: recovery failed: {error}", self.seed),
                 _ => {
