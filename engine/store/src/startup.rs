@@ -168,7 +168,9 @@ fn update_index(shared: &Arc<Shared>, recovered: &Recovered, progress: &Progress
     let replayed = if marks.highest() == 0 && recovered.next_lsn > 1 {
         replay::rebuild(shared, recovered, progress)?
     } else if marks.lowest() == 0 && recovered.next_lsn > 1 {
-        return Err(RecoveryError::Index(crate::index::IndexError("a key space is empty".into())));
+        return Err(RecoveryError::Index(crate::index::IndexError(
+            "a key space is empty, or it was never finished".into(),
+        )));
     } else {
         replay::catch_up(shared, recovered)?
     };

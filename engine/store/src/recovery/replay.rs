@@ -140,7 +140,7 @@ impl Writer<'_> {
             for (file, Logged { lsn, entry }) in entries.by_ref().take(SLICE) {
                 self.one(&mut applier, file, lsn, entry)?;
             }
-            self.shared.index.write(applier.finish())?;
+            self.shared.index.write(applier.finish_part())?;
         }
         Ok(())
     }

@@ -54,7 +54,9 @@ pub fn observe(shared: &Shared) -> Model {
         row.record.extents.iter().for_each(|extent| *live.entry(extent.segment).or_default() += extent.length);
     };
     let mut model = Model::default();
-    for (name, bucket) in shared.buckets.load().iter() {
+    let buckets = shared.buckets.load();
+    let sorted: BTreeMap<_, _> = buckets.iter().collect();
+    for (name, bucket) in sorted {
         let mut held = Bucket::default();
         for key in list_all(&*snapshot, bucket.id) {
             let value = snapshot.get(Space::Current, &keys::current(bucket.id, &key)).unwrap().unwrap();
