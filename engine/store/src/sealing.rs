@@ -47,15 +47,19 @@ pub enum SealedJournal {
 pub fn seal_journal(shared: &Shared, journal: &Journal) -> Result<SealedJournal, SegmentError> {
     let places = journal.places();
     let mut toc = TocBuilder::default();
+    let mut lasting = false;
     for place in &places {
         let (entries, _) = read_batch(journal, place)?;
         for Logged { lsn, entry } in entries {
-            if entry.lasts() || !entry.kills().is_empty() {
+            let matters = entry.lasts() || !entry.kills().is_empty();
+            lasting |= matters;
+            // What was erased says to an index that lags what it can't be told any more.
+            if matters || matches!(entry, Entry::Erased { .. }) {
                 toc.push(lsn, &entry);
             }
         }
     }
-    if toc.is_empty() {
+    if !lasting {
         return Ok(SealedJournal::Empty);
     }
     let info = blank(shared, journal.id)?;

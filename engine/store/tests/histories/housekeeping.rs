@@ -137,12 +137,13 @@ impl Run {
 
     fn erase(&mut self, life: &mut Life, ids: &[u64]) -> Step {
         let shared = life.core.shared.clone();
+        shared.index.persist()?;
         for id in ids {
             let Some(Home::Segment(segment)) = shared.table.get(*id) else { continue };
             self.commit_one(life, Op::Erase { id: *id })?;
             compaction::unlink(&shared, &segment.info);
         }
-        Ok(())
+        Ok(shared.index.persist()?)
     }
 
     /// Moves what a compaction of the last life had not moved.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use packstone_store::commit::Core;
@@ -31,6 +31,30 @@ fn clock() -> i64 {
 pub struct PoweredIndex {
     pub memory: MemoryIndex,
     world: World,
+    /// A state of some time ago.
+    image: Arc<Mutex<IndexBatch>>,
+}
+
+impl PoweredIndex {
+    fn take_image(&self) {
+        let mut batch = IndexBatch::default();
+        let snapshot = self.memory.snapshot();
+        for space in Space::ALL {
+            for pair in snapshot.prefix(space, &[]) {
+                let (key, value) = pair.unwrap();
+                batch.put(space, key.to_vec(), value.to_vec());
+            }
+        }
+        *self.image.lock().unwrap() = batch;
+    }
+
+    /// Loses what was synced: what is left is of some time ago.
+    fn restore(&self) {
+        let image = std::mem::take(&mut *self.image.lock().unwrap());
+        self.memory.clear();
+        self.memory.write(image).unwrap();
+        self.memory.persist().unwrap();
+    }
 }
 
 impl fmt::Debug for PoweredIndex {
@@ -100,7 +124,7 @@ impl Node {
             victims.swap(at, generator.below(drives.len() as u64) as usize);
         }
         victims.truncate(generator.below(u64::from(profile.parity) + 1) as usize);
-        let index = PoweredIndex { memory: MemoryIndex::default(), world: world.clone() };
+        let index = PoweredIndex { memory: MemoryIndex::default(), world: world.clone(), image: Arc::default() };
         Self { world, drives, index, profile, victims, gone: Vec::new(), images: Vec::new() }
     }
 
@@ -143,7 +167,8 @@ impl Node {
         }
         let unsynced = self.index.memory.unsynced() as u64;
         match generator.below(12) {
-            0 | 1 => self.index.memory.clear(),
+            0 => self.index.memory.clear(),
+            1 => self.index.restore(),
             2..5 => self.index.memory.crash(0),
             _ => self.index.memory.crash(generator.below(unsynced + 1) as usize),
         }
@@ -151,6 +176,9 @@ impl Node {
 
     /// Remembers what a victim holds, to come back with it.
     pub fn take_image(&mut self, generator: &mut Generator) {
+        if generator.happens(5000) {
+            self.index.take_image();
+        }
         if let Some(victim) = pick(&self.victims, generator) {
             self.images.push((*victim, self.drives[*victim].image()));
         }
