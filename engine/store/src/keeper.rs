@@ -318,6 +318,8 @@ impl Work {
     }
 
     fn erase(&self, ids: &[u64]) -> Result<()> {
+        // The index must not fall back behind what made them dead: their TOCs will not tell it again.
+        self.shared.index.persist()?;
         for id in ids {
             let Some(Home::Segment(segment)) = self.shared.table.get(*id) else { continue };
             self.queue.commit_blocking(Op::Erase { id: *id })?;
@@ -329,7 +331,7 @@ impl Work {
             }
             compaction::unlink(&self.shared, &info);
         }
-        Ok(())
+        Ok(self.shared.index.persist()?)
     }
 
     /// One step of compaction; whether there was anything to do.

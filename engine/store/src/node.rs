@@ -1,6 +1,6 @@
 //! What a store stands on: its drives, pools, codes, and how blocking work is run.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::pool::Pool;
 #[derive(Debug)]
 pub struct Hardware {
     pub appliance: u128,
-    pub members: HashMap<DriveNumber, Arc<Member>>,
+    pub members: BTreeMap<DriveNumber, Arc<Member>>,
     pub pools: Vec<Pool>,
     pub codes: Codes,
     pub executor: Arc<dyn Executor>,

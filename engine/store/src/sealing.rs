@@ -59,12 +59,16 @@ pub enum SealedJournal {
 pub fn seal_journal(shared: &Shared, journal: &Journal) -> Result<SealedJournal, SegmentError> {
     let places = journal.places();
     let mut toc = TocBuilder::default();
+    let mut lasting = false;
     for Logged { lsn, entry } in entries(journal)? {
-        if entry.lasts() || !entry.kills().is_empty() {
+        let matters = entry.lasts() || !entry.kills().is_empty();
+        lasting |= matters;
+        // What was erased says to an index that lags what it can't be told any more.
+        if matters || matches!(entry, Entry::Erased { .. }) {
             toc.push(lsn, &entry);
         }
     }
-    if toc.is_empty() {
+    if !lasting {
         return Ok(SealedJournal::Empty);
     }
     let info = blank(shared, journal.id)?;
@@ -163,7 +167,9 @@ pub fn find_claims(shared: &Shared, info: &SegmentInfo) -> Result<Vec<Claim>, Se
             claims.insert(logged.lsn, bytes);
         }
     };
-    for home in shared.table.all().values() {
+    let table: std::collections::BTreeMap<_, _> =
+        shared.table.all().iter().map(|(id, home)| (*id, home.clone())).collect();
+    for home in table.values() {
         match home {
             crate::segment::Home::Segment(segment) => {
                 if segment.info.kind == SegmentKind::Packed && segment.info.last_lsn >= info.first_lsn {

@@ -33,6 +33,15 @@ pub struct FoundNode {
     recovered: Recovered,
     executor: Arc<dyn Executor>,
     timeout: Duration,
+    clock: fn() -> i64,
+}
+
+impl FoundNode {
+    /// The same with another clock than the machine's: Unix nanoseconds.
+    #[must_use]
+    pub fn with_clock(self, clock: fn() -> i64) -> Self {
+        Self { clock, ..self }
+    }
 }
 
 /// Takes stock of the drives and reads the journals.
@@ -51,14 +60,14 @@ pub fn find(
     inventory.check_quorum()?;
     let recovered = if is_fresh(&inventory, &found)? { fresh() } else { journals::read(&inventory, found)? };
     inventory.check_quorum()?;
-    Ok(FoundNode { inventory, recovered, executor, timeout })
+    Ok(FoundNode { inventory, recovered, executor, timeout, clock: crate::time::now })
 }
 
-/// Whether nothing was ever committed: no journal has a batch, no segment is there, and at most the first epoch was
-/// begun, which a crash at the very first start leaves.
+/// Whether nothing was ever committed: no journal has a batch, no segment is there, and no epoch ended behind one. Crashes
+/// at the very first starts leave epochs that ended at nothing.
 fn is_fresh(inventory: &Inventory, found: &[journal::merge::Found]) -> RecoveryResult<bool> {
     let begun = found.iter().any(|copy| journal::merge::has_begun(copy, &inventory.fences));
-    if begun || inventory.newest_epoch > 1 {
+    if begun || inventory.fences.iter().any(|fence| fence.lsn > 0) {
         return Ok(false);
     }
     for member in inventory.members.values().filter(|member| member.online()) {
@@ -87,7 +96,7 @@ fn fresh() -> Recovered {
 /// # Errors
 /// TOCs that can't be read, a fault of the index, or no drive that takes a journal.
 pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) -> RecoveryResult<(Core, Replayed)> {
-    let FoundNode { inventory, recovered, executor, timeout } = found;
+    let FoundNode { inventory, recovered, executor, timeout, clock } = found;
     let newest_epoch = inventory.newest_epoch.max(recovered.epoch);
     let superblocks: Superblocks = Arc::new(Mutex::new(inventory.superblocks));
     let shared =
@@ -115,7 +124,7 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
         journals: recovered.journals.iter().map(|journal| journal.info()).collect(),
         segments: recovered.segments.values().cloned().collect(),
     };
-    let start = (recovered.next_lsn, recovered.chain, crate::time::now());
+    let start = (recovered.next_lsn, recovered.chain, clock());
     let (log, batch) = log::open(&shared, epoch, live, start, &superblocks)?;
     let living = Living {
         next_bucket: recovered.next_bucket,
@@ -124,12 +133,12 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
     };
     shared.epoch.store(epoch, Ordering::Release);
     shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
-    Ok((Core::new(shared, living, log, crate::time::now), replayed))
+    Ok((Core::new(shared, living, log, clock), replayed))
 }
 
 fn share(
     appliance: u128,
-    members: HashMap<u16, Arc<Member>>,
+    members: BTreeMap<u16, Arc<Member>>,
     pools: Vec<crate::pool::Pool>,
     index: Arc<dyn Index>,
     recovered: &Recovered,
@@ -160,7 +169,9 @@ fn update_index(shared: &Arc<Shared>, recovered: &Recovered, progress: &Progress
     let replayed = if marks.highest() == 0 && recovered.next_lsn > 1 {
         replay::rebuild(shared, recovered, progress)?
     } else if marks.lowest() == 0 && recovered.next_lsn > 1 {
-        return Err(RecoveryError::Index(crate::index::IndexError("a key space is empty".into())));
+        return Err(RecoveryError::Index(crate::index::IndexError(
+            "a key space is empty, or it was never finished".into(),
+        )));
     } else {
         replay::catch_up(shared, recovered)?
     };

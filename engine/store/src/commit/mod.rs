@@ -139,12 +139,15 @@ pub struct Core {
     pub log: Log,
     clock: fn() -> i64,
     last_time: i64,
+    /// Whether the index lacks a batch that is durable. To decide or apply anything on top of that would hide the gap
+    /// for good: only a restart, which replays the batch, ends this.
+    lags: bool,
 }
 
 impl Core {
     #[must_use]
     pub fn new(shared: Arc<Shared>, living: Living, log: Log, clock: fn() -> i64) -> Self {
-        Self { shared, living, log, clock, last_time: 0 }
+        Self { shared, living, log, clock, last_time: 0, lags: false }
     }
 
     /// Commit time: the clock's, and never the same or earlier twice.
@@ -157,6 +160,7 @@ impl Core {
     /// and answers each in order.
     pub fn commit(&mut self, ops: &[Op]) -> Vec<Result<Outcome>> {
         let outcome = match ops {
+            _ if self.lags => Err(Error::Unavailable("the index failed: restart to bring it up again".into())),
             [Op::Relocate(moves)] => self.relocate(moves).map(|moved| vec![Ok(Outcome::Moved(moved))]),
             [Op::CloseJournal] => self.close_journal().map(|()| vec![Ok(Outcome::Done)]),
             ops => self.commit_batch(ops),
@@ -208,10 +212,12 @@ impl Core {
     /// Makes a durable batch visible.
     fn conclude(&mut self, batch: &Batch, entries: &[Entry], applier: Applier<'_>) -> Result<()> {
         self.log.advance(batch);
+        self.lags = true;
         for (entry, lsn) in entries.iter().zip(batch.header.first_lsn..) {
             self.absorb(lsn, entry)?;
         }
         self.shared.index.write(applier.finish())?;
+        self.lags = false;
         self.shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
         Ok(())
     }

@@ -6,6 +6,8 @@
 
 mod directory;
 mod executor;
+#[cfg(any(test, feature = "simulator"))]
+pub mod simulated;
 pub mod superblock;
 
 use std::fmt::Debug;

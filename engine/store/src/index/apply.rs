@@ -57,14 +57,13 @@ pub struct Applier<'a> {
 impl<'a> Applier<'a> {
     #[must_use]
     pub fn new(snapshot: &'a dyn Snapshot, marks: Marks) -> Self {
-        let last_lsn = marks.highest();
         Self {
             snapshot,
             marks,
             batch: IndexBatch::default(),
             tallies: Tallies::default(),
             rows: HashMap::new(),
-            last_lsn,
+            last_lsn: 0,
         }
     }
 
@@ -246,12 +245,25 @@ impl<'a> Applier<'a> {
 
     /// The batch, with tallies and the LSN of the last entry in every space.
     #[must_use]
-    pub fn finish(mut self) -> IndexBatch {
-        self.tallies.write(&mut self.batch);
+    pub fn finish(self) -> IndexBatch {
+        let (mut batch, marks, last_lsn) = self.finish_tallies();
         for space in Space::ALL {
-            let mark = Mark(self.last_lsn.max(self.marks.of(space)));
-            self.batch.put(space, keys::MARK.to_vec(), mark.encode());
+            batch.put(space, keys::MARK.to_vec(), Mark(last_lsn.max(marks.of(space))).encode());
         }
-        self.batch
+        batch
+    }
+
+    /// The batch as a part of an index that is being made in no order of LSNs: one space alone is marked, and a crash
+    /// leaves what no start takes for an index.
+    #[must_use]
+    pub fn finish_part(self) -> IndexBatch {
+        let (mut batch, ..) = self.finish_tallies();
+        batch.put(Space::Buckets, keys::MARK.to_vec(), Mark(1).encode());
+        batch
+    }
+
+    fn finish_tallies(mut self) -> (IndexBatch, Marks, u64) {
+        self.tallies.write(&mut self.batch);
+        (self.batch, self.marks, self.last_lsn)
     }
 }

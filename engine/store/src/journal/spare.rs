@@ -16,6 +16,11 @@ use crate::drive::{Drive, DriveFile};
 const STEP: usize = 1 << 20;
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
+/// Names sort in the order of numbers: the oldest spare is taken first.
+fn spare_path(number: u64) -> String {
+    format!("{DIRECTORY}/spare-{number:016}")
+}
+
 fn is_spare(name: &str) -> bool {
     name.starts_with("spare-")
 }
@@ -56,7 +61,7 @@ pub fn prepare(drive: &dyn Drive, capacity: u64) -> io::Result<()> {
         drive.remove(&filling)?;
         return Err(error);
     }
-    drive.rename(&filling, &format!("{DIRECTORY}/spare-{number}"))?;
+    drive.rename(&filling, &spare_path(number))?;
     drive.sync_directory(DIRECTORY)
 }
 
@@ -108,7 +113,7 @@ pub fn give_back(drive: &dyn Drive, id: u64, most: usize) -> io::Result<()> {
         drive.remove(&path)?;
     } else {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        match drive.rename(&path, &format!("{DIRECTORY}/spare-{number}")) {
+        match drive.rename(&path, &spare_path(number)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             other => other?,
         }

@@ -1,6 +1,6 @@
 //! Which drives are there, whose they are, and which may be trusted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,7 +30,8 @@ pub struct Candidate {
 #[derive(Debug)]
 pub struct Inventory {
     pub appliance: u128,
-    pub members: HashMap<DriveNumber, Arc<Member>>,
+    /// By number: what is done on all drives is done in their order.
+    pub members: BTreeMap<DriveNumber, Arc<Member>>,
     pub superblocks: HashMap<DriveNumber, Superblock>,
     pub pools: Vec<Pool>,
     /// The newest epoch that any drive knows.
@@ -70,7 +71,7 @@ pub fn take_inventory(pools: &[PoolSettings], candidates: Vec<Candidate>) -> Rec
         }
     }
     let expected = seen.iter().map(|(_, _, superblock, _)| superblock.drives).max().unwrap_or(0);
-    let mut members = HashMap::new();
+    let mut members = BTreeMap::new();
     let mut superblocks = HashMap::new();
     for (path, pool, superblock, drive) in seen {
         check_pool(&path, pool, &superblock, pools)?;
@@ -135,7 +136,7 @@ fn check_pool(path: &str, pool: u8, superblock: &Superblock, pools: &[PoolSettin
 
 /// Drives that are not there still count: numbers that no superblock names are theirs, in order.
 fn add_absent(
-    members: &mut HashMap<DriveNumber, Arc<Member>>,
+    members: &mut BTreeMap<DriveNumber, Arc<Member>>,
     absent: Vec<(String, u8, String)>,
     expected: u16,
     pools: &[PoolSettings],
@@ -153,7 +154,7 @@ fn add_absent(
     }
 }
 
-fn assemble(number: usize, settings: &PoolSettings, members: &HashMap<DriveNumber, Arc<Member>>) -> Pool {
+fn assemble(number: usize, settings: &PoolSettings, members: &BTreeMap<DriveNumber, Arc<Member>>) -> Pool {
     let number = u8::try_from(number).unwrap_or(u8::MAX);
     let mut own: Vec<_> = members.values().filter(|member| member.pool == number).cloned().collect();
     own.sort_by_key(|member| member.number);

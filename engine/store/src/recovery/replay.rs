@@ -9,7 +9,7 @@ use crate::commit::{Relocation, Shared};
 use crate::index::apply::{Applier, Marks};
 use crate::index::keys;
 use crate::index::row;
-use crate::index::{Index, IndexResult, Space};
+use crate::index::{Index, IndexError, IndexResult, Space};
 use crate::journal::{Entry, Logged, Target};
 use crate::segment::{Home, Segment, SegmentInfo, SegmentKind};
 
@@ -28,23 +28,24 @@ pub struct Replayed {
 /// Applies what the index has not seen: entries of journals, and of TOCs where the index lags behind what was sealed.
 ///
 /// # Errors
-/// A TOC that can't be read, or a fault of the index: the caller makes the index anew.
+/// A TOC that can't be read, or a fault of the index, as is one that lags behind what was erased: the caller makes it
+/// anew.
 pub fn catch_up(shared: &Shared, recovered: &Recovered) -> RecoveryResult<Replayed> {
     let marks = Marks::read(&*shared.index.snapshot())?;
     let low = marks.lowest();
     let mut done = Replayed::default();
     let mut missing: BTreeMap<u64, (u64, Entry)> = BTreeMap::new();
-    for info in lagging(recovered, low) {
+    for info in lagging(recovered, low).ok_or_else(too_far)? {
         done.segments += 1;
         for Logged { lsn, entry } in toc_of(shared, info)?.into_iter().filter(|logged| logged.lsn > low) {
-            let younger = missing.get(&lsn).is_none_or(|(home, _)| *home < info.id);
-            if younger {
-                missing.insert(lsn, (info.id, entry));
-            }
+            missing.insert(lsn, (info.id, entry));
         }
     }
     for (file, Logged { lsn, entry }) in recovered.entries.iter().filter(|(_, logged)| logged.lsn > low) {
         missing.entry(*lsn).or_insert_with(|| (*file, entry.clone()));
+    }
+    if missing.values().any(|(_, entry)| matches!(entry, Entry::Erased { .. })) {
+        return Err(too_far().into());
     }
     done.entries = missing.len() as u64;
     let missing: Vec<_> = missing.into_iter().collect();
@@ -59,9 +60,23 @@ pub fn catch_up(shared: &Shared, recovered: &Recovered) -> RecoveryResult<Replay
     Ok(done)
 }
 
-/// Packed segments with entries that the index may not have seen.
-fn lagging(recovered: &Recovered, low: u64) -> impl Iterator<Item = &SegmentInfo> {
-    recovered.segments.values().filter(move |info| info.kind == SegmentKind::Packed && info.last_lsn > low)
+fn too_far() -> IndexError {
+    IndexError("it lags behind what was erased".into())
+}
+
+/// What journals became whose entries the index may not have seen, without a gap up to the journals that are there;
+/// `None` where there is one. Compaction's segments don't count: they carry no death whose victims they dropped, nor
+/// what moved a row to them.
+fn lagging(recovered: &Recovered, low: u64) -> Option<Vec<&SegmentInfo>> {
+    let mut begins = recovered.entries.first().map_or(recovered.next_lsn, |(_, logged)| logged.lsn);
+    let mut lagging = Vec::new();
+    while low + 1 < begins {
+        let mut own = recovered.segments.values().filter(|info| info.sources.is_empty());
+        let before = own.find(|info| info.kind == SegmentKind::Packed && info.last_lsn + 1 == begins)?;
+        begins = before.first_lsn;
+        lagging.push(before);
+    }
+    Some(lagging)
 }
 
 fn toc_of(shared: &Shared, info: &SegmentInfo) -> RecoveryResult<Vec<Logged>> {
@@ -146,7 +161,7 @@ impl Writer<'_> {
             for (file, Logged { lsn, entry }) in entries.by_ref().take(SLICE) {
                 self.one(&mut applier, file, lsn, entry)?;
             }
-            self.shared.index.write(applier.finish())?;
+            self.shared.index.write(applier.finish_part())?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! A record of a packed segment is checked by its hash alone; only when that fails, or a shard is missing, do block CRCs
 //! say which shard is wrong. Pieces of a stream are always checked by block CRCs, since a range has no hash.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -37,7 +37,7 @@ impl Segment {
     pub fn new(
         info: SegmentInfo,
         appliance: u128,
-        members: &HashMap<DriveNumber, Arc<Member>>,
+        members: &BTreeMap<DriveNumber, Arc<Member>>,
         code: Arc<Code>,
     ) -> Self {
         let shards = info

@@ -25,7 +25,7 @@ pub struct OpenStream {
 }
 
 impl OpenStream {
-    /// Creates the shard files of stream segment `id`; it may be written once `StreamOpen` is journalled.
+    /// Creates the shard files of stream segment `id`, durable with their headers; it may be written once `StreamOpen` is journalled.
     ///
     /// # Errors
     /// Too few drives, or no space.
@@ -48,6 +48,8 @@ impl OpenStream {
         };
         let code = hardware.codes.of(info.profile)?;
         let mut writers = ShardWriters::create(hardware, &mut info)?;
+        // A stream that nobody ever writes is sealed too, and read by its headers.
+        writers.sync(hardware, &mut info)?;
         writers.sync_directories(hardware, &mut info)?;
         Ok(Self { info, writers, code, next_row: 0 })
     }

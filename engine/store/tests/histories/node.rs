@@ -1,0 +1,247 @@
+//! A node on simulated drives: opening it, cutting its power, and harming up to m of its drives.
+
+use std::cell::Cell;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use packstone_store::commit::Core;
+use packstone_store::drive::simulated::{Faults, Generator, Image, Seeded, SimulatedDrive, World};
+use packstone_store::drive::{Drive, Superblock};
+use packstone_store::index::memory::MemoryIndex;
+use packstone_store::index::{Index, IndexBatch, IndexError, IndexResult, Snapshot, Space};
+use packstone_store::pool::{DriveClass, Profile};
+use packstone_store::recovery::drives::{Candidate, PoolSettings};
+use packstone_store::recovery::{RecoveryError, RecoveryResult};
+use packstone_store::startup;
+
+thread_local! {
+    static TIME: Cell<i64> = const { Cell::new(0) };
+}
+
+/// A clock that goes the same in every run of a seed.
+fn clock() -> i64 {
+    TIME.set(TIME.get() + 1_000_000);
+    TIME.get()
+}
+
+/// The index loses its power with the drives.
+#[derive(Clone)]
+pub struct PoweredIndex {
+    pub memory: MemoryIndex,
+    world: World,
+    /// A state of some time ago.
+    image: Arc<Mutex<IndexBatch>>,
+}
+
+impl PoweredIndex {
+    fn take_image(&self) {
+        let mut batch = IndexBatch::default();
+        let snapshot = self.memory.snapshot();
+        for space in Space::ALL {
+            for pair in snapshot.prefix(space, &[]) {
+                let (key, value) = pair.unwrap();
+                batch.put(space, key.to_vec(), value.to_vec());
+            }
+        }
+        *self.image.lock().unwrap() = batch;
+    }
+
+    /// Loses what was synced: what is left is of some time ago.
+    fn restore(&self) {
+        let image = std::mem::take(&mut *self.image.lock().unwrap());
+        self.memory.clear();
+        self.memory.write(image).unwrap();
+        self.memory.persist().unwrap();
+    }
+}
+
+impl fmt::Debug for PoweredIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoweredIndex").finish_non_exhaustive()
+    }
+}
+
+impl Index for PoweredIndex {
+    fn snapshot(&self) -> Box<dyn Snapshot> {
+        self.memory.snapshot()
+    }
+    fn write(&self, batch: IndexBatch) -> IndexResult<()> {
+        self.world.change().map_err(|error| IndexError(error.to_string()))?;
+        self.memory.write(batch)
+    }
+    fn persist(&self) -> IndexResult<()> {
+        self.world.change().map_err(|error| IndexError(error.to_string()))?;
+        self.memory.persist()
+    }
+    fn compact(&self, space: Space) -> IndexResult<()> {
+        self.memory.compact(space)
+    }
+    fn disk_space(&self) -> u64 {
+        0
+    }
+}
+
+pub struct Node {
+    pub world: World,
+    pub drives: Vec<SimulatedDrive>,
+    pub index: PoweredIndex,
+    pub profile: Profile,
+    /// The drives that may be harmed: never more than m.
+    pub victims: Vec<usize>,
+    gone: Vec<usize>,
+    /// What victims held at some moment.
+    images: Vec<(usize, Image)>,
+}
+
+impl Node {
+    pub fn new(profile: Profile, generator: &mut Generator) -> Self {
+        TIME.set(1_700_000_000_000_000_000);
+        let world = World::new(generator.number());
+        let drives: Vec<_> =
+            (0..profile.shards()).map(|number| SimulatedDrive::new(&world, &format!("drive{number}"))).collect();
+        for (number, drive) in drives.iter().enumerate() {
+            let mut superblock = Superblock {
+                appliance: 7,
+                drive: 100 + number as u128,
+                number: number as u16,
+                drives: drives.len() as u16,
+                pool: 0,
+                pool_name: "main".into(),
+                class: DriveClass::Ssd,
+                profile,
+                epoch: 0,
+                fences: Vec::new(),
+                retain_until: 0,
+                formatted: 1,
+                change: 0,
+            };
+            superblock.store(drive).unwrap();
+        }
+        let mut victims: Vec<usize> = (0..drives.len()).collect();
+        for at in 0..victims.len() {
+            victims.swap(at, generator.below(drives.len() as u64) as usize);
+        }
+        victims.truncate(generator.below(u64::from(profile.parity) + 1) as usize);
+        let index = PoweredIndex { memory: MemoryIndex::default(), world: world.clone(), image: Arc::default() };
+        Self { world, drives, index, profile, victims, gone: Vec::new(), images: Vec::new() }
+    }
+
+    fn find_and_bring_up(&self) -> RecoveryResult<Core> {
+        let paths: Vec<PathBuf> = self.drives.iter().map(|drive| PathBuf::from(drive.path())).collect();
+        let pools =
+            [PoolSettings { name: "main".into(), class: DriveClass::Ssd, profile: self.profile, drives: paths }];
+        let candidates = self.drives.iter().enumerate().map(|(number, drive)| Candidate {
+            path: drive.path().to_owned(),
+            pool: 0,
+            drive: if self.gone.contains(&number) {
+                Err(std::io::ErrorKind::NotFound.into())
+            } else {
+                Ok(Arc::new(drive.clone()) as Arc<dyn Drive>)
+            },
+        });
+        let executor = Arc::new(Seeded::new(self.world.clone()));
+        let found = startup::find(&pools, candidates.collect(), executor, Duration::from_secs(1))?;
+        let index = Arc::new(self.index.clone());
+        Ok(startup::bring_up(found.with_clock(clock), index, &(Arc::new(|_, _| {}) as _))?.0)
+    }
+
+    /// Opens the node as `Store::open` does: an index that can't be used is made anew once.
+    pub fn open(&self) -> RecoveryResult<Core> {
+        match self.find_and_bring_up() {
+            Err(RecoveryError::Index(_)) if self.world.has_power() => {
+                self.index.memory.clear();
+                self.find_and_bring_up()
+            }
+            other => other,
+        }
+    }
+
+    /// Cuts the power of everything; what was not synced may be lost.
+    pub fn crash(&mut self, generator: &mut Generator) {
+        self.world.restore_power();
+        for drive in &self.drives {
+            drive.crash();
+            drive.set_faults(Faults::default());
+        }
+        let unsynced = self.index.memory.unsynced() as u64;
+        match generator.below(12) {
+            0 => self.index.memory.clear(),
+            1 => self.index.restore(),
+            2..5 => self.index.memory.crash(0),
+            _ => self.index.memory.crash(generator.below(unsynced + 1) as usize),
+        }
+    }
+
+    /// Remembers what a victim holds, to come back with it.
+    pub fn take_image(&mut self, generator: &mut Generator) {
+        if generator.happens(5000) {
+            self.index.take_image();
+        }
+        if let Some(victim) = pick(&self.victims, generator) {
+            self.images.push((*victim, self.drives[*victim].image()));
+        }
+    }
+
+    /// Harms victims while the node is down.
+    pub fn harm(&mut self, generator: &mut Generator) {
+        self.gone.clear();
+        for victim in self.victims.clone() {
+            let drive = self.drives[victim].clone();
+            let paths = drive.paths();
+            match generator.below(12) {
+                0 => self.gone.push(victim),
+                1 => drive.restore(&Image::default()),
+                2 | 3 => {
+                    let held: Vec<_> = self.images.iter().filter(|(number, _)| *number == victim).collect();
+                    if let Some((_, image)) = pick(&held, generator) {
+                        drive.restore(image);
+                    }
+                }
+                4 => (0..3)
+                    .filter_map(|_| pick(&paths, generator).cloned())
+                    .collect::<Vec<_>>()
+                    .iter()
+                    .for_each(|path| drive.truncate(path, generator.number())),
+                5 | 6 => {
+                    for path in &paths {
+                        if generator.happens(4000) {
+                            // Most of a file is zeros: its first blocks are what hurts.
+                            let most = [u64::MAX, 3 * 4096 * 8][generator.below(2) as usize];
+                            drive.flip(path, generator.below(most));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets victims fail while the node is up.
+    pub fn set_faults(&self, generator: &mut Generator) {
+        for victim in &self.victims {
+            let one_of = |generator: &mut Generator| [0, 0, 0, 5, 30, 300][generator.below(6) as usize];
+            let faults = match generator.below(3) {
+                0 => Faults {
+                    read: one_of(generator),
+                    write: one_of(generator),
+                    sync: one_of(generator),
+                    hang: one_of(generator) / 5,
+                    full: generator.happens(700),
+                    gone: false,
+                },
+                _ => Faults::default(),
+            };
+            self.drives[*victim].set_faults(faults);
+        }
+    }
+
+    pub fn heal_faults(&self) {
+        self.drives.iter().for_each(|drive| drive.set_faults(Faults::default()));
+    }
+}
+
+pub fn pick<'a, T>(from: &'a [T], generator: &mut Generator) -> Option<&'a T> {
+    from.get(generator.below(from.len() as u64) as usize)
+}

@@ -1,0 +1,212 @@
+//! What clients ask for.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use packstone_store::Error;
+use packstone_store::checksum::record_hash;
+use packstone_store::commit::log::durable_lsn;
+use packstone_store::commit::{Body, Draft, Op};
+use packstone_store::object::{Etag, NamedPart, Precondition, UploadId};
+use packstone_store::record::{Compression, Extent};
+use packstone_store::segment::stream::OpenStream;
+use packstone_store::segment::stripe::UNIT;
+
+use crate::model::{Content, Effect};
+use crate::node::pick;
+use crate::run::{Life, Run, Step};
+
+/// A stream is retired when its shards have so many bytes together.
+const STREAM_SIZE: u64 = 2 << 20;
+/// Default attributes, encoded: no ETag, no checksum, no headers, no metadata.
+const ATTRIBUTES: usize = 22;
+
+/// Bytes that are a function of the number, and don't compress.
+fn body(number: u64, length: usize) -> Content {
+    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut out = Vec::with_capacity(length + 8);
+    while out.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        out.extend_from_slice(&state.to_le_bytes());
+    }
+    out.truncate(length);
+    Arc::new(out)
+}
+
+fn draft(size: usize, body: Body) -> Draft {
+    Draft { size: size as u64, compression: Compression::Raw, attributes: vec![0; ATTRIBUTES], body }
+}
+
+impl Run {
+    fn body(&mut self, length: u64) -> Content {
+        self.next_body += 1;
+        body(self.next_body, length as usize)
+    }
+
+    fn bucket(&mut self) -> Option<String> {
+        let names: Vec<String> = self.model.buckets.keys().cloned().collect();
+        pick(&names, &mut self.generator).cloned()
+    }
+
+    /// Few keys, so that they are overwritten; one may be another's prefix, or hold a NUL.
+    fn key(&mut self) -> String {
+        let number = self.below(12);
+        format!("k{}{}", number, ["", "/x", "\0", "é"][self.below(4) as usize])
+    }
+
+    pub fn objects(&mut self, life: &mut Life) -> Step {
+        let Some(first) = self.bucket() else { return self.buckets(life) };
+        let mut batch = Vec::new();
+        for _ in 0..self.below(4) + 1 {
+            let bucket = self.bucket().unwrap_or(first.clone());
+            let (id, key) = (self.ids[&bucket], self.key());
+            if self.generator.happens(3000) {
+                let op = Op::Delete { bucket: id, key: key.clone(), precondition: Precondition::None };
+                batch.push((op, Effect::Delete { bucket, key }));
+            } else {
+                let length = match self.below(10) {
+                    0 => 0,
+                    1..8 => self.below(6000),
+                    _ => self.below(60_000),
+                };
+                let content = self.body(length);
+                let absent = self.generator.happens(2000);
+                let small = Body::Small { stored: Bytes::from(content.to_vec()), hash: record_hash(&content) };
+                let precondition = if absent { Precondition::Absent } else { Precondition::None };
+                let draft = draft(content.len(), small);
+                let op = Op::Put { bucket: id, key: key.clone(), draft, precondition };
+                batch.push((op, Effect::Put { bucket, key, content, absent }));
+            }
+        }
+        self.commit(life, batch)
+    }
+
+    pub fn buckets(&mut self, life: &mut Life) -> Step {
+        let name = format!("bucket{}", self.below(3));
+        if self.model.buckets.is_empty() || self.generator.happens(6000) {
+            self.commit(life, vec![(Op::CreateBucket { name: name.clone() }, Effect::CreateBucket(name))])
+        } else {
+            self.commit(life, vec![(Op::DeleteBucket { name: name.clone() }, Effect::DeleteBucket(name))])
+        }
+    }
+
+    /// As `StreamPool::take`.
+    fn take_stream(&mut self, life: &mut Life) -> Result<OpenStream, Error> {
+        if let Some(stream) = life.idle.pop() {
+            return Ok(stream);
+        }
+        let shared = life.core.shared.clone();
+        let id = shared.take_file_id();
+        let pool = shared.hardware.landing_pool().unwrap();
+        let drives = pool.place(id).unwrap();
+        let mut stream = OpenStream::create(&shared.hardware, pool, id, drives)?;
+        self.commit_one(life, Op::OpenStream(stream.info.clone()))?;
+        stream.info.first_lsn = durable_lsn(&shared);
+        Ok(stream)
+    }
+
+    fn give_stream(life: &mut Life, stream: OpenStream) {
+        let full = stream.next_row() * stream.info.profile.shards() as u64 >= STREAM_SIZE;
+        if full { life.retired.push(stream) } else { life.idle.push(stream) }
+    }
+
+    /// Writes a body to a stream; `None` where the client went away in between.
+    fn stream_body(&mut self, life: &mut Life, content: &Content) -> Result<Option<(Extent, OpenStream)>, Error> {
+        let mut stream = self.take_stream(life)?;
+        let hardware = &life.core.shared.hardware;
+        let extent = Extent {
+            segment: stream.info.id,
+            offset: stream.next_row(),
+            length: content.len() as u64,
+            part: 0,
+            hash: record_hash(content),
+        };
+        for stripe in content.chunks(UNIT as usize * usize::from(stream.info.profile.data)) {
+            if let Err(error) = stream.write_stripe(hardware, stripe) {
+                life.retired.push(stream);
+                return Err(error.into());
+            }
+        }
+        if self.generator.happens(1500) {
+            Self::give_stream(life, stream);
+            return Ok(None);
+        }
+        if let Err(error) = stream.sync(hardware) {
+            life.retired.push(stream);
+            return Err(error.into());
+        }
+        Ok(Some((extent, stream)))
+    }
+
+    pub fn streamed(&mut self, life: &mut Life) -> Step {
+        let Some(bucket) = self.bucket() else { return Ok(()) };
+        let length = self.below(150_000) + 1;
+        let (content, key) = (self.body(length), self.key());
+        let Some((extent, stream)) = self.stream_body(life, &content)? else { return Ok(()) };
+        let draft = draft(content.len(), Body::Streamed(vec![extent]));
+        let op = Op::Put { bucket: self.ids[&bucket], key: key.clone(), draft, precondition: Precondition::None };
+        let result = self.commit(life, vec![(op, Effect::Put { bucket, key, content, absent: false })]);
+        Self::give_stream(life, stream);
+        result
+    }
+
+    pub fn uploads(&mut self, life: &mut Life) -> Step {
+        let Some(bucket) = self.bucket() else { return Ok(()) };
+        let open: Vec<(String, u128)> = self.model.buckets[&bucket].uploads.keys().cloned().collect();
+        let Some((key, upload)) = pick(&open, &mut self.generator).cloned() else {
+            let (key, upload) = (self.key(), u128::from(self.generator.number() | 1));
+            let id = self.ids[&bucket];
+            let attributes = vec![0; ATTRIBUTES];
+            let op = Op::OpenUpload { bucket: id, key: key.clone(), upload: UploadId(upload), attributes };
+            return self.commit(life, vec![(op, Effect::OpenUpload { bucket, key, upload })]);
+        };
+        let parts: Vec<(u16, usize)> = self.model.buckets[&bucket].uploads[&(key.clone(), upload)]
+            .iter()
+            .map(|(number, part)| (*number, part.len()))
+            .collect();
+        match self.below(10) {
+            0..6 => self.part(life, bucket, key, upload),
+            6 => {
+                let op = Op::AbortUpload { bucket: self.ids[&bucket], key: key.clone(), upload: UploadId(upload) };
+                self.commit(life, vec![(op, Effect::Abort { bucket, key, upload })])
+            }
+            _ => self.complete(life, bucket, key, upload, &parts),
+        }
+    }
+
+    fn part(&mut self, life: &mut Life, bucket: String, key: String, upload: u128) -> Step {
+        let number = self.below(3) as u16 + 1;
+        let length = if self.generator.happens(300) { 5 << 20 } else { self.below(80_000) + 1 };
+        let content = self.body(length);
+        let Some((extent, stream)) = self.stream_body(life, &content)? else { return Ok(()) };
+        let draft = draft(content.len(), Body::Streamed(vec![extent]));
+        let id = self.ids[&bucket];
+        let op = Op::PutPart { bucket: id, key: key.clone(), upload: UploadId(upload), number, draft };
+        let result = self.commit(life, vec![(op, Effect::Part { bucket, key, upload, number, content })]);
+        Self::give_stream(life, stream);
+        result
+    }
+
+    /// Completes an upload with some of its parts: all but the last of those named must be large.
+    fn complete(&mut self, life: &mut Life, bucket: String, key: String, upload: u128, parts: &[(u16, usize)]) -> Step {
+        let Some(last) = pick(parts, &mut self.generator) else { return Ok(()) };
+        let mut named: Vec<u16> = parts
+            .iter()
+            .filter(|(number, size)| number < &last.0 && *size >= 5 << 20)
+            .map(|(number, _)| *number)
+            .collect();
+        named.push(last.0);
+        let op = Op::CompleteUpload {
+            bucket: self.ids[&bucket],
+            key: key.clone(),
+            upload: UploadId(upload),
+            parts: named.iter().map(|number| NamedPart { number: *number, etag: Etag::default() }).collect(),
+            etag: Etag::default(),
+            checksum: None,
+            precondition: Precondition::None,
+        };
+        self.commit(life, vec![(op, Effect::Complete { bucket, key, upload, parts: named })])
+    }
+}
