@@ -15,18 +15,22 @@ pub struct Extent {
     pub length: u64,
     /// The upload's part that these bytes belong to; 0 where one body made the object.
     pub part: u16,
+    /// In a stream: the LSN of the entry that claimed these bytes there, whoever names them since; the segment is dead
+    /// when every claim is. 0 in a packed segment, whose records are claimed by their own entries.
+    pub claim: u64,
     /// 128 bits of BLAKE3 over these stored bytes.
     pub hash: Hash,
 }
 
 impl Extent {
-    pub const ENCODED: usize = 42;
+    pub const ENCODED: usize = 50;
 
     pub fn encode(&self, out: &mut Writer) {
         out.u64(self.segment);
         out.u64(self.offset);
         out.u64(self.length);
         out.u16(self.part);
+        out.u64(self.claim);
         out.bytes(&self.hash);
     }
 
@@ -36,6 +40,7 @@ impl Extent {
             offset: from.u64()?,
             length: from.u64()?,
             part: from.u16()?,
+            claim: from.u64()?,
             hash: from.array()?,
         })
     }

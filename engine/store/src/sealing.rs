@@ -162,7 +162,11 @@ pub fn find_claims(shared: &Shared, info: &SegmentInfo) -> Result<Vec<Claim>, Se
     let mut claims = std::collections::BTreeMap::new();
     let mut take = |logged: &Logged| {
         let extents = logged.entry.record().map(|record| record.extents.as_slice()).unwrap_or_default();
-        let bytes: u64 = extents.iter().filter(|extent| extent.segment == info.id).map(|extent| extent.length).sum();
+        let bytes: u64 = extents
+            .iter()
+            .filter(|extent| extent.segment == info.id && extent.claim == logged.lsn)
+            .map(|extent| extent.length)
+            .sum();
         if bytes > 0 {
             claims.insert(logged.lsn, bytes);
         }
@@ -188,11 +192,11 @@ pub fn find_claims(shared: &Shared, info: &SegmentInfo) -> Result<Vec<Claim>, Se
 ///
 /// # Errors
 /// The journal, to be tried again later.
-pub fn give_back(journal: Arc<Journal>, most_spares: usize) -> Result<(), Arc<Journal>> {
+pub fn give_back(journal: Arc<Journal>, most_spares: usize, least: u64) -> Result<(), Arc<Journal>> {
     let journal = Arc::try_unwrap(journal)?;
     for copy in journal.copies {
         if copy.member.online()
-            && let Err(error) = crate::journal::spare::give_back(&*copy.member.drive, journal.id, most_spares)
+            && let Err(error) = crate::journal::spare::give_back(&*copy.member.drive, journal.id, most_spares, least)
         {
             copy.member.note_fault(format!("journal {:016x}: {error}", journal.id));
         }

@@ -1,6 +1,6 @@
 //! The steps of `recovery` in order, from opened drives to a core that can commit.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -84,6 +84,7 @@ fn fresh() -> Recovered {
         next_bucket: 1,
         next_lsn: 1,
         chain: [0; 32],
+        time: 0,
         epoch: 0,
         journals: Vec::new(),
         segments: BTreeMap::new(),
@@ -124,7 +125,7 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
         journals: recovered.journals.iter().map(|journal| journal.info()).collect(),
         segments: recovered.segments.values().cloned().collect(),
     };
-    let start = (recovered.next_lsn, recovered.chain, clock());
+    let start = (recovered.next_lsn, recovered.chain, clock().max(recovered.time + 1));
     let (log, batch) = log::open(&shared, epoch, live, start, &superblocks)?;
     let living = Living {
         next_bucket: recovered.next_bucket,

@@ -61,30 +61,39 @@ pub struct Inner {
     pub streams: Arc<StreamPool>,
     pub cache: RecordCache,
     pub small_limit: u64,
-    pub stream_size: u64,
     keepers: Mutex<Option<Keepers>>,
     /// Held as long as the store is open.
     _lock: DataLock,
 }
 
-/// Keeps a second process away from the same data.
+/// Keeps a second process away from the same data: the index, and every drive by its superblock.
 #[derive(Debug)]
-struct DataLock(#[allow(dead_code, reason = "dropping the file is what unlocks it")] File);
+struct DataLock(#[allow(dead_code, reason = "dropping the files is what unlocks them")] Vec<File>);
 
 impl DataLock {
-    fn take(index: &Path) -> RecoveryResult<Self> {
-        let beside = index.with_extension("lock");
+    fn take(settings: &Settings) -> RecoveryResult<Self> {
+        let beside = settings.index.with_extension("lock");
         if let Some(parent) = beside.parent() {
             fs::create_dir_all(parent)?;
         }
-        let file = File::options().create(true).truncate(false).write(true).open(&beside)?;
-        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self(file)),
-            Err(_) => Err(RecoveryError::Operator(format!(
-                "another packstone process has this data open ({} is locked): stop it first",
-                beside.display()
-            ))),
+        let mut files = vec![lock(File::options().create(true).truncate(false).write(true).open(&beside)?, &beside)?];
+        for path in settings.pools.iter().flat_map(|pool| &pool.drives) {
+            let superblock = path.join(crate::drive::superblock::PATH);
+            if let Ok(file) = File::open(&superblock) {
+                files.push(lock(file, &superblock)?);
+            }
         }
+        Ok(Self(files))
+    }
+}
+
+fn lock(file: File, path: &Path) -> RecoveryResult<File> {
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(_) => Err(RecoveryError::Operator(format!(
+            "another packstone process has this data open ({} is locked): stop it first",
+            path.display()
+        ))),
     }
 }
 
@@ -238,7 +247,7 @@ pub struct RebuildReport {
 /// # Errors
 /// Whatever keeps the store from being opened.
 pub fn rebuild_index(settings: &Settings, progress: &Progress) -> RecoveryResult<RebuildReport> {
-    let _lock = DataLock::take(&settings.index)?;
+    let _lock = DataLock::take(settings)?;
     remove_index(&settings.index)?;
     let index = open_index(&settings.index)?;
     let found =
@@ -263,7 +272,7 @@ impl Store {
     /// What stands against it, in one line for the operator.
     pub fn open(settings: &Settings) -> RecoveryResult<Self> {
         check_pools(&settings.pools, true)?;
-        let lock = DataLock::take(&settings.index)?;
+        let lock = DataLock::take(settings)?;
         let silent: Progress = Arc::new(|_, _| true);
         let executor = Arc::new(Threads::default());
         let find =
@@ -289,8 +298,7 @@ impl Store {
                 queue,
                 streams,
                 cache: RecordCache::new(settings.cache_size),
-                small_limit: settings.small_limit,
-                stream_size: settings.stream_size,
+                small_limit: settings.small_limit.min(crate::segment::stripe::UNIT),
                 keepers: Mutex::new(Some(keepers)),
                 _lock: lock,
             }),

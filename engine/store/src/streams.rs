@@ -1,8 +1,10 @@
 //! Stream segments that may be written: each is held by one request at a time.
 //!
 //! A request takes an idle stream or opens a new one (`StreamOpen` is durable before the first stripe), appends, syncs,
-//! commits, and gives it back. One that is full or whose drives failed is retired, to be sealed by a worker.
+//! commits, and only then gives it back: a stream is sealed with the claims that are known when nobody holds it. One
+//! that is full or whose drives failed is retired, to be sealed by a worker.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -33,20 +35,72 @@ impl From<SegmentError> for Error {
     }
 }
 
+/// A stream that the holder alone may write; it goes back to its pool when dropped.
+#[derive(Debug)]
+pub struct Lease {
+    pool: Arc<StreamPool>,
+    /// `Some` until dropped.
+    stream: Option<OpenStream>,
+    /// Whether a write failed: it must not be written again.
+    pub broken: bool,
+}
+
+impl Lease {
+    /// Whether it has taken as much as it should.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| self.pool.is_full(stream))
+    }
+}
+
+impl Deref for Lease {
+    type Target = OpenStream;
+    #[allow(clippy::expect_used, reason = "the stream is taken out by drop alone")]
+    fn deref(&self) -> &OpenStream {
+        self.stream.as_ref().expect("a lease holds its stream until it is dropped")
+    }
+}
+
+impl DerefMut for Lease {
+    #[allow(clippy::expect_used, reason = "the stream is taken out by drop alone")]
+    fn deref_mut(&mut self) -> &mut OpenStream {
+        self.stream.as_mut().expect("a lease holds its stream until it is dropped")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(stream) = self.stream.take() else { return };
+        let end = self.broken || self.pool.is_full(&stream);
+        let list = if end { &self.pool.retired } else { &self.pool.idle };
+        list.lock().push(stream);
+    }
+}
+
 impl StreamPool {
     #[must_use]
     pub fn new(shared: Arc<Shared>, queue: CommitQueue, size: u64) -> Self {
         Self { shared, queue, size, idle: Mutex::default(), retired: Mutex::default() }
     }
 
+    fn is_full(&self, stream: &OpenStream) -> bool {
+        stream.next_row() * stream.info.profile.shards() as u64 >= self.size
+    }
+
     /// A stream for the caller alone. Blocks while a new one is opened.
     ///
     /// # Errors
     /// Too few drives, no space, or the store is shutting down.
-    pub fn take(&self) -> Result<OpenStream> {
-        if let Some(stream) = self.idle.lock().pop() {
-            return Ok(stream);
-        }
+    pub fn take(self: &Arc<Self>) -> Result<Lease> {
+        let idle = self.idle.lock().pop();
+        let stream = match idle {
+            Some(stream) => stream,
+            None => self.open()?,
+        };
+        Ok(Lease { pool: self.clone(), stream: Some(stream), broken: false })
+    }
+
+    fn open(&self) -> Result<OpenStream> {
         if !self.shared.room.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(Error::OutOfSpace);
         }
@@ -56,19 +110,10 @@ impl StreamPool {
         let drives = pool.place(id).ok_or_else(unavailable)?;
         let mut stream = OpenStream::create(&self.shared.hardware, pool, id, drives)?;
         self.queue.commit_blocking(Op::OpenStream(stream.info.clone()))?;
-        stream.info.first_lsn = crate::commit::log::durable_lsn(&self.shared);
+        if let Some(crate::segment::Home::Segment(opened)) = self.shared.table.get(id) {
+            stream.info.first_lsn = opened.info.first_lsn;
+        }
         Ok(stream)
-    }
-
-    /// Takes a stream back, to be written again unless it is full.
-    pub fn give(&self, stream: OpenStream) {
-        let full = stream.next_row() * stream.info.profile.shards() as u64 >= self.size;
-        if full { self.retire(stream) } else { self.idle.lock().push(stream) }
-    }
-
-    /// Takes a stream back that must not be written again.
-    pub fn retire(&self, stream: OpenStream) {
-        self.retired.lock().push(stream);
     }
 
     /// Retires every idle stream.

@@ -79,6 +79,13 @@ impl Store {
             }
             report.records += 1;
             report.bytes += record.stored();
+            for extent in &record.extents {
+                if let Some(Home::Segment(segment)) = self.inner.shared.table.get(extent.segment)
+                    && segment.info.kind == SegmentKind::Stream
+                {
+                    report.faults.extend(segment.scrub_extent(extent));
+                }
+            }
             let whole = record.extents.iter().try_for_each(|extent| self.inner.check(extent));
             if let Err(error) = whole {
                 let object = keys::object_key(&key).unwrap_or("?");

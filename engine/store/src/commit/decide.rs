@@ -1,6 +1,8 @@
 //! Deciding: an operation against the index plus what its batch has decided before it, into an entry that holds the
 //! outcome.
 
+use std::collections::{BTreeMap, HashSet};
+
 use bytes::Bytes;
 
 use super::Buckets;
@@ -13,6 +15,7 @@ use crate::index::{Row, Snapshot, Space, keys};
 use crate::journal::{Entry, Removed, Target};
 use crate::object::{Attributes, Bucket, Checksum, Etag, MIN_PART, NamedPart, Precondition, UploadId};
 use crate::record::{Compression, Extent, Posix, Record};
+use crate::segment::SegmentInfo;
 use crate::time::to_system_time;
 
 /// Where the entries of a batch will stand.
@@ -29,21 +32,28 @@ pub struct Site {
 }
 
 /// A batch as it is being decided.
-pub struct Decider<'a> {
+pub struct Decider<'live, 'index> {
     site: Site,
-    buckets: &'a Buckets,
-    applier: Applier<'a>,
+    buckets: &'live Buckets,
+    segments: &'live BTreeMap<u64, SegmentInfo>,
+    applier: Applier<'index>,
     pub entries: Vec<Entry>,
     pub data: Vec<Bytes>,
     data_offset: u64,
 }
 
-impl<'a> Decider<'a> {
+impl<'live, 'index> Decider<'live, 'index> {
     #[must_use]
-    pub fn new(site: Site, buckets: &'a Buckets, snapshot: &'a dyn Snapshot) -> Self {
+    pub fn new(
+        site: Site,
+        buckets: &'live Buckets,
+        segments: &'live BTreeMap<u64, SegmentInfo>,
+        snapshot: &'index dyn Snapshot,
+    ) -> Self {
         Self {
             site,
             buckets,
+            segments,
             applier: Applier::new(snapshot, Marks::default()),
             entries: Vec::new(),
             data: Vec::new(),
@@ -53,7 +63,7 @@ impl<'a> Decider<'a> {
 
     /// What is to be written to the index when the entries are durable.
     #[must_use]
-    pub fn into_applier(self) -> Applier<'a> {
+    pub fn into_applier(self) -> Applier<'index> {
         self.applier
     }
 
@@ -151,6 +161,16 @@ impl<'a> Decider<'a> {
         Ok(Outcome::Bucket(Bucket { id: row.id, name: name.into(), created: to_system_time(row.created) }))
     }
 
+    /// A streamed body must stand in segments that are live: nothing may have erased them meanwhile.
+    fn expect_live(&self, draft: &Draft) -> Result<()> {
+        match &draft.body {
+            Body::Streamed(extents) if !extents.iter().all(|extent| self.segments.contains_key(&extent.segment)) => {
+                Err(Error::Unavailable("the stream that took the body is gone: send it again".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Makes a record of a draft, with its bytes at the end of the batch where the journal takes them.
     fn record(&mut self, draft: &Draft) -> Record {
         let id = self.next_lsn();
@@ -158,12 +178,20 @@ impl<'a> Decider<'a> {
             Body::Small { stored, .. } if stored.is_empty() => Vec::new(),
             Body::Small { stored, hash } => {
                 let length = stored.len() as u64;
-                let extent = Extent { segment: self.site.file, offset: self.data_offset, length, part: 0, hash: *hash };
+                let extent = Extent {
+                    segment: self.site.file,
+                    offset: self.data_offset,
+                    length,
+                    part: 0,
+                    claim: 0,
+                    hash: *hash,
+                };
                 self.data_offset += length;
                 self.data.push(stored.clone());
                 vec![extent]
             }
-            Body::Streamed(extents) => extents.clone(),
+            // Bytes that an upload's part claimed stay claimed by that.
+            Body::Streamed(extents) => extents.iter().map(|extent| claimed(*extent, id)).collect(),
         };
         Record {
             id,
@@ -181,6 +209,7 @@ impl<'a> Decider<'a> {
 
     fn put(&mut self, bucket: u32, key: &str, draft: &Draft, precondition: &Precondition) -> Result<Outcome> {
         self.expect_bucket(bucket)?;
+        self.expect_live(draft)?;
         let held = self.applier.row(Space::Current, &keys::current(bucket, key))?;
         check(precondition, held.as_ref())?;
         let record = self.record(draft);
@@ -220,7 +249,8 @@ impl<'a> Decider<'a> {
         let held = self.applier.row(step.space, &step.key)?.filter(|row| row.lsn == step.lsn);
         let (Some(row), Some(extents)) = (held, &step.extents) else { return Ok(Outcome::Moved(0)) };
         let kills = row.targets();
-        let (bytes, record) = (row.record.size, Record { extents: extents.clone(), ..row.record });
+        let extents = extents.iter().map(|extent| claimed(*extent, self.next_lsn())).collect();
+        let (bytes, record) = (row.record.size, Record { extents, ..row.record });
         let entry = match step.space {
             Space::Current => {
                 let (bucket, key) = keys::parse_current(&step.key).ok_or(Error::InvalidKey)?;
@@ -238,6 +268,7 @@ impl<'a> Decider<'a> {
 
     fn put_part(&mut self, bucket: u32, key: &str, upload: UploadId, number: u16, draft: &Draft) -> Result<Outcome> {
         self.upload_row(bucket, key, upload)?;
+        self.expect_live(draft)?;
         let held = self.applier.row(Space::Uploads, &keys::part(upload.0, number))?;
         let record = self.record(draft);
         let kills = held.map(|row| row.targets()).unwrap_or_default();
@@ -261,7 +292,7 @@ impl<'a> Decider<'a> {
         (etag, checksum): (Etag, Option<Checksum>),
         precondition: &Precondition,
     ) -> Result<Outcome> {
-        let (opened, mut kills) = self.upload(bucket, key, upload)?;
+        let (opened, kills) = self.upload(bucket, key, upload)?;
         let held = self.applier.row(Space::Current, &keys::current(bucket, key))?;
         check(precondition, held.as_ref())?;
         let (size, extents) = self.gather(upload, named)?;
@@ -272,6 +303,10 @@ impl<'a> Decider<'a> {
         attributes.encode(&mut encoded);
         let draft = Draft { size, compression: Compression::Raw, attributes: encoded.0, body: Body::Streamed(extents) };
         let record = self.record(&draft);
+        // The parts end as entries; the claims that the object took over from them live on.
+        let claims: HashSet<(u64, u64)> = record.extents.iter().map(|extent| (extent.segment, extent.claim)).collect();
+        let mut kills: Vec<Target> =
+            kills.into_iter().filter(|target| !claims.contains(&(target.file, target.lsn))).collect();
         let (removed, replaced) = ending(held.as_ref());
         kills.extend(replaced);
         let entry =
@@ -303,6 +338,11 @@ impl<'a> Decider<'a> {
         }
         Ok((size, extents))
     }
+}
+
+/// The extent, claimed by entry `lsn` where nothing claims it yet.
+fn claimed(extent: Extent, lsn: u64) -> Extent {
+    if extent.claim == 0 { Extent { claim: lsn, ..extent } } else { extent }
 }
 
 /// Counter changes and kills for the version that ends, if there is one.

@@ -36,9 +36,37 @@ pub struct Log {
     /// Batches in the current file.
     pub batches: u64,
     pub superblocks: Superblocks,
+    /// Drives in use when the file was opened.
+    online: usize,
+    /// Commit time of the newest batch, Unix nanoseconds.
+    pub last_time: i64,
+}
+
+fn count_online(hardware: &Hardware) -> usize {
+    hardware.members.values().filter(|member| member.online()).count()
+}
+
+/// Refuses to go on where a restart would: with more than M drives out of use, or too few left for the copies that the
+/// promise needs. Nothing is written then, so that the drives that come back are not stale.
+fn check_strength(hardware: &Hardware) -> Result<()> {
+    let most = hardware.most_parity();
+    let out = hardware.members.len() - count_online(hardware);
+    let copies = hardware.place_journal(0).len();
+    if out > most || copies + out < most + 1 || copies == 0 {
+        return Err(Error::Unavailable(format!(
+            "{out} drives are out of use and at most {most} may be: bring one back and restart"
+        )));
+    }
+    Ok(())
 }
 
 impl Log {
+    /// Whether a drive went out of use since the file was opened.
+    #[must_use]
+    pub fn lost_a_drive(&self, hardware: &Hardware) -> bool {
+        count_online(hardware) < self.online
+    }
+
     #[must_use]
     pub fn position(&self, time: i64) -> Position {
         Position {
@@ -98,6 +126,7 @@ impl Log {
         self.batches += 1;
         self.next_lsn = header.last_lsn() + 1;
         self.chain = batch.chain;
+        self.last_time = header.time;
     }
 
     /// Opens the next file of this epoch with its live set.
@@ -113,9 +142,10 @@ impl Log {
     /// # Errors
     /// No drive takes it, or there is no space.
     pub fn fence(&self, shared: &Shared, live: LiveSet, now: i64) -> Result<(Self, Batch)> {
+        check_strength(&shared.hardware)?;
         let epoch = self.journal.epoch + 1;
         let fence = Fence { epoch: self.journal.epoch, lsn: self.next_lsn - 1 };
-        tracing::warn!(epoch, lsn = fence.lsn, "a journal copy failed: beginning a new epoch without it");
+        tracing::warn!(epoch, lsn = fence.lsn, "a drive went out of use: beginning a new epoch without it");
         begin_epoch(&shared.hardware, &self.superblocks, epoch, &[fence])?;
         open(shared, epoch, live, (self.next_lsn, self.chain, now), &self.superblocks)
     }
@@ -163,18 +193,25 @@ pub fn open(
     superblocks: &Superblocks,
 ) -> Result<(Log, Batch)> {
     loop {
+        check_strength(&shared.hardware)?;
         let id = shared.take_file_id();
+        let online = count_online(&shared.hardware);
         let members = shared.hardware.place_journal(0);
-        if members.is_empty() {
-            return Err(Error::Unavailable("no drive is left for the journal".into()));
-        }
         let live = LiveSet { next_file: id + 1, ..live.clone() };
         let entries = [Entry::Live(live)];
         let least = HASTY_CAPACITY.max(entries_weight(&entries) * 4);
         let Some((copies, capacity)) = create_copies(&shared.hardware, id, epoch, least, &members)? else { continue };
         let journal = Arc::new(Journal::new(id, epoch, capacity, copies));
-        let mut log =
-            Log { journal, next_lsn, chain, offset: BLOCK as u64, batches: 0, superblocks: superblocks.clone() };
+        let mut log = Log {
+            journal,
+            next_lsn,
+            chain,
+            offset: BLOCK as u64,
+            batches: 0,
+            superblocks: superblocks.clone(),
+            online,
+            last_time: now,
+        };
         let batch = Batch::build(log.position(now), &entries, &[] as &[&[u8]]);
         if log.write(&shared.hardware, &batch)? {
             log.advance(&batch);

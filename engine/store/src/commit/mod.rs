@@ -147,7 +147,8 @@ pub struct Core {
 impl Core {
     #[must_use]
     pub fn new(shared: Arc<Shared>, living: Living, log: Log, clock: fn() -> i64) -> Self {
-        Self { shared, living, log, clock, last_time: 0, lags: false }
+        let last_time = log.last_time;
+        Self { shared, living, log, clock, last_time, lags: false }
     }
 
     /// Commit time: the clock's, and never the same or earlier twice.
@@ -173,6 +174,7 @@ impl Core {
     }
 
     fn commit_batch(&mut self, ops: &[Op]) -> Result<Vec<Result<Outcome>>> {
+        self.fence_retired()?;
         let weight: u64 = ops.iter().map(Op::weight).sum();
         if !self.log.fits(weight) {
             self.rotate()?;
@@ -189,7 +191,7 @@ impl Core {
                 room: self.shared.room.load(Ordering::Relaxed),
             };
             let buckets = self.shared.buckets.load();
-            let mut decider = Decider::new(site, &buckets, &*snapshot);
+            let mut decider = Decider::new(site, &buckets, &self.living.segments, &*snapshot);
             let answers: Vec<_> = ops.iter().map(|op| decider.decide(op)).collect();
             if answers.iter().any(|answer| matches!(answer, Err(Error::Index(_)))) {
                 return Err(Error::Index("the batch could not be decided".into()));
@@ -207,6 +209,15 @@ impl Core {
             // A copy failed: what was written is void, and the file is never written again.
             self.fence(now)?;
         }
+    }
+
+    /// Begins a new epoch when a drive went out of use elsewhere: a restart must know that it missed something.
+    fn fence_retired(&mut self) -> Result<()> {
+        if self.log.lost_a_drive(&self.shared.hardware) {
+            let now = self.now();
+            self.fence(now)?;
+        }
+        Ok(())
     }
 
     /// Makes a durable batch visible.
@@ -309,6 +320,7 @@ impl Core {
 
     /// Closes the current journal if it holds more than its live set.
     fn close_journal(&mut self) -> Result<()> {
+        self.fence_retired()?;
         if self.log.batches > 1 { self.rotate() } else { Ok(()) }
     }
 
@@ -369,7 +381,7 @@ fn move_row(
 
 /// Notes which open streams an entry has bytes in.
 pub fn note_claims(claims: &mut HashMap<u64, Vec<Claim>>, lsn: u64, extents: &[Extent]) {
-    for extent in extents {
+    for extent in extents.iter().filter(|extent| extent.claim == lsn) {
         let Some(held) = claims.get_mut(&extent.segment) else { continue };
         match held.last_mut() {
             Some(last) if last.lsn == lsn => last.bytes += extent.length,

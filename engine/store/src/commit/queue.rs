@@ -23,6 +23,17 @@ struct Waiting {
     answer: Answer,
 }
 
+/// However the loop ends, nobody waits for it any more.
+struct Ends<'a>(&'a CommitQueue);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.0.state.lock();
+        state.closed = true;
+        state.waiting.clear();
+    }
+}
+
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Waiting>,
@@ -96,6 +107,7 @@ impl CommitQueue {
     }
 
     fn run(&self, mut core: Core) -> Core {
+        let _ends = Ends(self);
         while let Some((ops, answers)) = self.next_batch() {
             let outcomes = core.commit(&ops);
             for (answer, outcome) in answers.into_iter().zip(outcomes) {

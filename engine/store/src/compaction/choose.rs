@@ -41,6 +41,9 @@ pub enum Choice {
     Restream(u64),
 }
 
+/// So many segments without records are worth one.
+const BARE: usize = 8;
+
 /// Chooses what to do next: a stream without claims, the emptiest stream whose dead share is over `dead_share`, else packed segments whose dead share is over `dead_share`, emptiest
 /// first, as many as fill one segment of `target` payload bytes.
 #[must_use]
@@ -65,7 +68,15 @@ pub fn choose(files: &[FileFacts], dead_share: f64, target: u64) -> Choice {
         bytes += file.live;
         chosen.push(file.id);
     }
-    if chosen.is_empty() { Choice::Nothing } else { Choice::Pack(chosen) }
+    if chosen.is_empty() {
+        // Segments of kills alone have no dead bytes; what their kills meant may be long gone.
+        let bare = files.iter().filter(|file| file.kind == SegmentKind::Packed && file.payload == 0);
+        chosen.extend(bare.map(|file| file.id));
+        if chosen.len() < BARE {
+            return Choice::Nothing;
+        }
+    }
+    Choice::Pack(chosen)
 }
 
 #[cfg(test)]
@@ -98,6 +109,14 @@ mod tests {
         let stream = FileFacts { id: 9, kind: SegmentKind::Stream, payload: 10, live: 5, entries: 1, dead: 1 };
         assert_eq!(choose(&[stream], 0.25, 90), Choice::Restream(9));
         assert_eq!(choose(&[FileFacts { live: 9, ..stream }], 0.25, 90), Choice::Nothing);
+    }
+
+    #[test]
+    fn segments_of_kills_alone_are_gathered() {
+        let kills = |id| FileFacts { id, kind: SegmentKind::Packed, payload: 0, live: 0, entries: 10, dead: 0 };
+        let many: Vec<_> = (0..BARE as u64).map(kills).collect();
+        assert_eq!(choose(&many, 0.25, 90), Choice::Pack((0..BARE as u64).collect()));
+        assert_eq!(choose(&many[1..], 0.25, 90), Choice::Nothing);
     }
 
     #[test]

@@ -88,5 +88,5 @@ fn copy_extent(
     if crate::checksum::truncate(&hasher.finalize()) != extent.hash {
         return Err(SegmentError::Rotten { segment: extent.segment });
     }
-    Ok(Extent { segment: target.info.id, offset, ..*extent })
+    Ok(Extent { segment: target.info.id, offset, claim: 0, ..*extent })
 }

@@ -108,16 +108,23 @@ impl Row {
             .collect()
     }
 
-    /// What a kill of this row must name: its home, and every stream that has bytes of it.
+    /// The entry itself, where it stands.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target { file: self.home, lsn: self.lsn }
+    }
+
+    /// What a kill of this row must name: its home, and every claim that it has on a stream.
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
-        let mut files = vec![self.home];
-        for extent in &self.record.extents {
-            if !files.contains(&extent.segment) {
-                files.push(extent.segment);
+        let mut targets = vec![self.target()];
+        let streamed = self.record.extents.iter().filter(|extent| extent.claim != 0);
+        for claim in streamed.map(|extent| Target { file: extent.segment, lsn: extent.claim }) {
+            if !targets.contains(&claim) {
+                targets.push(claim);
             }
         }
-        files.into_iter().map(|file| Target { file, lsn: self.lsn }).collect()
+        targets
     }
 }
 

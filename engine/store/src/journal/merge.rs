@@ -64,22 +64,40 @@ pub fn find(member: &Arc<Member>, appliance: u128) -> io::Result<Vec<Found>> {
         let Some(id) = name.strip_suffix(".journal").and_then(|id| u64::from_str_radix(id, 16).ok()) else { continue };
         let file = member.drive.open(&format!("{DIRECTORY}/{name}"))?;
         let length = file.length()?;
-        let mut block = vec![0; BLOCK];
-        if length < BLOCK as u64 || file.read_at(0, &mut block).is_err() {
+        if length < BLOCK as u64 {
             continue;
         }
-        match FileHeader::decode(&block) {
-            Ok(header) if header.file == id && header.appliance == appliance => {
-                found.push(Found { member: member.clone(), file, header, length });
-            }
-            Ok(_) => {}
+        let mut block = vec![0; BLOCK];
+        file.read_at(0, &mut block)?;
+        let header = match FileHeader::decode(&block) {
+            Ok(header) if header.file == id && header.appliance == appliance => Some(header),
+            // A crash leaves a spare that was renamed and not yet given its header.
+            Ok(_) => None,
             Err(error @ crate::codec::DecodeError::Newer(..)) => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
-            Err(_) => {}
-        }
+            Err(_) => None,
+        };
+        // Where the header rotted, batches still say what file they are of.
+        let header = match header {
+            Some(header) => Some(header),
+            None => header_of_batches(&*file, id, appliance, length)?,
+        };
+        found.extend(header.map(|header| Found { member: member.clone(), file, header, length }));
     }
     Ok(found)
+}
+
+/// The header of a file that lost it, from any batch of that file; `None` where there is none.
+fn header_of_batches(file: &dyn DriveFile, id: u64, appliance: u128, length: u64) -> io::Result<Option<FileHeader>> {
+    let mut block = vec![0; BLOCK];
+    for number in 1..length / BLOCK as u64 {
+        file.read_at(number * BLOCK as u64, &mut block)?;
+        if let Ok(batch) = BatchHeader::decode(&block, id) {
+            return Ok(Some(FileHeader { appliance, file: id, epoch: batch.epoch, capacity: length }));
+        }
+    }
+    Ok(None)
 }
 
 /// A batch as one copy has it.

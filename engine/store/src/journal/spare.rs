@@ -103,13 +103,14 @@ pub fn take(drive: &dyn Drive, id: u64, least: u64) -> io::Result<(Arc<dyn Drive
     }
 }
 
-/// Gives a sealed journal's file back, or removes it where there are `most` spares.
+/// Gives a sealed journal's file back, or removes it where there are `most` spares or it is shorter than `least` bytes.
 ///
 /// # Errors
 /// The drive's.
-pub fn give_back(drive: &dyn Drive, id: u64, most: usize) -> io::Result<()> {
+pub fn give_back(drive: &dyn Drive, id: u64, most: usize, least: u64) -> io::Result<()> {
     let path = path_of(id);
-    if count(drive)? >= most {
+    let short = drive.open(&path).and_then(|file| file.length()).is_ok_and(|length| length < least);
+    if short || count(drive)? >= most {
         drive.remove(&path)?;
     } else {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

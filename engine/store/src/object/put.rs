@@ -13,9 +13,9 @@ use crate::compression::shrink;
 use crate::error::{Error, Result};
 use crate::object::attributes::MAX_ENCODED;
 use crate::record::{Compression, Extent};
-use crate::segment::stream::OpenStream;
 use crate::segment::stripe::UNIT;
 use crate::store::{Inner, Store};
+use crate::streams::Lease;
 
 /// Where a body will belong.
 #[derive(Debug)]
@@ -42,9 +42,11 @@ pub struct ObjectWriter {
 /// A body that has outgrown the journal.
 #[derive(Debug)]
 struct Streaming {
-    /// `None` while a stripe is being written, and for good when that failed.
-    stream: Option<OpenStream>,
-    /// Done with: a stream that was full before the body ended.
+    stream: Lease,
+    /// Streams that were full before the body ended. They are held until the commit is answered: one that is sealed
+    /// before would not know of this body's claim on it.
+    full: Vec<Lease>,
+    /// What lies in these.
     extents: Vec<Extent>,
     /// The extent that grows.
     row: u64,
@@ -142,7 +144,8 @@ impl ObjectWriter {
         self.buffer.reserve(self.limit - self.buffer.len().min(self.limit));
         let row = stream.next_row();
         self.streaming = Some(Streaming {
-            stream: Some(stream),
+            stream,
+            full: Vec::new(),
             extents: Vec::new(),
             row,
             length: 0,
@@ -184,43 +187,37 @@ impl ObjectWriter {
         if self.streaming.is_some() && !self.buffer.is_empty() {
             self.flush().await?;
         }
+        // In a task of its own: a client that goes away must not part the commit from the streams that it stands in.
+        tokio::spawn(self.conclude(encoded.0, precondition)).await.map_err(|_| Error::ShuttingDown)?
+    }
+
+    async fn conclude(mut self, attributes: Vec<u8>, precondition: Precondition) -> Result<Version> {
         let size = self.written;
-        let store = self.store.clone();
-        // The stream is given back only after the commit: then the claims of its bytes are known.
-        let (body, compression, stream) = match self.streaming.take() {
-            None => {
-                let (body, compression) = small_body(std::mem::take(&mut self.buffer).freeze());
-                (body, compression, None)
-            }
+        let store = self.store;
+        // Held until the commit is answered: then the claims on these streams are known.
+        let mut held = None;
+        let (body, compression) = match self.streaming.take() {
+            None => small_body(std::mem::take(&mut self.buffer).freeze()),
             Some(streaming) => {
                 let own = store.clone();
-                let (extents, stream) = blocking(move || streaming.finish(&own)).await?;
-                (Body::Streamed(extents), Compression::Raw, Some(stream))
+                let (extents, streams) = blocking(move || streaming.finish(&own)).await?;
+                held = Some(streams);
+                (Body::Streamed(extents), Compression::Raw)
             }
         };
-        let draft = Draft { size, compression, attributes: encoded.0, body };
-        let (bucket, key) = (self.bucket, std::mem::take(&mut self.key));
+        let draft = Draft { size, compression, attributes, body };
+        let (bucket, key) = (self.bucket, self.key);
         let op = match self.destination {
             Destination::Object => Op::Put { bucket, key, draft, precondition },
             Destination::Part { upload, number } => Op::PutPart { bucket, key, upload, number, draft },
         };
         let outcome = store.queue.commit(op).await;
-        if let Some(stream) = stream {
-            store.streams.give(stream);
-        }
+        drop(held);
         match outcome? {
             Outcome::Record(record) => Version::from_record(&record),
             Outcome::Done | Outcome::Bucket(_) | Outcome::Moved(_) => {
                 Err(Error::Unavailable("an answer to something else".into()))
             }
-        }
-    }
-}
-
-impl Drop for ObjectWriter {
-    fn drop(&mut self) {
-        if let Some(stream) = self.streaming.take().and_then(|streaming| streaming.stream) {
-            self.store.streams.give(stream);
         }
     }
 }
@@ -242,44 +239,40 @@ impl Streaming {
     /// Appends one stripe; blocks.
     fn append(&mut self, store: &Inner, stripe: &[u8]) -> Result<()> {
         let hardware = &store.shared.hardware;
-        let mut stream = self.stream.take().ok_or(Error::ShuttingDown)?;
-        if stream.next_row() * stream.info.profile.shards() as u64 >= store.stream_size && self.length > 0 {
-            stream.sync(hardware)?;
-            self.close_extent(stream.info.id);
-            store.streams.give(stream);
-            stream = store.streams.take()?;
-            self.row = stream.next_row();
+        if self.stream.is_full() && self.length > 0 {
+            self.sync(store)?;
+            self.close_extent();
+            let next = store.streams.take()?;
+            self.row = next.next_row();
+            self.full.push(std::mem::replace(&mut self.stream, next));
         }
         self.hasher.update(stripe);
         self.length += stripe.len() as u64;
-        match stream.write_stripe(hardware, stripe) {
-            Ok(()) => {
-                self.stream = Some(stream);
-                Ok(())
-            }
-            Err(error) => {
-                store.streams.retire(stream);
-                Err(error.into())
-            }
-        }
+        let written = self.stream.write_stripe(hardware, stripe);
+        self.stream.broken |= written.is_err();
+        Ok(written?)
     }
 
-    fn close_extent(&mut self, segment: u64) {
+    fn sync(&mut self, store: &Inner) -> Result<()> {
+        let synced = self.stream.sync(&store.shared.hardware);
+        self.stream.broken |= synced.is_err();
+        Ok(synced?)
+    }
+
+    fn close_extent(&mut self) {
         let hash = truncate(&self.hasher.finalize());
-        self.extents.push(Extent { segment, offset: self.row, length: self.length, part: 0, hash });
+        let (segment, offset, length) = (self.stream.info.id, self.row, self.length);
+        self.extents.push(Extent { segment, offset, length, part: 0, claim: 0, hash });
         self.length = 0;
         self.hasher.reset();
     }
 
     /// Makes every stripe durable; blocks.
-    fn finish(mut self, store: &Inner) -> Result<(Vec<Extent>, OpenStream)> {
-        let mut stream = self.stream.take().ok_or(Error::ShuttingDown)?;
-        if let Err(error) = stream.sync(&store.shared.hardware) {
-            store.streams.retire(stream);
-            return Err(error.into());
-        }
-        self.close_extent(stream.info.id);
-        Ok((std::mem::take(&mut self.extents), stream))
+    fn finish(mut self, store: &Inner) -> Result<(Vec<Extent>, Vec<Lease>)> {
+        self.sync(store)?;
+        self.close_extent();
+        self.full.push(self.stream);
+        Ok((self.extents, self.full))
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Inventory {
     pub members: BTreeMap<DriveNumber, Arc<Member>>,
     pub superblocks: HashMap<DriveNumber, Superblock>,
     pub pools: Vec<Pool>,
+    /// How many drives the appliance has, whether or not they are configured.
+    pub drives: usize,
     /// The newest epoch that any drive knows.
     pub newest_epoch: u64,
     pub fences: Vec<Fence>,
@@ -81,7 +83,7 @@ pub fn take_inventory(pools: &[PoolSettings], candidates: Vec<Candidate>) -> Rec
     }
     add_absent(&mut members, absent, expected, pools);
     let pools = pools.iter().enumerate().map(|(number, settings)| assemble(number, settings, &members)).collect();
-    Ok(Inventory { appliance, members, superblocks, pools, newest_epoch, fences })
+    Ok(Inventory { appliance, members, superblocks, pools, drives: usize::from(expected), newest_epoch, fences })
 }
 
 fn is_newer(error: &std::io::Error) -> bool {
@@ -194,10 +196,15 @@ impl Inventory {
             .filter(|member| !member.online())
             .map(|member| format!("{} ({})", member.drive.path(), member.reason()))
             .collect();
-        if out.len() > most {
+        let nameless = self.drives.saturating_sub(self.members.len());
+        if out.len() + nameless > most {
+            let unnamed =
+                if nameless > 0 { format!("; {nameless} of its drives are not configured") } else { String::new() };
             return Err(operator(format!(
-                "{} drives are out of use and at most {most} may be: {}. Bring one back and start again",
-                out.len(),
+                "{} of the appliance's {} drives are out of use and at most {most} may be: {}{unnamed}. \
+                 Bring one back and start again",
+                out.len() + nameless,
+                self.drives,
                 out.join(", ")
             )));
         }

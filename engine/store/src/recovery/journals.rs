@@ -21,6 +21,8 @@ pub struct Recovered {
     pub next_bucket: u32,
     pub next_lsn: u64,
     pub chain: Chain,
+    /// Commit time of the last batch, Unix nanoseconds.
+    pub time: i64,
     /// The epoch of the newest journal file, to be fenced at the last batch.
     pub epoch: u64,
     /// Journals that are not sealed, oldest first.
@@ -167,6 +169,7 @@ fn finish(
         next_bucket: state.next_bucket,
         next_lsn: 1,
         chain: [0; 32],
+        time: 0,
         epoch: 0,
         journals: Vec::new(),
         segments: state.segments,
@@ -181,6 +184,7 @@ fn finish(
             held.note(batch.place, batch.header.first_lsn, batch.header.last_lsn());
             recovered.next_lsn = batch.header.last_lsn() + 1;
             recovered.chain = batch.chain;
+            recovered.time = batch.header.time;
             recovered.epoch = recovered.epoch.max(batch.header.epoch);
             recovered.entries.extend(std::mem::take(&mut batch.entries).into_iter().map(|logged| (file, logged)));
         }

@@ -167,16 +167,19 @@ impl Writer<'_> {
     }
 
     fn one(&mut self, applier: &mut Applier<'_>, file: u64, lsn: u64, entry: Entry) -> IndexResult<()> {
-        let stale =
-            self.gathered.dead.contains(&lsn) || self.gathered.homes.get(&lsn).is_some_and(|home| *home != file);
-        if entry.lasts() && stale {
-            let mut targets = vec![Target { file, lsn }];
-            for extent in entry.record().map(|record| record.extents.as_slice()).unwrap_or_default() {
-                if !targets.iter().any(|target| target.file == extent.segment) {
-                    targets.push(Target { file: extent.segment, lsn });
-                }
-            }
-            return applier.apply(lsn, file, &Entry::Grave { kills: targets });
+        // What ended in files that are still there is noted in each, as the kill named it.
+        let kills = entry.kills().iter().filter(|target| self.shared.table.get(target.file).is_some());
+        let mut buried: Vec<Target> = kills.copied().collect();
+        let dead = self.gathered.dead.contains(&lsn);
+        let elsewhere = self.gathered.homes.get(&lsn).is_some_and(|home| *home != file);
+        if entry.lasts() && (dead || elsewhere) {
+            buried.push(Target { file, lsn });
+        }
+        if !buried.is_empty() {
+            applier.apply(lsn, file, &Entry::Grave { kills: buried })?;
+        }
+        if entry.lasts() && (dead || elsewhere) {
+            return Ok(());
         }
         if entry.lasts() {
             self.entries += 1;

@@ -139,10 +139,12 @@ impl ShardWriters {
             Some(job(*shard, file))
         });
         let results = hardware.executor.run(jobs.collect(), hardware.timeout);
+        let mut full = None;
         for (shard, result) in live.into_iter().zip(results) {
             let Err(error) = result else { continue };
             if error.kind() == io::ErrorKind::StorageFull {
-                return Err(error.into());
+                full = Some(error);
+                continue;
             }
             if let Some((member, _)) = self.files.get_mut(shard).and_then(Option::take) {
                 member.retire(DriveState::Failed, format!("{}: {error}", path_of(info.id, shard)));
@@ -150,6 +152,9 @@ impl ShardWriters {
             if let Some(number) = info.drives.get_mut(shard) {
                 *number = NO_DRIVE;
             }
+        }
+        if let Some(error) = full {
+            return Err(error.into());
         }
         let healthy = self.files.iter().flatten().count();
         let needed = usize::from(info.profile.data);

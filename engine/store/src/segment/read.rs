@@ -220,8 +220,14 @@ impl Segment {
                 _ => self.read_payload(at.offset, at.length, true)?,
             },
             super::SegmentKind::Stream => {
-                let extent =
-                    Extent { segment: self.info.id, offset: at.offset, length: at.length, part: 0, hash: at.digest };
+                let extent = Extent {
+                    segment: self.info.id,
+                    offset: at.offset,
+                    length: at.length,
+                    part: 0,
+                    claim: 0,
+                    hash: at.digest,
+                };
                 let mut stored = Vec::new();
                 while (stored.len() as u64) < at.length {
                     stored.extend(self.read_stream(&extent, stored.len() as u64..at.length)?);
@@ -250,9 +256,29 @@ impl Segment {
         faults
     }
 
+    /// Reads every unit of a stream's extent on every shard, parity too; one line for each that is not whole.
+    #[must_use]
+    pub fn scrub_extent(&self, extent: &Extent) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut at = 0;
+        while at < extent.length {
+            let stripe = stripe_at(extent.offset, extent.length, self.info.profile.data, at);
+            let blocks = Blocks::of_unit(stripe.row, stripe.unit, 0, stripe.unit);
+            for shard in 0..self.shards.len() {
+                let Some(file) = self.file(shard) else { continue };
+                if let Err(error) = blocks.read(file, self.info.id, shard) {
+                    self.note_fault(shard, &error);
+                    faults.push(format!("{} at row {}: {error}", shard::path_of(self.info.id, shard), stripe.row));
+                }
+            }
+            at += stripe.length;
+        }
+        faults
+    }
+
     fn scrub_shard(&self, shard: usize, file: &Arc<dyn DriveFile>) -> io::Result<()> {
         if self.info.kind == super::SegmentKind::Stream {
-            // Units of a stream are checked with the records that they belong to.
+            // Units of a stream are checked with the records that they belong to: see `scrub_extent`.
             return Ok(());
         }
         let step = 1 << 20;

@@ -55,7 +55,7 @@ pub fn observe(shared: &Shared) -> Model {
     };
     let mut model = Model::default();
     let buckets = shared.buckets.load();
-    let sorted: BTreeMap<_, _> = buckets.iter().collect();
+    let sorted: BTreeMap<_, _> = buckets.iter().map(|bucket| (&bucket.name, bucket)).collect();
     for (name, bucket) in sorted {
         let mut held = Bucket::default();
         for key in list_all(&*snapshot, bucket.id) {

@@ -37,7 +37,7 @@ impl Run {
         shared.closed.lock().pop_front();
         life.retiring.push(journal);
         for journal in std::mem::take(&mut life.retiring) {
-            life.retiring.extend(sealing::give_back(journal, 2).err());
+            life.retiring.extend(sealing::give_back(journal, 2, 0).err());
         }
         Ok(())
     }
@@ -89,6 +89,7 @@ impl Run {
         match choice {
             Choice::Nothing => Ok(()),
             Choice::EraseStream(id) => self.erase_stream(life, id),
+            Choice::Restream(id) => self.restream(life, id),
             Choice::Pack(sources) => self.pack(life, &sources),
         }
     }
@@ -100,6 +101,31 @@ impl Run {
         }
         drop(segment);
         self.erase(life, &[id])
+    }
+
+    fn restream(&mut self, life: &mut Life, id: u64) -> Step {
+        let shared = life.core.shared.clone();
+        let Some(Home::Segment(source)) = shared.table.get(id) else { return Ok(()) };
+        for tenant in compaction::tenants(&shared, id).map_err(Error::from)? {
+            let mut target = self.take_stream(life)?;
+            let copied = compaction::copy(&shared, &source, &mut target, tenant);
+            // Clients go on while a record is copied.
+            for _ in 0..self.below(2) {
+                self.objects(life)?;
+            }
+            match copied {
+                Ok(step) => {
+                    let stated = self.commit_one(life, Op::Restate(step));
+                    Self::give_stream(life, target);
+                    stated?;
+                }
+                Err(error) => {
+                    life.retired.push(target);
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn pack(&mut self, life: &mut Life, sources: &[u64]) -> Step {

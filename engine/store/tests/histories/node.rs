@@ -144,7 +144,7 @@ impl Node {
         let executor = Arc::new(Seeded::new(self.world.clone()));
         let found = startup::find(&pools, candidates.collect(), executor, Duration::from_secs(1))?;
         let index = Arc::new(self.index.clone());
-        Ok(startup::bring_up(found.with_clock(clock), index, &(Arc::new(|_, _| {}) as _))?.0)
+        Ok(startup::bring_up(found.with_clock(clock), index, &(Arc::new(|_, _| true) as _))?.0)
     }
 
     /// Opens the node as `Store::open` does: an index that can't be used is made anew once.

@@ -193,7 +193,7 @@ impl Run {
         let differences = self.model.differences(&seen);
         assert!(differences.is_empty(), "seed {}: promised, and seen:\n{}", self.seed, differences.join("\n"));
         let buckets = life.core.shared.buckets.load();
-        self.ids = buckets.iter().map(|(name, bucket)| (name.to_string(), bucket.id)).collect();
+        self.ids = buckets.iter().map(|bucket| (bucket.name.to_string(), bucket.id)).collect();
     }
 
     /// Commits one batch and holds each answer against the model.

@@ -93,7 +93,7 @@ impl Run {
     }
 
     /// As `StreamPool::take`.
-    fn take_stream(&mut self, life: &mut Life) -> Result<OpenStream, Error> {
+    pub fn take_stream(&mut self, life: &mut Life) -> Result<OpenStream, Error> {
         if let Some(stream) = life.idle.pop() {
             return Ok(stream);
         }
@@ -107,7 +107,7 @@ impl Run {
         Ok(stream)
     }
 
-    fn give_stream(life: &mut Life, stream: OpenStream) {
+    pub fn give_stream(life: &mut Life, stream: OpenStream) {
         let full = stream.next_row() * stream.info.profile.shards() as u64 >= STREAM_SIZE;
         if full { life.retired.push(stream) } else { life.idle.push(stream) }
     }
@@ -121,6 +121,7 @@ impl Run {
             offset: stream.next_row(),
             length: content.len() as u64,
             part: 0,
+            claim: 0,
             hash: record_hash(content),
         };
         for stripe in content.chunks(UNIT as usize * usize::from(stream.info.profile.data)) {

@@ -1,0 +1,120 @@
+//! Sealing what is closed. Each journal and stream fails or succeeds alone: one that can't be sealed now is kept and tried
+//! again, and stands in nobody's way.
+
+use std::sync::Arc;
+
+use super::{SPARES, Work};
+use crate::commit::Op;
+use crate::error::{Error, Result};
+use crate::journal::Journal;
+use crate::sealing::{self, SealedJournal};
+use crate::segment::stream::OpenStream;
+use crate::segment::{Home, SegmentInfo};
+
+impl Work {
+    /// Seals what is closed, oldest first; answers with how many segments that made.
+    ///
+    /// # Errors
+    /// The first failure, after everything else was tried.
+    pub(super) fn seal_pending(&self) -> Result<u64> {
+        let _one = self.sealing.lock();
+        let (mut sealed, mut fault) = (0, None);
+        let closed: Vec<Arc<Journal>> = self.shared.closed.lock().iter().cloned().collect();
+        for journal in closed {
+            if self.stopping() {
+                return Ok(sealed);
+            }
+            match self.seal_journal(&journal) {
+                Ok(made) => {
+                    sealed += made;
+                    self.shared.closed.lock().retain(|held| held.id != journal.id);
+                    self.retiring.lock().push(journal);
+                }
+                Err(error) => fault = fault.or(Some(error)),
+            }
+            self.give_back();
+        }
+        match self.seal_streams() {
+            Ok(made) => sealed += made,
+            Err(error) => fault = fault.or(Some(error)),
+        }
+        fault.map_or(Ok(sealed), Err)
+    }
+
+    /// Seals one journal. What is durable already is not done twice: its shards may be read by now.
+    fn seal_journal(&self, journal: &Journal) -> Result<u64> {
+        let mut made = 0;
+        if matches!(self.shared.table.get(journal.id), Some(Home::Journal(_))) {
+            let op = match sealing::seal_journal(&self.shared, journal)? {
+                SealedJournal::Segment(info) => {
+                    made = 1;
+                    Op::Sealed(info)
+                }
+                SealedJournal::Empty => Op::Erase { id: journal.id },
+            };
+            self.queue.commit_blocking(op)?;
+        }
+        self.shared.index.persist()?;
+        Ok(made)
+    }
+
+    /// Gives journal files back that no reader holds any more.
+    fn give_back(&self) {
+        let held = std::mem::take(&mut *self.retiring.lock());
+        let busy = held.into_iter().filter_map(|journal| sealing::give_back(journal, SPARES, self.journal_size).err());
+        let busy: Vec<_> = busy.collect();
+        self.retiring.lock().extend(busy);
+    }
+
+    /// Seals streams that nobody writes any more.
+    ///
+    /// # Errors
+    /// The first failure; what failed waits among those that were left open.
+    pub(super) fn seal_streams(&self) -> Result<u64> {
+        let (mut sealed, mut fault) = (0, None);
+        for stream in self.streams.take_retired() {
+            let info = stream.info.clone();
+            let claims = self.shared.claims.lock().get(&info.id).cloned().unwrap_or_default();
+            match self.seal_stream(stream, claims) {
+                Ok(()) => sealed += 1,
+                Err(error) => {
+                    self.left_open.lock().push(info);
+                    fault = fault.or(Some(error));
+                }
+            }
+        }
+        for info in std::mem::take(&mut *self.left_open.lock()) {
+            match self.seal_left_open(&info) {
+                Ok(()) => sealed += 1,
+                Err(error) => {
+                    self.left_open.lock().push(info);
+                    fault = fault.or(Some(error));
+                }
+            }
+        }
+        fault.map_or(Ok(sealed), Err)
+    }
+
+    fn seal_left_open(&self, info: &SegmentInfo) -> Result<()> {
+        if matches!(self.shared.table.get(info.id), Some(Home::Segment(segment)) if segment.info.sealed) {
+            return Ok(());
+        }
+        let claims = sealing::find_claims(&self.shared, info)?;
+        self.seal_stream(OpenStream::reopen(&self.shared.hardware, info.clone())?, claims)
+    }
+
+    fn seal_stream(&self, stream: OpenStream, claims: Vec<crate::journal::Claim>) -> Result<()> {
+        let info = sealing::seal_stream(&self.shared, stream, claims)?;
+        self.queue.commit_blocking(Op::Sealed(info)).map(|_| ())
+    }
+
+    /// What an operator should know of journals that wait.
+    pub(super) fn seal_or_say(&self) {
+        if let Err(error) = self.seal_pending() {
+            if !matches!(error, Error::ShuttingDown) {
+                tracing::warn!(%error, "sealing failed: trying again");
+            }
+            std::thread::park_timeout(super::TICK * 10);
+        }
+    }
+}
