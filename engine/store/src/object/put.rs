@@ -44,7 +44,9 @@ pub struct ObjectWriter {
 struct Streaming {
     /// `None` while a stripe is being written, and for good when that failed.
     stream: Option<OpenStream>,
-    /// Done with: a stream that was full before the body ended.
+    /// Streams that were full before the body ended, and its extents in them. They are held until the commit: one that is
+    /// sealed before its bytes are claimed has no claims, and is erased.
+    full: Vec<OpenStream>,
     extents: Vec<Extent>,
     /// The extent that grows.
     row: u64,
@@ -143,6 +145,7 @@ impl ObjectWriter {
         let row = stream.next_row();
         self.streaming = Some(Streaming {
             stream: Some(stream),
+            full: Vec::new(),
             extents: Vec::new(),
             row,
             length: 0,
@@ -186,16 +189,16 @@ impl ObjectWriter {
         }
         let size = self.written;
         let store = self.store.clone();
-        // The stream is given back only after the commit: then the claims of its bytes are known.
-        let (body, compression, stream) = match self.streaming.take() {
+        // The streams are given back only after the commit: then the claims of its bytes are known.
+        let (body, compression, streams) = match self.streaming.take() {
             None => {
                 let (body, compression) = small_body(std::mem::take(&mut self.buffer).freeze());
-                (body, compression, None)
+                (body, compression, Vec::new())
             }
             Some(streaming) => {
                 let own = store.clone();
-                let (extents, stream) = blocking(move || streaming.finish(&own)).await?;
-                (Body::Streamed(extents), Compression::Raw, Some(stream))
+                let (extents, streams) = blocking(move || streaming.finish(&own)).await?;
+                (Body::Streamed(extents), Compression::Raw, streams)
             }
         };
         let draft = Draft { size, compression, attributes: encoded.0, body };
@@ -205,9 +208,7 @@ impl ObjectWriter {
             Destination::Part { upload, number } => Op::PutPart { bucket, key, upload, number, draft },
         };
         let outcome = store.queue.commit(op).await;
-        if let Some(stream) = stream {
-            store.streams.give(stream);
-        }
+        streams.into_iter().for_each(|stream| store.streams.give(stream));
         match outcome? {
             Outcome::Record(record) => Version::from_record(&record),
             Outcome::Done | Outcome::Bucket(_) | Outcome::Moved(_) => {
@@ -219,8 +220,8 @@ impl ObjectWriter {
 
 impl Drop for ObjectWriter {
     fn drop(&mut self) {
-        if let Some(stream) = self.streaming.take().and_then(|streaming| streaming.stream) {
-            self.store.streams.give(stream);
+        if let Some(mut streaming) = self.streaming.take() {
+            streaming.give_back(&self.store);
         }
     }
 }
@@ -239,14 +240,30 @@ fn small_body(plain: Bytes) -> (Body, Compression) {
 }
 
 impl Streaming {
+    /// Gives up what the body holds, with nothing of it claimed.
+    fn give_back(&mut self, store: &Inner) {
+        self.full.drain(..).chain(self.stream.take()).for_each(|stream| store.streams.give(stream));
+    }
+
     /// Appends one stripe; blocks.
     fn append(&mut self, store: &Inner, stripe: &[u8]) -> Result<()> {
+        let outcome = self.try_append(store, stripe);
+        if outcome.is_err() {
+            self.give_back(store);
+        }
+        outcome
+    }
+
+    fn try_append(&mut self, store: &Inner, stripe: &[u8]) -> Result<()> {
         let hardware = &store.shared.hardware;
         let mut stream = self.stream.take().ok_or(Error::ShuttingDown)?;
         if stream.next_row() * stream.info.profile.shards() as u64 >= store.stream_size && self.length > 0 {
-            stream.sync(hardware)?;
+            if let Err(error) = stream.sync(hardware) {
+                store.streams.retire(stream);
+                return Err(error.into());
+            }
             self.close_extent(stream.info.id);
-            store.streams.give(stream);
+            self.full.push(stream);
             stream = store.streams.take()?;
             self.row = stream.next_row();
         }
@@ -272,14 +289,16 @@ impl Streaming {
     }
 
     /// Makes every stripe durable; blocks.
-    fn finish(mut self, store: &Inner) -> Result<(Vec<Extent>, OpenStream)> {
+    fn finish(mut self, store: &Inner) -> Result<(Vec<Extent>, Vec<OpenStream>)> {
         let mut stream = self.stream.take().ok_or(Error::ShuttingDown)?;
         if let Err(error) = stream.sync(&store.shared.hardware) {
             store.streams.retire(stream);
+            self.give_back(store);
             return Err(error.into());
         }
         self.close_extent(stream.info.id);
-        Ok((std::mem::take(&mut self.extents), stream))
+        self.full.push(stream);
+        Ok((self.extents, self.full))
     }
 }
 
