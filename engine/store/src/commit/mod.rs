@@ -265,7 +265,9 @@ impl Core {
         let snapshot = self.shared.index.snapshot();
         let mut applier = Applier::new(&*snapshot, Marks::default());
         applier.note(batch.header.last_lsn());
+        self.lags = true;
         self.shared.index.write(applier.finish())?;
+        self.lags = false;
         self.shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
         self.shared.epoch.store(self.log.journal.epoch, Ordering::Release);
         Ok(())
