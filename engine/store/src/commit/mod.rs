@@ -139,6 +139,9 @@ pub struct Core {
     pub log: Log,
     clock: fn() -> i64,
     last_time: i64,
+    /// Whether the current file must not be written again though no other could be opened in its place: it may hold a
+    /// batch of this epoch that is void already, or an abandoned file may follow it.
+    must_fence: bool,
     /// Whether the index lacks a batch that is durable. To decide or apply anything on top of that would hide the gap
     /// for good: only a restart, which replays the batch, ends this.
     lags: bool,
@@ -148,7 +151,7 @@ impl Core {
     #[must_use]
     pub fn new(shared: Arc<Shared>, living: Living, log: Log, clock: fn() -> i64) -> Self {
         let last_time = log.last_time;
-        Self { shared, living, log, clock, last_time, lags: false }
+        Self { shared, living, log, clock, last_time, must_fence: false, lags: false }
     }
 
     /// Commit time: the clock's, and never the same or earlier twice.
@@ -176,7 +179,7 @@ impl Core {
     fn commit_batch(&mut self, ops: &[Op]) -> Result<Vec<Result<Outcome>>> {
         self.fence_retired()?;
         let weight: u64 = ops.iter().map(Op::weight).sum();
-        if !self.log.fits(weight) {
+        if self.must_fence || !self.log.fits(weight) {
             self.rotate()?;
         }
         let now = self.now();
@@ -286,8 +289,15 @@ impl Core {
     /// No drive takes a new file, or there is no space: the current file stays.
     pub fn rotate(&mut self) -> Result<()> {
         let now = self.now();
+        if self.must_fence {
+            return self.fence(now);
+        }
         let live = self.live_set_with(&self.log.journal);
-        let (log, batch) = self.log.open_next(&self.shared, live, now)?;
+        let before = self.shared.next_file.load(Ordering::Relaxed);
+        let opened = self.log.open_next(&self.shared, live, now);
+        // More than one file was tried: what the first ones hold follows the last batch of this file.
+        self.must_fence = opened.is_err() && self.shared.next_file.load(Ordering::Relaxed) > before + 1;
+        let (log, batch) = opened?;
         self.adopt(log, &batch)
     }
 
@@ -305,7 +315,9 @@ impl Core {
         let snapshot = self.shared.index.snapshot();
         let mut applier = Applier::new(&*snapshot, Marks::default());
         applier.note(batch.header.last_lsn());
+        self.lags = true;
         self.shared.index.write(applier.finish())?;
+        self.lags = false;
         self.shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
         self.shared.epoch.store(self.log.journal.epoch, Ordering::Release);
         Ok(())
@@ -313,15 +325,17 @@ impl Core {
 
     /// Begins a new epoch without the copies that failed.
     fn fence(&mut self, now: i64) -> Result<()> {
+        self.must_fence = true;
         let live = self.live_set_with(&self.log.journal);
         let (log, batch) = self.log.fence(&self.shared, live, now)?;
+        self.must_fence = false;
         self.adopt(log, &batch)
     }
 
     /// Closes the current journal if it holds more than its live set.
     fn close_journal(&mut self) -> Result<()> {
         self.fence_retired()?;
-        if self.log.batches > 1 { self.rotate() } else { Ok(()) }
+        if self.must_fence || self.log.batches > 1 { self.rotate() } else { Ok(()) }
     }
 
     /// Moves rows to where compaction copied their entries, if they still are what was copied; others are dead there

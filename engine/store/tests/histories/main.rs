@@ -6,6 +6,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "tests: small numbers")]
 
 mod check;
+mod directed;
 mod housekeeping;
 mod model;
 mod node;

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct PoweredIndex {
     world: World,
     /// A state of some time ago.
     image: Arc<Mutex<IndexBatch>>,
+    /// How many of 10,000 writes fail though there is power.
+    pub failing: Arc<AtomicU32>,
 }
 
 impl PoweredIndex {
@@ -69,6 +72,10 @@ impl Index for PoweredIndex {
     }
     fn write(&self, batch: IndexBatch) -> IndexResult<()> {
         self.world.change().map_err(|error| IndexError(error.to_string()))?;
+        let chance = self.failing.load(Ordering::Relaxed);
+        if self.world.draw(|generator| generator.happens(chance)) {
+            return Err(IndexError("a write failed".into()));
+        }
         self.memory.write(batch)
     }
     fn persist(&self) -> IndexResult<()> {
@@ -124,7 +131,12 @@ impl Node {
             victims.swap(at, generator.below(drives.len() as u64) as usize);
         }
         victims.truncate(generator.below(u64::from(profile.parity) + 1) as usize);
-        let index = PoweredIndex { memory: MemoryIndex::default(), world: world.clone(), image: Arc::default() };
+        let index = PoweredIndex {
+            memory: MemoryIndex::default(),
+            world: world.clone(),
+            image: Arc::default(),
+            failing: Arc::default(),
+        };
         Self { world, drives, index, profile, victims, gone: Vec::new(), images: Vec::new() }
     }
 
@@ -161,6 +173,7 @@ impl Node {
     /// Cuts the power of everything; what was not synced may be lost.
     pub fn crash(&mut self, generator: &mut Generator) {
         self.world.restore_power();
+        self.index.failing.store(0, Ordering::Relaxed);
         for drive in &self.drives {
             drive.crash();
             drive.set_faults(Faults::default());
@@ -235,6 +248,12 @@ impl Node {
             };
             self.drives[*victim].set_faults(faults);
         }
+    }
+
+    /// What each victim's superblock says before the node is opened.
+    pub fn epochs(&self) -> Vec<(usize, u64)> {
+        let load = |victim: &usize| Some((*victim, Superblock::load(&self.drives[*victim]).ok()??.epoch));
+        self.victims.iter().filter_map(load).collect()
     }
 
     pub fn heal_faults(&self) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use packstone_store::Error;
 use packstone_store::commit::{Core, Op, Outcome, is_open_stream};
@@ -44,6 +45,8 @@ pub struct Run {
     /// Ids of buckets as the engine gave them.
     pub ids: BTreeMap<String, u32>,
     pub next_body: u64,
+    /// The epoch of the last batch that was acknowledged.
+    epoch: u64,
     pub loud: bool,
 }
 
@@ -54,7 +57,17 @@ impl Run {
     pub fn new(seed: u64, profile: Profile, loud: bool) -> Self {
         let mut generator = Generator::new(seed);
         let node = Node::new(profile, &mut generator);
-        Self { seed, node, generator, model: Model::default(), doubt: None, ids: BTreeMap::new(), next_body: 1, loud }
+        Self {
+            seed,
+            node,
+            generator,
+            model: Model::default(),
+            doubt: None,
+            ids: BTreeMap::new(),
+            next_body: 1,
+            epoch: 0,
+            loud,
+        }
     }
 
     pub fn say(&self, what: impl FnOnce() -> String) {
@@ -73,6 +86,9 @@ impl Run {
             let mut life = self.recover(true);
             self.settle(&life);
             self.node.set_faults(&mut self.generator);
+            if self.generator.happens(1000) {
+                self.node.index.failing.store(200, Ordering::Relaxed);
+            }
             if self.generator.happens(7500) {
                 let changes = self.generator.below(400);
                 self.node.world.cut_power_after(changes);
@@ -118,8 +134,20 @@ impl Run {
         let power = self.node.world.has_power();
         match result {
             Ok(()) | Err(Error::OutOfSpace) => power,
+            Err(Error::Index(_)) => {
+                self.hold_back(life);
+                false
+            }
             Err(error) if power => panic!("seed {}: a step failed: {error}", self.seed),
             Err(_) => false,
+        }
+    }
+
+    /// After a fault of the index nothing is decided on top of the batch that it may lack.
+    fn hold_back(&mut self, life: &mut Life) {
+        if self.doubt.is_some() && self.node.world.has_power() {
+            let answer = life.core.commit(&[Op::CreateBucket { name: "never".into() }]).pop();
+            assert!(matches!(answer, Some(Err(_))), "seed {}: committed on an index that lags", self.seed);
         }
     }
 
@@ -141,6 +169,7 @@ impl Run {
                 let changes = self.generator.below(most);
                 self.node.world.cut_power_after(changes);
             }
+            let epochs = self.node.epochs();
             let opened = self.node.open();
             let power = self.node.world.has_power();
             match opened {
@@ -148,6 +177,7 @@ impl Run {
                     self.node.world.restore_power();
                     self.say(|| format!("open at LSN {}", core.log.next_lsn));
                     self.check_bystanders(&core);
+                    self.check_stale(&core, &epochs);
                     return Life::new(core);
                 }
                 Err(error) if power => panic!("seed {}: recovery failed: {error}", self.seed),
@@ -165,6 +195,14 @@ impl Run {
                 Life { core, idle: Vec::new(), retired: Vec::new(), left_open, retiring: Vec::new(), resumed: false }
             }
             Err(error) => panic!("seed {}: recovery failed: {error}", self.seed),
+        }
+    }
+
+    /// Drives that were away since something was acknowledged are not in use.
+    fn check_stale(&self, core: &Core, epochs: &[(usize, u64)]) {
+        for (number, epoch) in epochs.iter().filter(|(_, epoch)| *epoch < self.epoch) {
+            let online = core.shared.hardware.members.get(&(*number as u16)).is_some_and(|member| member.online());
+            assert!(!online, "seed {}: drive {number} of epoch {epoch} is in use after {}", self.seed, self.epoch);
         }
     }
 
@@ -205,15 +243,18 @@ impl Run {
         if answers.iter().any(|answer| matches!(answer, Err(Error::OutOfSpace))) {
             return Err(Error::OutOfSpace);
         }
-        if !self.node.world.has_power() {
+        let lags = answers.iter().any(|answer| matches!(answer, Err(Error::Index(_))));
+        if lags || !self.node.world.has_power() {
             let told = answers.iter().zip(&expected).all(|(answer, expected)| *expected && answer.is_ok());
             if told {
                 self.model = after;
             } else {
                 self.doubt = Some(after);
             }
-            return Err(Error::Unavailable("no power".into()));
+            let error = if lags { Error::Index("lags".into()) } else { Error::Unavailable("no power".into()) };
+            return Err(error);
         }
+        self.epoch = life.core.log.journal.epoch;
         for ((answer, expected), (_, effect)) in answers.iter().zip(&expected).zip(&batch) {
             let seed = self.seed;
             assert_eq!(answer.is_ok(), *expected, "seed {seed}: {effect:?} was answered {answer:?}");

@@ -55,6 +55,8 @@ struct State {
     durable: Names,
     changes: Vec<Change>,
     faults: Faults,
+    /// Faults to come, after so many changes.
+    later: Option<(u64, Faults)>,
     hung: bool,
     /// Counts crashes: what was opened before one is of no use after it.
     run: u64,
@@ -81,7 +83,13 @@ impl SimulatedDrive {
     pub fn set_faults(&self, faults: Faults) {
         let mut state = self.state.lock();
         state.faults = faults;
+        state.later = None;
         state.hung = false;
+    }
+
+    /// Fails so from its nth next change on.
+    pub fn fail_after(&self, changes: u64, faults: Faults) {
+        self.state.lock().later = Some((changes, faults));
     }
 
     /// Leaves what a power cut may leave. Files that were open are of no use any more.
@@ -170,8 +178,18 @@ impl SimulatedDrive {
         Ok(())
     }
 
+    /// Counts one change, here and in the world.
+    fn change(&self) -> io::Result<()> {
+        let mut state = self.state.lock();
+        match state.later.take() {
+            Some((0, faults)) => state.faults = faults,
+            other => state.later = other.map(|(left, faults)| (left - 1, faults)),
+        }
+        self.world.change()
+    }
+
     fn change_names(&self) -> io::Result<()> {
-        self.world.change()?;
+        self.change()?;
         self.fault(None, |faults| faults.write)
     }
 
@@ -240,7 +258,7 @@ impl Drive for SimulatedDrive {
     }
 
     fn sync_directory(&self, path: &str) -> io::Result<()> {
-        self.world.change()?;
+        self.change()?;
         self.fault(None, |faults| faults.sync)?;
         let mut state = self.state.lock();
         let state = &mut *state;
@@ -276,7 +294,7 @@ impl DriveFile for Opened {
     }
 
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.drive.world.change()?;
+        self.drive.change()?;
         self.drive.fault(Some(self.run), |faults| faults.write)?;
         let grows = offset + data.len() as u64 > self.content.lock().now.length;
         if grows && self.drive.state.lock().faults.full {
@@ -287,7 +305,7 @@ impl DriveFile for Opened {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.drive.world.change()?;
+        self.drive.change()?;
         let result = self.drive.fault(Some(self.run), |faults| faults.sync);
         let mut content = self.content.lock();
         match &result {

@@ -1,0 +1,83 @@
+//! Misfortunes that random histories seldom arrange.
+
+use bytes::Bytes;
+use packstone_store::checksum::record_hash;
+use packstone_store::commit::{Body, Core, Draft, Op, Outcome};
+use packstone_store::drive::simulated::{Faults, Generator};
+use packstone_store::object::Precondition;
+use packstone_store::pool::Profile;
+use packstone_store::record::Compression;
+
+use crate::check;
+use crate::node::Node;
+
+fn put(core: &mut Core, key: &str) -> bool {
+    let stored = Bytes::from(key.repeat(100));
+    let hash = record_hash(&stored);
+    let draft = Draft {
+        size: stored.len() as u64,
+        compression: Compression::Raw,
+        attributes: vec![0; 22],
+        body: Body::Small { stored, hash },
+    };
+    let op = Op::Put { bucket: 1, key: key.into(), draft, precondition: Precondition::None };
+    matches!(core.commit(&[op]).pop(), Some(Ok(Outcome::Record(_))))
+}
+
+fn node() -> (Node, Core) {
+    let node = Node::new(Profile { data: 3, parity: 1 }, &mut Generator::new(1));
+    let mut core = node.open().unwrap();
+    assert!(core.commit(&[Op::CreateBucket { name: "ticks".into() }]).pop().unwrap().is_ok());
+    (node, core)
+}
+
+/// Everything that was acknowledged is there after a restart.
+fn check_after_restart(node: &Node, core: Core, acknowledged: &[&str]) {
+    drop(core);
+    node.heal_faults();
+    let core = node.open().unwrap();
+    for key in acknowledged {
+        assert!(check::get(&core.shared, "ticks", key).is_some(), "{key} was acknowledged and is gone");
+    }
+}
+
+/// A copy fails while there is no space for the file of the next epoch: the fence stands on the drives already, so
+/// nothing may be acknowledged in the old epoch any more, even if the copy can be written again.
+#[test]
+fn nothing_is_acknowledged_behind_a_fence() {
+    let (node, mut core) = node();
+    assert!(put(&mut core, "before"));
+    let full = Faults { full: true, ..Faults::default() };
+    node.drives.iter().for_each(|drive| drive.set_faults(full));
+    node.drives[0].set_faults(Faults { write: 10_000, ..full });
+    assert!(!put(&mut core, "doubtful"));
+    node.drives[0].set_faults(full);
+    let mut acknowledged = vec!["before"];
+    acknowledged.extend(["during"].into_iter().filter(|key| put(&mut core, key)));
+    node.heal_faults();
+    assert!(put(&mut core, "after"), "writes come back when space does");
+    acknowledged.push("after");
+    check_after_restart(&node, core, &acknowledged);
+}
+
+/// A file of the same epoch is abandoned because a copy fails, and there is no space for another one: what it holds
+/// follows the current file, to which nothing may be added any more.
+#[test]
+fn nothing_is_added_in_front_of_an_abandoned_file() {
+    let mut refused = 0;
+    // The copy of the second drive fails later and later on the way to the new file.
+    for changes in 0..40 {
+        let (node, mut core) = node();
+        assert!(put(&mut core, "before"));
+        node.drives[1].fail_after(changes, Faults { write: 10_000, ..Faults::default() });
+        node.drives[2].set_faults(Faults { full: true, ..Faults::default() });
+        let closed = core.commit(&[Op::CloseJournal]).pop().unwrap();
+        refused += u32::from(closed.is_err());
+        let mut acknowledged = vec!["before"];
+        acknowledged.extend(["during"].into_iter().filter(|key| put(&mut core, key)));
+        node.heal_faults();
+        acknowledged.extend(["after"].into_iter().filter(|key| put(&mut core, key)));
+        check_after_restart(&node, core, &acknowledged);
+    }
+    assert!(refused > 0, "no file was ever abandoned");
+}
