@@ -75,8 +75,9 @@ impl Store {
                 Home::Journal(journal) => crate::sealing::entries(journal)?,
                 Home::Segment(segment) => segment.read_toc()?,
             };
+            // A live journal may have grown since it was looked at.
+            until = entries.last().map_or(last, |logged| logged.lsn.max(last));
             changes.extend(entries.into_iter().filter(|logged| logged.lsn > after).filter_map(change));
-            until = last;
         }
         Ok(Feed::Changes { changes, until })
     }

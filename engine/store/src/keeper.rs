@@ -6,6 +6,7 @@
 mod compactor;
 mod sealer;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -50,6 +51,10 @@ struct Work {
     sealing: Mutex<()>,
     /// Sealed journals that a reader still holds.
     retiring: Mutex<Vec<Arc<Journal>>>,
+    /// Streams that compaction could do nothing about, and since when.
+    passed_over: Mutex<HashMap<u64, Instant>>,
+    /// Streams that are whole, but whose `Sealed` could not be committed yet.
+    finished: Mutex<Vec<SegmentInfo>>,
     /// Erased segments that a reader may still hold.
     erased: Mutex<Vec<Arc<Segment>>>,
     /// Streams that the last run left open, or that could not be sealed yet.
@@ -89,6 +94,8 @@ impl Keepers {
             tidied_removed: AtomicU64::new(0),
             sealing: Mutex::new(()),
             retiring: Mutex::default(),
+            passed_over: Mutex::default(),
+            finished: Mutex::default(),
             erased: Mutex::default(),
             left_open: Mutex::new(left_open),
         });

@@ -21,7 +21,7 @@ use crate::segment::{SegmentError, SegmentInfo, SegmentKind, Toc};
 fn read_batch(journal: &Journal, place: &Place) -> io::Result<(Vec<Logged>, Vec<u8>)> {
     let mut fault = io::Error::new(io::ErrorKind::NotFound, "no copy of the journal is in use");
     for copy in journal.copies.iter().filter(|copy| copy.member.online()) {
-        match merge::read_whole(&*copy.file, journal.id, place.batch, place.batch_length) {
+        match merge::read_whole(&*copy.file, journal.key, place.batch, place.batch_length) {
             Ok(read) => return Ok(read),
             Err(error) => {
                 copy.member.note_fault(format!("journal {:016x}: {error}", journal.id));

@@ -55,7 +55,7 @@ pub fn find(
     timeout: Duration,
 ) -> RecoveryResult<FoundNode> {
     let inventory = take_inventory(pools, candidates)?;
-    let found = journals::find_all(&inventory);
+    let found = journals::find_all(&inventory)?;
     inventory.retire_stale(&found);
     inventory.check_quorum()?;
     let recovered = if is_fresh(&inventory, &found)? { fresh() } else { journals::read(&inventory, found)? };

@@ -5,6 +5,7 @@
 //! another is taken or a drive is asked.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,9 +78,15 @@ impl DataLock {
             fs::create_dir_all(parent)?;
         }
         let mut files = vec![lock(File::options().create(true).truncate(false).write(true).open(&beside)?, &beside)?];
+        let mut seen = std::collections::HashSet::new();
         for path in settings.pools.iter().flat_map(|pool| &pool.drives) {
             let superblock = path.join(crate::drive::superblock::PATH);
             if let Ok(file) = File::open(&superblock) {
+                let metadata = file.metadata()?;
+                // One drive that is configured twice is told apart later, with better words.
+                if !seen.insert((metadata.dev(), metadata.ino())) {
+                    continue;
+                }
                 files.push(lock(file, &superblock)?);
             }
         }

@@ -248,9 +248,10 @@ impl<'live, 'index> Decider<'live, 'index> {
     fn restate(&mut self, step: &Relocation) -> Result<Outcome> {
         let held = self.applier.row(step.space, &step.key)?.filter(|row| row.lsn == step.lsn);
         let (Some(row), Some(extents)) = (held, &step.extents) else { return Ok(Outcome::Moved(0)) };
-        let kills = row.targets();
+        let targets = row.targets();
         let extents = extents.iter().map(|extent| claimed(*extent, self.next_lsn())).collect();
         let (bytes, record) = (row.record.size, Record { extents, ..row.record });
+        let kills = without_claims_of(targets, &record);
         let entry = match step.space {
             Space::Current => {
                 let (bucket, key) = keys::parse_current(&step.key).ok_or(Error::InvalidKey)?;
@@ -304,9 +305,7 @@ impl<'live, 'index> Decider<'live, 'index> {
         let draft = Draft { size, compression: Compression::Raw, attributes: encoded.0, body: Body::Streamed(extents) };
         let record = self.record(&draft);
         // The parts end as entries; the claims that the object took over from them live on.
-        let claims: HashSet<(u64, u64)> = record.extents.iter().map(|extent| (extent.segment, extent.claim)).collect();
-        let mut kills: Vec<Target> =
-            kills.into_iter().filter(|target| !claims.contains(&(target.file, target.lsn))).collect();
+        let mut kills = without_claims_of(kills, &record);
         let (removed, replaced) = ending(held.as_ref());
         kills.extend(replaced);
         let entry =
@@ -338,6 +337,13 @@ impl<'live, 'index> Decider<'live, 'index> {
         }
         Ok((size, extents))
     }
+}
+
+/// Targets without the claims that a record takes over: those live on.
+fn without_claims_of(targets: Vec<Target>, record: &Record) -> Vec<Target> {
+    let claims = record.extents.iter().map(|extent| Target { file: extent.segment, lsn: extent.claim });
+    let claims: HashSet<Target> = claims.collect();
+    targets.into_iter().filter(|target| !claims.contains(target)).collect()
 }
 
 /// The extent, claimed by entry `lsn` where nothing claims it yet.

@@ -12,7 +12,7 @@ use crate::checksum::BLOCK;
 use crate::drive::superblock::Fence;
 use crate::drive::{DriveNumber, DriveState, Job, Member, Superblock};
 use crate::error::{Error, Result};
-use crate::journal::batch::{Batch, Chain, Position};
+use crate::journal::batch::{Batch, Chain, FileKey, Position};
 use crate::journal::file::{FileHeader, JournalCopy, Place, path_of};
 use crate::journal::{DIRECTORY, Entry, Journal, LiveSet, spare};
 use crate::node::Hardware;
@@ -70,7 +70,7 @@ impl Log {
     #[must_use]
     pub fn position(&self, time: i64) -> Position {
         Position {
-            file: self.journal.id,
+            key: self.journal.key,
             epoch: self.journal.epoch,
             first_lsn: self.next_lsn,
             data_offset: self.journal.payload(),
@@ -89,7 +89,7 @@ impl Log {
     /// must not be written again.
     ///
     /// # Errors
-    /// Only when no copy is left.
+    /// [`Error::OutOfSpace`]: nobody is to blame, but the file must not be written again either.
     pub fn write(&self, hardware: &Hardware, batch: &Batch) -> Result<bool> {
         let bytes: Arc<[u8]> = batch.bytes.as_slice().into();
         let offset = self.offset;
@@ -101,14 +101,19 @@ impl Log {
             })
         });
         let results = hardware.executor.run(jobs.collect(), hardware.timeout);
-        let mut whole = true;
+        let (mut whole, mut full) = (true, false);
         for (copy, result) in self.journal.copies.iter().zip(results) {
             if let Err(error) = result {
                 whole = false;
+                // A full drive is no broken drive; the file is done with all the same.
+                if error.kind() == io::ErrorKind::StorageFull {
+                    full = true;
+                    continue;
+                }
                 copy.member.retire(DriveState::Failed, format!("journal {:016x}: {error}", self.journal.id));
             }
         }
-        Ok(whole)
+        if full { Err(Error::OutOfSpace) } else { Ok(whole) }
     }
 
     /// Notes a batch that is durable.
@@ -201,7 +206,7 @@ pub fn open(
         let entries = [Entry::Live(live)];
         let least = HASTY_CAPACITY.max(entries_weight(&entries) * 4);
         let Some((copies, capacity)) = create_copies(&shared.hardware, id, epoch, least, &members)? else { continue };
-        let journal = Arc::new(Journal::new(id, epoch, capacity, copies));
+        let journal = Arc::new(Journal::new(FileKey::new(shared.hardware.appliance, id), epoch, capacity, copies));
         let mut log = Log {
             journal,
             next_lsn,

@@ -203,7 +203,9 @@ impl Core {
                 return Ok(answers);
             }
             let batch = Batch::build(self.log.position(now), &decider.entries, &decider.data);
-            if self.log.write(&self.shared.hardware, &batch)? {
+            let written = self.log.write(&self.shared.hardware, &batch);
+            self.must_fence |= written.is_err();
+            if written? {
                 let entries = std::mem::take(&mut decider.entries);
                 let applier = decider.into_applier();
                 self.conclude(&batch, &entries, applier)?;

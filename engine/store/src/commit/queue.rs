@@ -28,6 +28,12 @@ struct Ends<'a>(&'a CommitQueue);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // A bug in the one place that decides: better no node than one that can't write and seems to live. The next
+            // start replays what was acknowledged.
+            tracing::error!("the commit loop panicked: ending the process");
+            std::process::abort();
+        }
         let mut state = self.0.0.state.lock();
         state.closed = true;
         state.waiting.clear();

@@ -5,7 +5,9 @@ use std::ops::Bound;
 use super::row::{Row, UploadRow};
 use super::{IndexResult, Snapshot, Space, keys};
 use crate::error::Result;
-use crate::object::{ListEntry, ListPage, ListQuery, UploadEntry, UploadId, UploadPage, UploadQuery, Version, upload};
+use crate::object::{
+    ListEntry, ListPage, ListQuery, MAX_KEY, UploadEntry, UploadId, UploadPage, UploadQuery, Version, upload,
+};
 
 /// The common prefix that a key falls under, its delimiter included.
 fn common_prefix<'k>(key: &'k str, prefix: &str, delimiter: &str) -> Option<&'k str> {
@@ -37,6 +39,14 @@ fn start(query: &ListQuery, of_bucket: &[u8]) -> Bound<Vec<u8>> {
 /// # Errors
 /// A fault of the index.
 pub fn objects(snapshot: &dyn Snapshot, bucket: u32, query: &ListQuery) -> Result<ListPage> {
+    // No key is longer than that: what comes after a longer text comes after its beginning.
+    if query.prefix.len() > MAX_KEY {
+        return Ok(ListPage::default());
+    }
+    if query.after.len() > MAX_KEY {
+        let query = ListQuery { after: shortened(&query.after), ..query.clone() };
+        return objects(snapshot, bucket, &query);
+    }
     let of_bucket = keys::current(bucket, "");
     let end = keys::after_prefix(&keys::current(bucket, &query.prefix)).unwrap_or_default();
     let mut from = start(query, &of_bucket);
@@ -73,11 +83,27 @@ pub fn objects(snapshot: &dyn Snapshot, bucket: u32, query: &ListQuery) -> Resul
     }
 }
 
+/// The longest beginning of a text that a key could be.
+fn shortened(text: &str) -> String {
+    let mut end = MAX_KEY;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().to_owned()
+}
+
 /// One page of open uploads and common prefixes.
 ///
 /// # Errors
 /// A fault of the index.
 pub fn uploads(snapshot: &dyn Snapshot, bucket: u32, query: &UploadQuery) -> Result<UploadPage> {
+    if query.prefix.len() > MAX_KEY {
+        return Ok(UploadPage::default());
+    }
+    if let Some((key, _)) = query.after.as_ref().filter(|(key, _)| key.len() > MAX_KEY) {
+        let query = UploadQuery { after: Some((shortened(key), None)), ..query.clone() };
+        return uploads(snapshot, bucket, &query);
+    }
     let end = keys::after_prefix(&keys::upload_prefix(bucket, &query.prefix)).unwrap_or_default();
     let mut from = match &query.after {
         None => Bound::Included(keys::upload_prefix(bucket, &query.prefix)),

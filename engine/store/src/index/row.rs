@@ -119,11 +119,9 @@ impl Row {
     pub fn targets(&self) -> Vec<Target> {
         let mut targets = vec![self.target()];
         let streamed = self.record.extents.iter().filter(|extent| extent.claim != 0);
-        for claim in streamed.map(|extent| Target { file: extent.segment, lsn: extent.claim }) {
-            if !targets.contains(&claim) {
-                targets.push(claim);
-            }
-        }
+        targets.extend(streamed.map(|extent| Target { file: extent.segment, lsn: extent.claim }));
+        targets.sort_unstable();
+        targets.dedup();
         targets
     }
 }

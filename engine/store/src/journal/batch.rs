@@ -1,12 +1,33 @@
 //! Batches: what one commit writes, whole or not at all.
 //!
 //! A batch is a header of [`HEADER`] bytes, the encoded entries, the records' bytes, and zeros up to a whole block.
-//! Every checksum is seeded with the file's id. `chain` is BLAKE3 over the previous chain and this batch's header and
+//! Every checksum is seeded by the file's [`FileKey`]. `chain` is BLAKE3 over the previous chain and this batch's header and
 //! entries; entries hold the hashes of their records, so the chain covers every byte that was ever acknowledged.
 
 use super::{Entry, Logged};
 use crate::checksum::{BLOCK, block_align, seeded_crc64};
 use crate::codec::{DecodeError, Reader, Writer};
+
+/// Names a journal file and seeds its checksums.
+///
+/// A sealed journal's blocks come back in later files, and clients chose what the records in them hold. The seed depends
+/// on the appliance's id, which no client knows, so nobody can store bytes that pass for a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileKey {
+    pub file: u64,
+    pub seed: u64,
+}
+
+impl FileKey {
+    #[must_use]
+    pub fn new(appliance: u128, file: u64) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&appliance.to_le_bytes()).update(&file.to_le_bytes());
+        let hash = hasher.finalize();
+        let seed = hash.as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        Self { file, seed }
+    }
+}
 
 /// BLAKE3 over everything journalled so far.
 pub type Chain = [u8; 32];
@@ -14,11 +35,13 @@ pub type Chain = [u8; 32];
 pub const HEADER: usize = 128;
 const MAGIC: u32 = u32::from_le_bytes(*b"PKSB");
 const VERSION: u16 = 1;
+/// No batch has more bytes of records.
+const MOST_DATA: u64 = 1 << 40;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchHeader {
-    /// The file that it was written to.
-    pub file: u64,
+    /// The file that it was written to; its seed is not encoded.
+    pub key: FileKey,
     pub epoch: u64,
     pub first_lsn: u64,
     pub entries: u32,
@@ -55,8 +78,8 @@ impl BatchHeader {
     }
 
     /// # Errors
-    /// Bytes that are no header of a batch of file `file`.
-    pub fn decode(block: &[u8], file: u64) -> Result<Self, DecodeError> {
+    /// Bytes that are no header of a batch of that file.
+    pub fn decode(block: &[u8], key: FileKey) -> Result<Self, DecodeError> {
         let header = block.get(..HEADER).ok_or(DecodeError::Short)?;
         let (covered, crc) = header.split_at(HEADER - 8);
         let mut from = Reader(header);
@@ -65,14 +88,15 @@ impl BatchHeader {
         }
         let version = from.u16()?;
         from.u16()?;
-        if Reader(crc).u64()? != seeded_crc64(file, &[covered]) {
+        if Reader(crc).u64()? != seeded_crc64(key.seed, &[covered]) {
             return Err(DecodeError::Checksum);
         }
         if version > VERSION {
             return Err(DecodeError::Newer("the journal", version));
         }
+        let file = from.u64()?;
         let header = Self {
-            file: from.u64()?,
+            key,
             epoch: from.u64()?,
             first_lsn: from.u64()?,
             entries: from.u32()?,
@@ -84,8 +108,11 @@ impl BatchHeader {
             meta_crc: from.u64()?,
             data_crc: from.u64()?,
         };
-        if header.file != file || header.entries == 0 {
+        if file != key.file || header.entries == 0 {
             return Err(DecodeError::Inconsistent("a batch of another file, or empty"));
+        }
+        if header.data_length > MOST_DATA || header.first_lsn > u64::MAX / 2 {
+            return Err(DecodeError::Inconsistent("a batch larger than any"));
         }
         Ok(header)
     }
@@ -95,7 +122,7 @@ impl BatchHeader {
     /// # Errors
     /// A checksum that does not match, or entries that can't be read.
     pub fn entries(&self, meta: &[u8]) -> Result<Vec<Logged>, DecodeError> {
-        if seeded_crc64(self.file, &[meta]) != self.meta_crc {
+        if seeded_crc64(self.key.seed, &[meta]) != self.meta_crc {
             return Err(DecodeError::Checksum);
         }
         let mut from = Reader(meta);
@@ -107,7 +134,7 @@ impl BatchHeader {
     /// # Errors
     /// [`DecodeError::Checksum`] where the records' bytes are not what was written.
     pub fn check_data(&self, data: &[u8]) -> Result<(), DecodeError> {
-        if seeded_crc64(self.file, &[data]) == self.data_crc { Ok(()) } else { Err(DecodeError::Checksum) }
+        if seeded_crc64(self.key.seed, &[data]) == self.data_crc { Ok(()) } else { Err(DecodeError::Checksum) }
     }
 }
 
@@ -123,7 +150,7 @@ pub struct Batch {
 /// Where a batch goes and what it follows.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
-    pub file: u64,
+    pub key: FileKey,
     pub epoch: u64,
     pub first_lsn: u64,
     pub data_offset: u64,
@@ -148,7 +175,7 @@ impl Batch {
         let mut bytes = out.0;
         let (meta, records) = bytes.get(HEADER..).unwrap_or_default().split_at(meta_length);
         let mut header = BatchHeader {
-            file: at.file,
+            key: at.key,
             epoch: at.epoch,
             first_lsn: at.first_lsn,
             entries: u32::try_from(entries.len()).unwrap_or(u32::MAX),
@@ -160,8 +187,8 @@ impl Batch {
             meta_crc: 0,
             data_crc: 0,
         };
-        header.meta_crc = seeded_crc64(at.file, &[meta]);
-        header.data_crc = seeded_crc64(at.file, &[records]);
+        header.meta_crc = seeded_crc64(at.key.seed, &[meta]);
+        header.data_crc = seeded_crc64(at.key.seed, &[records]);
         let encoded = encode_header(&header);
         let chain = advance(&at.previous, &encoded, meta);
         if let Some(slot) = bytes.get_mut(..HEADER) {
@@ -177,7 +204,7 @@ fn encode_header(header: &BatchHeader) -> [u8; HEADER] {
     out.u32(MAGIC);
     out.u16(VERSION);
     out.u16(0);
-    out.u64(header.file);
+    out.u64(header.key.file);
     out.u64(header.epoch);
     out.u64(header.first_lsn);
     out.u32(header.entries);
@@ -189,7 +216,7 @@ fn encode_header(header: &BatchHeader) -> [u8; HEADER] {
     out.u64(header.meta_crc);
     out.u64(header.data_crc);
     out.0.resize(HEADER - 8, 0);
-    let crc = seeded_crc64(header.file, &[&out.0]);
+    let crc = seeded_crc64(header.key.seed, &[&out.0]);
     out.u64(crc);
     out.0.try_into().unwrap_or([0; HEADER])
 }

@@ -15,7 +15,7 @@ use crate::segment::SegmentInfo;
 
 /// Names the entry that dies, by its LSN, and a file that holds something of it: its home when its end was decided, or
 /// a stream segment with its bytes. A kill has one target for each such file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
     pub file: u64,
     pub lsn: u64,

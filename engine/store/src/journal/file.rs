@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
+use super::batch::FileKey;
 use super::{DIRECTORY, JournalInfo};
 use crate::checksum::{BLOCK, record_hash, seeded_crc64};
 use crate::codec::{DecodeError, Reader, Writer};
@@ -27,6 +28,12 @@ pub struct FileHeader {
 }
 
 impl FileHeader {
+    /// What names the file and seeds its batches.
+    #[must_use]
+    pub fn key(&self) -> FileKey {
+        FileKey::new(self.appliance, self.file)
+    }
+
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(BLOCK);
@@ -90,6 +97,7 @@ pub struct JournalCopy {
 #[derive(Debug)]
 pub struct Journal {
     pub id: u64,
+    pub key: FileKey,
     pub epoch: u64,
     pub capacity: u64,
     pub copies: Vec<JournalCopy>,
@@ -102,9 +110,10 @@ pub struct Journal {
 
 impl Journal {
     #[must_use]
-    pub fn new(id: u64, epoch: u64, capacity: u64, copies: Vec<JournalCopy>) -> Self {
+    pub fn new(key: FileKey, epoch: u64, capacity: u64, copies: Vec<JournalCopy>) -> Self {
         Self {
-            id,
+            id: key.file,
+            key,
             epoch,
             capacity,
             copies,

@@ -6,10 +6,11 @@
 use std::io;
 use std::sync::Arc;
 
-use super::batch::{BatchHeader, Chain, HEADER, chain_of};
+use super::batch::{BatchHeader, Chain, FileKey, HEADER, chain_of};
 use super::file::{FileHeader, Place};
 use super::{DIRECTORY, Logged};
 use crate::checksum::BLOCK;
+use crate::codec::DecodeError;
 use crate::drive::superblock::Fence;
 use crate::drive::{DriveFile, Member};
 
@@ -30,7 +31,7 @@ pub enum MergeError {
     )]
     Hole { file: u64, lsn: u64 },
     #[error("journal {file:016x} can't be read: {error}")]
-    Format { file: u64, error: crate::codec::DecodeError },
+    Format { file: u64, error: DecodeError },
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -73,7 +74,7 @@ pub fn find(member: &Arc<Member>, appliance: u128) -> io::Result<Vec<Found>> {
             Ok(header) if header.file == id && header.appliance == appliance => Some(header),
             // A crash leaves a spare that was renamed and not yet given its header.
             Ok(_) => None,
-            Err(error @ crate::codec::DecodeError::Newer(..)) => {
+            Err(error @ DecodeError::Newer(..)) => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
             Err(_) => None,
@@ -93,7 +94,7 @@ fn header_of_batches(file: &dyn DriveFile, id: u64, appliance: u128, length: u64
     let mut block = vec![0; BLOCK];
     for number in 1..length / BLOCK as u64 {
         file.read_at(number * BLOCK as u64, &mut block)?;
-        if let Ok(batch) = BatchHeader::decode(&block, id) {
+        if let Ok(batch) = BatchHeader::decode(&block, FileKey::new(appliance, id)) {
             return Ok(Some(FileHeader { appliance, file: id, epoch: batch.epoch, capacity: length }));
         }
     }
@@ -107,39 +108,58 @@ struct Read {
     chain: Chain,
 }
 
-fn read_batch(copy: &Found, offset: u64) -> Option<Read> {
+/// The batch at `offset`, if this copy has it whole.
+///
+/// # Errors
+/// A batch that a newer release wrote: to take it for the log's end would cut off what was acknowledged.
+fn read_batch(copy: &Found, offset: u64) -> Result<Option<Read>, MergeError> {
     let mut block = vec![0; BLOCK];
-    if offset + BLOCK as u64 > copy.length {
-        return None;
+    if offset + BLOCK as u64 > copy.length || copy.file.read_at(offset, &mut block).is_err() {
+        return Ok(None);
     }
-    copy.file.read_at(offset, &mut block).ok()?;
-    let header = BatchHeader::decode(&block, copy.header.file).ok()?;
-    if offset.checked_add(header.length())? > copy.length {
-        return None;
+    let newer = |error| MergeError::Format { file: copy.header.file, error };
+    let header = match BatchHeader::decode(&block, copy.header.key()) {
+        Ok(header) => header,
+        Err(error @ DecodeError::Newer(..)) => return Err(newer(error)),
+        Err(_) => return Ok(None),
+    };
+    if offset.saturating_add(header.length()) > copy.length {
+        return Ok(None);
     }
-    let used = usize::try_from(header.data_start() + header.data_length).ok()?;
+    let used = usize::try_from(header.data_start() + header.data_length).map_err(io::Error::other)?;
     let mut bytes = vec![0; used];
-    copy.file.read_at(offset, &mut bytes).ok()?;
-    let (meta, data) = bytes.get(HEADER..)?.split_at_checked(header.meta_length as usize)?;
-    header.check_data(data).ok()?;
-    let entries = header.entries(meta).ok()?;
+    if copy.file.read_at(offset, &mut bytes).is_err() {
+        return Ok(None);
+    }
+    let Some((meta, data)) = bytes.get(HEADER..).and_then(|rest| rest.split_at_checked(header.meta_length as usize))
+    else {
+        return Ok(None);
+    };
+    if header.check_data(data).is_err() {
+        return Ok(None);
+    }
     let chain = chain_of(&header, &bytes, meta);
-    Some(Read { header, entries, chain })
+    match header.entries(meta) {
+        Ok(entries) => Ok(Some(Read { header, entries, chain })),
+        Err(DecodeError::Checksum) => Ok(None),
+        // The checksum holds, so these are the bytes that were written.
+        Err(error) => Err(newer(error)),
+    }
 }
 
-/// Reads one batch of file `id` that is known to stand at `offset`: its entries and its records' bytes.
+/// Reads one batch of a file that is known to stand at `offset`: its entries and its records' bytes.
 ///
 /// # Errors
 /// The drive's, or [`io::ErrorKind::InvalidData`] where it isn't what was written.
-pub fn read_whole(file: &dyn DriveFile, id: u64, offset: u64, length: u64) -> io::Result<(Vec<Logged>, Vec<u8>)> {
+pub fn read_whole(file: &dyn DriveFile, key: FileKey, offset: u64, length: u64) -> io::Result<(Vec<Logged>, Vec<u8>)> {
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
     let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
     file.read_at(offset, &mut bytes)?;
-    let header = BatchHeader::decode(&bytes, id).map_err(invalid)?;
+    let header = BatchHeader::decode(&bytes, key).map_err(invalid)?;
     let start = HEADER + header.meta_length as usize;
     let end = start.saturating_add(usize::try_from(header.data_length).map_err(io::Error::other)?);
     let (Some(meta), Some(data)) = (bytes.get(HEADER..start), bytes.get(start..end)) else {
-        return Err(invalid(crate::codec::DecodeError::Short));
+        return Err(invalid(DecodeError::Short));
     };
     header.check_data(data).map_err(invalid)?;
     let entries = header.entries(meta).map_err(invalid)?;
@@ -151,7 +171,12 @@ pub fn read_whole(file: &dyn DriveFile, id: u64, offset: u64, length: u64) -> io
 /// Whether a copy's first batch is there: then its epoch took effect.
 #[must_use]
 pub fn has_begun(copy: &Found, fences: &[Fence]) -> bool {
-    read_batch(copy, BLOCK as u64).is_some_and(|read| !is_void(&read.header, fences))
+    match read_batch(copy, BLOCK as u64) {
+        Ok(Some(read)) => !is_void(&read.header, fences),
+        Ok(None) => false,
+        // One that can't be read by this release took effect too.
+        Err(_) => true,
+    }
 }
 
 fn is_void(header: &BatchHeader, fences: &[Fence]) -> bool {
@@ -174,8 +199,10 @@ pub fn merge(copies: &[Found], fences: &[Fence]) -> Result<Merged, MergeError> {
                     read.header.previous == last.chain && read.header.first_lsn == last.header.last_lsn() + 1
                 })
         };
-        let reads: Vec<Option<Read>> =
-            copies.iter().map(|copy| read_batch(copy, offset).filter(|read| follows(read))).collect();
+        let reads: Vec<Option<Read>> = copies
+            .iter()
+            .map(|copy| Ok(read_batch(copy, offset)?.filter(&follows)))
+            .collect::<Result<_, MergeError>>()?;
         let have: Vec<bool> = reads.iter().map(Option::is_some).collect();
         let Some(read) = reads.into_iter().flatten().next() else { break };
         for (whole, has) in merged.whole.iter_mut().zip(&have) {
@@ -203,7 +230,8 @@ pub fn merge(copies: &[Found], fences: &[Fence]) -> Result<Merged, MergeError> {
 }
 
 /// Whether a copy has a valid batch somewhere behind `offset` with an LSN above `next`.
-fn later_batch(copy: &Found, offset: u64, next: u64, fences: &[Fence]) -> io::Result<bool> {
+fn later_batch(copy: &Found, offset: u64, next: u64, fences: &[Fence]) -> Result<bool, MergeError> {
+    let key = copy.header.key();
     const STEP: u64 = 1 << 20;
     let mut at = offset;
     while at < copy.length {
@@ -212,9 +240,9 @@ fn later_batch(copy: &Found, offset: u64, next: u64, fences: &[Fence]) -> io::Re
         // What can't be read can't prove anything; another copy may.
         if copy.file.read_at(at, &mut bytes).is_ok() {
             for (block, number) in bytes.chunks_exact(BLOCK).zip(0u64..) {
-                let Ok(header) = BatchHeader::decode(block, copy.header.file) else { continue };
+                let Ok(header) = BatchHeader::decode(block, key) else { continue };
                 let place = at + number * BLOCK as u64;
-                if header.first_lsn > next && !is_void(&header, fences) && read_batch(copy, place).is_some() {
+                if header.first_lsn > next && !is_void(&header, fences) && read_batch(copy, place)?.is_some() {
                     return Ok(true);
                 }
             }

@@ -84,7 +84,11 @@ fn fill(file: &dyn DriveFile, capacity: u64) -> io::Result<()> {
 /// The drive's; there may be no space.
 pub fn take(drive: &dyn Drive, id: u64, least: u64) -> io::Result<(Arc<dyn DriveFile>, u64)> {
     let path = path_of(id);
-    let spare = drive.list(DIRECTORY)?.into_iter().filter(|name| is_spare(name)).min();
+    let long_enough = |name: &String| {
+        let file = drive.open(&format!("{DIRECTORY}/{name}"));
+        is_spare(name) && file.and_then(|file| file.length()).is_ok_and(|length| length >= least)
+    };
+    let spare = drive.list(DIRECTORY)?.into_iter().filter(long_enough).min();
     match spare {
         Some(name) => {
             drive.rename(&format!("{DIRECTORY}/{name}"), &path)?;

@@ -1,6 +1,7 @@
 //! Carrying out what `compaction::choose` decides, one step at a time, and finishing what a crash cut short.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::{MOVES, Work};
 use crate::commit::{Op, Outcome};
@@ -9,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::index::Space;
 use crate::recovery::replay;
 use crate::segment::{Home, Segment, SegmentKind};
+
+/// How long a stream is left alone that could not be moved or proven dead.
+const BACK_OFF: Duration = Duration::from_secs(600);
 
 impl Work {
     /// Finishes a compaction that was cut short: moves the rows that are left, and erases its sources. Until then no
@@ -79,13 +83,26 @@ impl Work {
             let entries = u64::from(info.toc.entries);
             facts.push(FileFacts { id, kind, payload, live: tally.live, entries, dead: tally.dead });
         }
+        // What could not be done a while ago stands in nobody's way now.
+        let mut passed_over = self.passed_over.lock();
+        passed_over.retain(|_, since| since.elapsed() < BACK_OFF);
+        facts.retain(|fact| !passed_over.contains_key(&fact.id));
+        drop(passed_over);
         facts.sort_by_key(|fact| fact.id);
         match compaction::choose(&facts, self.dead_share, self.journal_size) {
             Choice::Nothing => Ok(false),
-            Choice::EraseStream(id) => self.erase_stream(id),
-            Choice::Restream(id) => self.restream(id),
+            Choice::EraseStream(id) => self.or_pass_over(id, self.erase_stream(id)),
+            Choice::Restream(id) => self.or_pass_over(id, self.restream(id)),
             Choice::Pack(sources) => self.pack(&sources).map(|()| true),
         }
+    }
+
+    /// Leaves a stream alone for a while when nothing came of trying.
+    fn or_pass_over(&self, id: u64, outcome: Result<bool>) -> Result<bool> {
+        if !matches!(outcome, Ok(true)) {
+            self.passed_over.lock().insert(id, Instant::now());
+        }
+        outcome
     }
 
     fn erase_stream(&self, id: u64) -> Result<bool> {

@@ -71,14 +71,16 @@ impl Work {
     /// # Errors
     /// The first failure; what failed waits among those that were left open.
     pub(super) fn seal_streams(&self) -> Result<u64> {
-        let (mut sealed, mut fault) = (0, None);
+        let (mut sealed, mut fault) = (0, self.commit_finished().err());
         for stream in self.streams.take_retired() {
             let info = stream.info.clone();
             let claims = self.shared.claims.lock().get(&info.id).cloned().unwrap_or_default();
             match self.seal_stream(stream, claims) {
                 Ok(()) => sealed += 1,
                 Err(error) => {
-                    self.left_open.lock().push(info);
+                    if !self.is_finished(info.id) {
+                        self.left_open.lock().push(info);
+                    }
                     fault = fault.or(Some(error));
                 }
             }
@@ -87,7 +89,9 @@ impl Work {
             match self.seal_left_open(&info) {
                 Ok(()) => sealed += 1,
                 Err(error) => {
-                    self.left_open.lock().push(info);
+                    if !self.is_finished(info.id) {
+                        self.left_open.lock().push(info);
+                    }
                     fault = fault.or(Some(error));
                 }
             }
@@ -104,8 +108,23 @@ impl Work {
     }
 
     fn seal_stream(&self, stream: OpenStream, claims: Vec<crate::journal::Claim>) -> Result<()> {
-        let info = sealing::seal_stream(&self.shared, stream, claims)?;
-        self.queue.commit_blocking(Op::Sealed(info)).map(|_| ())
+        self.finished.lock().push(sealing::seal_stream(&self.shared, stream, claims)?);
+        self.commit_finished()
+    }
+
+    /// Has the streams that are whole take their place.
+    fn commit_finished(&self) -> Result<()> {
+        for info in std::mem::take(&mut *self.finished.lock()) {
+            if let Err(error) = self.queue.commit_blocking(Op::Sealed(info.clone())) {
+                self.finished.lock().push(info);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_finished(&self, id: u64) -> bool {
+        self.finished.lock().iter().any(|info| info.id == id)
     }
 
     /// What an operator should know of journals that wait.

@@ -26,7 +26,11 @@ impl Store {
         self.bucket_of(grant)
     }
 
+    /// The bucket that a grant names; its key, where it has one, must be one that can be stored.
     pub(crate) fn bucket_of(&self, grant: &Grant) -> Result<Bucket> {
+        if grant.key().len() > super::MAX_KEY {
+            return Err(Error::InvalidKey);
+        }
         self.inner.shared.buckets.load().get(grant.bucket()).cloned().ok_or(Error::NoSuchBucket)
     }
 

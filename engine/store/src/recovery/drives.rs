@@ -86,7 +86,8 @@ pub fn take_inventory(pools: &[PoolSettings], candidates: Vec<Candidate>) -> Rec
     Ok(Inventory { appliance, members, superblocks, pools, drives: usize::from(expected), newest_epoch, fences })
 }
 
-fn is_newer(error: &std::io::Error) -> bool {
+/// Whether a drive failed to be read because a newer release wrote it.
+pub(super) fn is_newer(error: &std::io::Error) -> bool {
     error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<crate::codec::DecodeError>())

@@ -33,17 +33,22 @@ pub struct Recovered {
 }
 
 /// Finds every journal file on the drives in use. A drive whose directory can't be read goes out of use.
-#[must_use]
-pub fn find_all(inventory: &Inventory) -> Vec<Found> {
+///
+/// # Errors
+/// A journal that a newer release wrote.
+pub fn find_all(inventory: &Inventory) -> RecoveryResult<Vec<Found>> {
     let mut found = Vec::new();
     for member in inventory.members.values().filter(|member| member.online()) {
         match spare::clean(&*member.drive).and_then(|()| merge::find(member, inventory.appliance)) {
             Ok(mut files) => found.append(&mut files),
+            Err(error) if super::drives::is_newer(&error) => {
+                return Err(RecoveryError::Operator(format!("{}: {error}", member.drive.path())));
+            }
             Err(error) => member.retire(DriveState::Failed, format!("{DIRECTORY}: {error}")),
         }
     }
     found.sort_by_key(|copy| (copy.header.file, copy.member.number));
-    found
+    Ok(found)
 }
 
 /// Reads the journals back.
@@ -179,7 +184,7 @@ fn finish(
         let copies = by_file.get(&file).map(Vec::as_slice).unwrap_or_default();
         recovered.next_file = recovered.next_file.max(file + 1);
         let copies = make_whole(&journal, copies)?;
-        let held = Journal::new(file, journal.header.epoch, journal.header.capacity, copies);
+        let held = Journal::new(journal.header.key(), journal.header.epoch, journal.header.capacity, copies);
         for batch in &mut journal.batches {
             held.note(batch.place, batch.header.first_lsn, batch.header.last_lsn());
             recovered.next_lsn = batch.header.last_lsn() + 1;
