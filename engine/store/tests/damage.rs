@@ -1,6 +1,8 @@
 //! Harm done to a closed node: drives, index, journals. What parity covers is read as it was, what it does not is
 //! refused in one line.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test: a panic is its answer")]
+
 mod node;
 
 use std::fs;
@@ -131,7 +133,7 @@ async fn any_m_drives_may_be_deleted_truncated_or_flipped_and_are_named() {
 }
 
 fn halve_newest_journal(index: &Path) {
-    let newest = files(index).into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "jnl")).next_back();
+    let newest = files(index).into_iter().rfind(|path| path.extension().is_some_and(|ext| ext == "jnl"));
     truncate(&newest.unwrap());
 }
 
@@ -148,7 +150,8 @@ fn zero_half(index: &Path) {
 async fn a_harmed_index_gives_the_same_listing() {
     for (data, parity) in PROFILES {
         let node = filled(data, parity).await;
-        let harms: [(&str, fn(&Path)); 3] = [
+        type Harm = (&'static str, fn(&Path));
+        let harms: [Harm; 3] = [
             ("deleted", |index| fs::remove_dir_all(index).unwrap()),
             ("cut", halve_newest_journal),
             ("half zeroed", zero_half),
@@ -199,7 +202,7 @@ async fn drives_that_do_not_belong_are_refused() {
 /// The newest journal file on a drive.
 fn journal(node: &Node, drive: usize) -> PathBuf {
     let all = files(&node.drive(drive).join("journal"));
-    all.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "journal")).next_back().unwrap()
+    all.into_iter().rfind(|path| path.extension().is_some_and(|ext| ext == "journal")).unwrap()
 }
 
 /// Flips a bit in the nth batch of a journal copy.

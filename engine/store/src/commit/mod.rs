@@ -297,8 +297,8 @@ impl Core {
         let live = self.live_set_with(&self.log.journal);
         let before = self.shared.next_file.load(Ordering::Relaxed);
         let opened = self.log.open_next(&self.shared, live, now);
-        // More than one file was tried: what the first ones hold follows the last batch of this file.
-        self.must_fence = opened.is_err() && self.shared.next_file.load(Ordering::Relaxed) > before + 1;
+        // A file was tried: what it may hold follows the last batch of this one.
+        self.must_fence = opened.is_err() && self.shared.next_file.load(Ordering::Relaxed) > before;
         let (log, batch) = opened?;
         self.adopt(log, &batch)
     }

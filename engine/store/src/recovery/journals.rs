@@ -81,7 +81,7 @@ pub fn read(inventory: &Inventory, found: Vec<Found>) -> RecoveryResult<Recovere
     }
     merged.insert(last, merged_last);
     check_chain(&merged)?;
-    finish(state, merged, &by_file)
+    finish(inventory, state, merged, &by_file)
 }
 
 /// The newest journal file that took effect.
@@ -165,6 +165,7 @@ fn check_chain(merged: &BTreeMap<u64, Merged>) -> RecoveryResult<()> {
 }
 
 fn finish(
+    inventory: &Inventory,
     state: State,
     merged: BTreeMap<u64, Merged>,
     by_file: &BTreeMap<u64, Vec<Found>>,
@@ -183,8 +184,9 @@ fn finish(
     for (file, mut journal) in merged {
         let copies = by_file.get(&file).map(Vec::as_slice).unwrap_or_default();
         recovered.next_file = recovered.next_file.max(file + 1);
-        let copies = make_whole(&journal, copies)?;
-        let held = Journal::new(journal.header.key(), journal.header.epoch, journal.header.capacity, copies);
+        let mut whole = make_whole(&journal, copies)?;
+        replicate(inventory, &journal, copies, &mut whole);
+        let held = Journal::new(journal.header.key(), journal.header.epoch, journal.header.capacity, whole);
         for batch in &mut journal.batches {
             held.note(batch.place, batch.header.first_lsn, batch.header.last_lsn());
             recovered.next_lsn = batch.header.last_lsn() + 1;
@@ -221,6 +223,26 @@ fn make_whole(merged: &Merged, copies: &[Found]) -> RecoveryResult<Vec<JournalCo
         return Err(RecoveryError::Operator(format!("journal {file:016x}: no copy could be made whole")));
     }
     Ok(out)
+}
+
+/// Makes up for copies that are lost, where drives are left: the journal is to stand on M+1 again. What fails here fails
+/// no more than the copy.
+fn replicate(inventory: &Inventory, merged: &Merged, copies: &[Found], whole: &mut Vec<JournalCopy>) {
+    let most = inventory.pools.iter().map(|pool| usize::from(pool.profile.parity)).max().unwrap_or(0);
+    let mut others: Vec<_> = inventory.members.values().filter(|member| member.online()).collect();
+    others.sort_by_key(|member| (member.class, member.number));
+    for member in others {
+        if whole.len() > most {
+            return;
+        }
+        if whole.iter().any(|copy| copy.member.number == member.number) {
+            continue;
+        }
+        match rewrite(merged, copies, &*member.drive) {
+            Ok(file) => whole.push(JournalCopy { member: member.clone(), file }),
+            Err(error) => member.note_fault(format!("{}: {error}", path_of(merged.header.file))),
+        }
+    }
 }
 
 fn rewrite(merged: &Merged, copies: &[Found], drive: &dyn Drive) -> std::io::Result<Arc<dyn DriveFile>> {

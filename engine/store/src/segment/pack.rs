@@ -169,8 +169,28 @@ impl ShardWriters {
 /// named by anything.
 ///
 /// # Errors
-/// Too few drives, no space, or a source that can't be read: what was written is then of no use.
+/// Too few drives, no space, or a source that can't be read: what was written is removed again.
 pub fn write_packed(
+    hardware: &Hardware,
+    info: SegmentInfo,
+    payload: u64,
+    finished: FinishedToc,
+    source: &mut Source<'_>,
+) -> Result<SegmentInfo, SegmentError> {
+    let (id, drives) = (info.id, info.drives.clone());
+    let written = write_shards(hardware, info, payload, finished, source);
+    if written.is_err() {
+        for (number, shard) in drives.iter().zip(0..) {
+            if let Some(member) = hardware.members.get(number).filter(|member| member.online()) {
+                // A full drive stays full of what nobody needs, else; the next start removes what this can't.
+                let _ = member.drive.remove(&path_of(id, shard));
+            }
+        }
+    }
+    written
+}
+
+fn write_shards(
     hardware: &Hardware,
     mut info: SegmentInfo,
     payload: u64,

@@ -81,3 +81,19 @@ fn nothing_is_added_in_front_of_an_abandoned_file() {
     }
     assert!(refused > 0, "no file was ever abandoned");
 }
+
+/// A journal copy whose header rots is made anew at the next start, so that the other drive may be lost after it.
+#[test]
+fn a_lost_journal_copy_is_replicated() {
+    let (node, mut core) = node();
+    assert!(put(&mut core, "before"));
+    drop(core);
+    let journal = |drive: usize| {
+        let paths = node.drives[drive].paths();
+        paths.into_iter().find(|path| path.ends_with(".journal") && path.contains("0001.")).unwrap()
+    };
+    node.drives[0].flip(&journal(0), 100);
+    drop(node.open().unwrap());
+    node.drives[1].truncate(&journal(1), 0);
+    check_after_restart(&node, node.open().unwrap(), &["before"]);
+}

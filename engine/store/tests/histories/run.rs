@@ -223,10 +223,8 @@ impl Run {
     /// Compares the store with the model, and resolves what was in doubt by what is seen.
     fn settle(&mut self, life: &Life) {
         let seen = check::observe(&life.core.shared);
-        if let Some(doubt) = self.doubt.take() {
-            if seen == doubt {
-                self.model = doubt;
-            }
+        if let Some(doubt) = self.doubt.take().filter(|doubt| seen == *doubt) {
+            self.model = doubt;
         }
         let differences = self.model.differences(&seen);
         assert!(differences.is_empty(), "seed {}: promised, and seen:\n{}", self.seed, differences.join("\n"));

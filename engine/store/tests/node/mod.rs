@@ -1,5 +1,6 @@
 //! A node on directories of a scratch folder, and short ways to its verbs.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test: a panic is its answer")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
