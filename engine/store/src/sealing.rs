@@ -107,7 +107,8 @@ fn read_payload(
     Ok(())
 }
 
-fn range_of(base: u64, from: u64, to: u64) -> Option<std::ops::Range<usize>> {
+/// `from..to` as a range of a slice whose first byte stands at `base`.
+pub(crate) fn range_of(base: u64, from: u64, to: u64) -> Option<std::ops::Range<usize>> {
     Some(usize::try_from(from.checked_sub(base)?).ok()?..usize::try_from(to.checked_sub(base)?).ok()?)
 }
 

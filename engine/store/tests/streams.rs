@@ -1,4 +1,5 @@
 //! Large bodies that span streams.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test: a panic is its answer")]
 
 mod node;
 
