@@ -11,7 +11,7 @@ import pytest
 from tests.crash.rounds import Rounds
 
 PROFILES: Final = ("3+1", "4+2", "8+3")
-SEED: Final = int(os.environ.get("PACKSTONE_TEST_SEED", "0")) or random.SystemRandom().getrandbits(32)
+SEED: Final = int(os.environ.get("PACKSTONE_TEST_SEED") or 0) or random.SystemRandom().getrandbits(32)
 
 
 @pytest.fixture
