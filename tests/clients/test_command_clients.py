@@ -52,7 +52,7 @@ def test_aws_with_a_large_file(clients_node: Node, client_environment: dict[str,
     (tmp_path / "large").write_bytes(body)
     run(client_environment, *aws, "mb", "s3://by-aws-large")
     run(client_environment, *aws, "cp", tmp_path / "large", "s3://by-aws-large/large")
-    run(client_environment, *aws, "mv", "s3://by-aws-large/large", "s3://by-aws-large/moved")
+    run(client_environment, *aws, "mv", "--copy-props", "none", "s3://by-aws-large/large", "s3://by-aws-large/moved")
     run(client_environment, *aws, "cp", "s3://by-aws-large/moved", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == body
 
@@ -73,7 +73,9 @@ def test_s3cmd(clients_node: Node, client_environment: dict[str, str], tree: Pat
     run(client_environment, *s3cmd, "mb", "s3://by-s3cmd")
     run(client_environment, *s3cmd, "sync", f"{tree}/", "s3://by-s3cmd/tree/")
     expected = content(tree)
-    assert len(run(client_environment, *s3cmd, "ls", "--recursive", "s3://by-s3cmd/tree/").splitlines()) == len(expected)
+    assert len(run(client_environment, *s3cmd, "ls", "--recursive", "s3://by-s3cmd/tree/").splitlines()) == len(
+        expected
+    )
     (tmp_path / "back").mkdir()
     run(client_environment, *s3cmd, "sync", "s3://by-s3cmd/tree/", f"{tmp_path}/back/")
     assert content(tmp_path / "back") == expected
@@ -97,7 +99,9 @@ def test_rclone(clients_node: Node, client_environment: dict[str, str], tree: Pa
     run(environment, rclone, "sync", tree, "node:by-rclone/tree")
     run(environment, rclone, "check", "--download", tree, "node:by-rclone/tree")
     expected = content(tree)
-    assert len(run(environment, rclone, "lsf", "-R", "--files-only", "node:by-rclone/tree").splitlines()) == len(expected)
+    assert len(run(environment, rclone, "lsf", "-R", "--files-only", "node:by-rclone/tree").splitlines()) == len(
+        expected
+    )
     run(environment, rclone, "sync", "node:by-rclone/tree", tmp_path / "back")
     assert content(tmp_path / "back") == expected
     run(environment, rclone, "purge", "node:by-rclone")

@@ -67,8 +67,11 @@ class Rounds:
         """Start the node and hold it to the ledger."""
         self.node.start()
         faults = self.ledger.settle(self.node.client())
-        assert not faults, f"after {history}, {len(faults)} of {len(self.ledger.acknowledged)}:\n" + "\n".join(
-            faults[:20]
-        ) + "\n" + self.node.log()[-4000:]
+        assert not faults, (
+            f"after {history}, {len(faults)} of {len(self.ledger.acknowledged)}:\n"
+            + "\n".join(faults[:20])
+            + "\n"
+            + self.node.log()[-4000:]
+        )
         assert "Traceback" not in self.node.log()
         assert "panicked" not in self.node.log()

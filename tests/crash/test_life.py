@@ -39,8 +39,12 @@ def tear(path: Path, size: int = 700) -> None:
 def serve(node: Node, s3: str = "127.0.0.1:0", control: str = "127.0.0.1:0") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PACKSTONE, "serve", "--data", node.data, "--s3", s3, "--control", control],
-        capture_output=True, text=True, check=False, env=node.environment(), timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        env=node.environment(),
+        timeout=60,
+    )
 
 
 def test_one_torn_journal_copy_loses_nothing(node: Node) -> None:

@@ -8,7 +8,12 @@ from tests.signing import UNSIGNED, Raw
 
 
 def head(
-    node: Node, target: str, headers: Mapping[str, str], extra: Mapping[str, str], digest: str = UNSIGNED, method: str = "PUT"
+    node: Node,
+    target: str,
+    headers: Mapping[str, str],
+    extra: Mapping[str, str],
+    digest: str = UNSIGNED,
+    method: str = "PUT",
 ) -> bytes:
     """A signed request's head; `extra` is sent unsigned, so that it may lie."""
     host, port = node.address()

@@ -1,6 +1,6 @@
 """Who is let in: presigned URLs, wrong signatures, old signatures, nobody."""
 
-import datetime
+import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
@@ -47,12 +47,14 @@ def test_presigned_life(s3_node: Node, raw: Raw, bucket: str) -> None:
         answer = raw.plain("GET", presigned(s3_node, "GET", f"/{bucket}", expires))
         assert answer.status in {400, 403}
         assert answer.code in {"AuthorizationQueryParametersError", "AccessDenied"}
-    answer = raw.plain("GET", re.sub("X-Amz-Expires=[0-9]+", "X-Amz-Expires=x", presigned(s3_node, "GET", f"/{bucket}", 60)))
+    answer = raw.plain(
+        "GET", re.sub("X-Amz-Expires=[0-9]+", "X-Amz-Expires=x", presigned(s3_node, "GET", f"/{bucket}", 60))
+    )
     assert (answer.status, answer.code) == (400, "AuthorizationQueryParametersError")
 
 
 def test_presigned_and_expired(s3_node: Node, raw: Raw, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=2)
+    past = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: past)
     answer = raw.plain("GET", presigned(s3_node, "GET", f"/{bucket}", 3600))
     assert (answer.status, answer.code) == (403, "AccessDenied")
@@ -61,7 +63,9 @@ def test_presigned_and_expired(s3_node: Node, raw: Raw, bucket: str, monkeypatch
     assert (answer.status, answer.code) == (403, "RequestTimeTooSkewed")
 
 
-@pytest.mark.parametrize("name", ["x-amz-meta-a", "x-amz-copy-source", "x-amz-acl", "x-amz-checksum-crc32", "x-amz-made-up"])
+@pytest.mark.parametrize(
+    "name", ["x-amz-meta-a", "x-amz-copy-source", "x-amz-acl", "x-amz-checksum-crc32", "x-amz-made-up"]
+)
 def test_a_header_that_was_not_signed(s3_node: Node, raw: Raw, bucket: str, name: str) -> None:
     target = presigned(s3_node, "PUT", f"/{bucket}/k", 60)
     answer = raw.plain("PUT", target, {name: f"/{bucket}/other"}, b"1")
@@ -79,7 +83,13 @@ def test_a_header_that_was_not_signed_beside_a_signature(raw: Raw, bucket: str) 
 
 
 def test_nobody_and_somebody_else(s3_node: Node, raw: Raw, bucket: str) -> None:
-    for method, target in (("GET", "/"), ("GET", f"/{bucket}"), ("PUT", f"/{bucket}/k"), ("GET", "/absent/k"), ("DELETE", f"/{bucket}")):
+    for method, target in (
+        ("GET", "/"),
+        ("GET", f"/{bucket}"),
+        ("PUT", f"/{bucket}/k"),
+        ("GET", "/absent/k"),
+        ("DELETE", f"/{bucket}"),
+    ):
         answer = raw.plain(method, target)
         assert (answer.status, answer.code) == (403, "AccessDenied"), (method, target)
     with refused("InvalidAccessKeyId", 403):
@@ -108,10 +118,22 @@ def test_another_region_and_another_service(raw: Raw, s3_node: Node, bucket: str
     moved = signed | {"Authorization": signed["Authorization"].replace(f"/{REGION}/", "/eu-west-3/")}
     answer = raw.plain("GET", f"/{bucket}", moved)
     assert (answer.status, answer.code, answer.element("Region")) == (400, "AuthorizationHeaderMalformed", REGION)
-    for old, new in (("/s3/", "/iam/"), ("aws4_request", "aws3_request"), ("Signature=", "Sig="), ("SignedHeaders=host;", "SignedHeaders=")):
+    for old, new in (
+        ("/s3/", "/iam/"),
+        ("aws4_request", "aws3_request"),
+        ("Signature=", "Sig="),
+        ("SignedHeaders=host;", "SignedHeaders="),
+    ):
         answer = raw.plain("GET", f"/{bucket}", signed | {"Authorization": signed["Authorization"].replace(old, new)})
         assert answer.status in {400, 403}, old
-    for text in ("", "AWS4-HMAC-SHA256", "Bearer x", "AWS4-HMAC-SHA256 Credential=,SignedHeaders=,Signature=", "\xff" * 10, "Basic dDp0"):
+    for text in (
+        "",
+        "AWS4-HMAC-SHA256",
+        "Bearer x",
+        "AWS4-HMAC-SHA256 Credential=,SignedHeaders=,Signature=",
+        "\xff" * 10,
+        "Basic dDp0",
+    ):
         assert raw.plain("GET", f"/{bucket}", {"Authorization": text}).status in {400, 403}, text
 
 

@@ -62,7 +62,20 @@ def test_a_bucket_of_old_content_comes_back_empty(s3: "S3Client", bucket: str) -
 
 @pytest.mark.parametrize(
     "name",
-    ["ab", "a" * 64, "Upper", "under_score", "-start", "end-", "a..b", "192.168.5.4", ".dot", "dot.", "xn--a", "a-s3alias"],
+    [
+        "ab",
+        "a" * 64,
+        "Upper",
+        "under_score",
+        "-start",
+        "end-",
+        "a..b",
+        "192.168.5.4",
+        ".dot",
+        "dot.",
+        "xn--a",
+        "a-s3alias",
+    ],
 )
 def test_a_bad_name_is_refused(raw: Raw, name: str) -> None:
     answer = raw.send("PUT", f"/{name}")

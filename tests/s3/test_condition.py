@@ -1,6 +1,6 @@
 """Conditions on reads and writes, with the precedence that AWS gives them."""
 
-import datetime
+import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from tests.signing import Raw
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedMultipartUploadTypeDef
 
 BAD: Final = '"00000000000000000000000000000000"'
 PAST: Final = "Sat, 01 Jan 2000 00:00:00 GMT"
@@ -44,9 +45,7 @@ FUTURE: Final = "Fri, 01 Jan 2100 00:00:00 GMT"
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_reads(
-    s3: "S3Client", raw: Raw, bucket: str, method: str, headers: dict[str, str], status: int
-) -> None:
+def test_reads(s3: "S3Client", raw: Raw, bucket: str, method: str, headers: dict[str, str], status: int) -> None:
     put = s3.put_object(Bucket=bucket, Key="k", Body=b"body")
     modified = raw.send("HEAD", f"/{bucket}/k").headers["last-modified"]
     asked = {name: text.replace("ETAG", put["ETag"]).replace("MODIFIED", modified) for name, text in headers.items()}
@@ -92,13 +91,21 @@ def test_completion_of_an_upload(s3: "S3Client", bucket: str) -> None:
     first, second = upload(), upload()
     tag = s3.upload_part(Bucket=bucket, Key="k", UploadId=first, PartNumber=1, Body=b"1")["ETag"]
     s3.upload_part(Bucket=bucket, Key="k", UploadId=second, PartNumber=1, Body=b"1")
-    parts = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
+    parts: CompletedMultipartUploadTypeDef = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
     s3.complete_multipart_upload(
-        Bucket=bucket, Key="k", UploadId=first, MultipartUpload=parts, IfNoneMatch="*"  # type: ignore[arg-type]
+        Bucket=bucket,
+        Key="k",
+        UploadId=first,
+        MultipartUpload=parts,
+        IfNoneMatch="*",
     )
     with refused("PreconditionFailed", 412):
         s3.complete_multipart_upload(
-            Bucket=bucket, Key="k", UploadId=second, MultipartUpload=parts, IfNoneMatch="*"  # type: ignore[arg-type]
+            Bucket=bucket,
+            Key="k",
+            UploadId=second,
+            MultipartUpload=parts,
+            IfNoneMatch="*",
         )
 
 
@@ -152,7 +159,7 @@ def test_compare_and_swap_counts_right(s3_node: Node, bucket: str) -> None:
 
 
 def test_dates_in_whole_seconds(s3: "S3Client", bucket: str) -> None:
-    before = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    before = dt.datetime.now(dt.UTC).replace(microsecond=0)
     s3.put_object(Bucket=bucket, Key="k", Body=b"1")
     modified = s3.head_object(Bucket=bucket, Key="k")["LastModified"]
-    assert before <= modified <= datetime.datetime.now(datetime.UTC)
+    assert before <= modified <= dt.datetime.now(dt.UTC)

@@ -1,6 +1,6 @@
 """CopyObject: of small, large and multipart objects, with conditions, and onto itself."""
 
-import datetime
+import datetime as dt
 import hashlib
 import os
 from typing import TYPE_CHECKING
@@ -92,7 +92,7 @@ def test_of_a_multipart_object(s3: "S3Client", bucket: str) -> None:
 def test_conditions(s3: "S3Client", bucket: str) -> None:
     tag = s3.put_object(Bucket=bucket, Key="from", Body=b"1")["ETag"]
     source = f"{bucket}/from"
-    past, future = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2000, 2100))
+    past, future = (dt.datetime(year, 1, 1, tzinfo=dt.UTC) for year in (2000, 2100))
     s3.copy_object(Bucket=bucket, Key="to", CopySource=source, CopySourceIfMatch=tag)
     s3.copy_object(Bucket=bucket, Key="to", CopySource=source, CopySourceIfNoneMatch=BAD)
     s3.copy_object(Bucket=bucket, Key="to", CopySource=source, CopySourceIfMatch=tag, CopySourceIfUnmodifiedSince=past)

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_a_thousand_at_once(s3: "S3Client", bucket: str) -> None:
         list(pool.map(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=b"1"), keys))
     with refused("MalformedXML", 400):
         s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys]})
-    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys[:1000]]})
+    answer: Any = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys[:1000]]})
     assert sorted(entry["Key"] for entry in answer["Deleted"]) == keys[:1000]
     assert "Errors" not in answer
     assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == keys[1000:]
@@ -33,7 +33,7 @@ def test_a_thousand_at_once(s3: "S3Client", bucket: str) -> None:
 
 def test_quietly(s3: "S3Client", bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"1")
-    answer = s3.delete_objects(Bucket=bucket, Delete={"Quiet": True, "Objects": [{"Key": "k"}, {"Key": "absent"}]})
+    answer: Any = s3.delete_objects(Bucket=bucket, Delete={"Quiet": True, "Objects": [{"Key": "k"}, {"Key": "absent"}]})
     assert "Deleted" not in answer
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
@@ -42,15 +42,15 @@ def test_odd_keys_and_twice_the_same(s3: "S3Client", bucket: str) -> None:
     keys = ["ü/ß", "a b", "x&y<z>", "\x01", "new\nline", "🚀"]
     for key in keys:
         s3.put_object(Bucket=bucket, Key=key, Body=b"1")
-    for key in (["x&y<z>", "x&y<z>"], ["ü/ß", "a b", "🚀"]):
-        assert "Errors" not in s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": one} for one in key]})
+    for named in (["x&y<z>", "x&y<z>"], ["ü/ß", "a b", "🚀"]):
+        assert "Errors" not in s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in named]})
     left = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]]
     assert left == ["\x01", "new\nline"]
 
 
 def test_errors_stand_beside_what_went_well(s3: "S3Client", bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="good", Body=b"1")
-    answer = s3.delete_objects(
+    answer: Any = s3.delete_objects(
         Bucket=bucket, Delete={"Objects": [{"Key": "good"}, {"Key": "k" * 1025}, {"Key": "v", "VersionId": "made-up"}]}
     )
     assert [entry["Key"] for entry in answer["Deleted"]] == ["good"]
@@ -68,10 +68,12 @@ def test_errors_stand_beside_what_went_well(s3: "S3Client", bucket: str) -> None
         b"<Delete><Object><Key>k</Key>",
         b"<Other><Object><Key>k</Key></Object></Other>",
         b"\xff\xfe",
-        b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "' + b"x" * 100 + b'">]><Delete><Object><Key>&b;</Key></Object></Delete>',
+        b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "'
+        + b"x" * 100
+        + b'">]><Delete><Object><Key>&b;</Key></Object></Delete>',
         b"<Delete>" * 10_000,
     ],
-)  # fmt: skip
+)
 def test_a_document_that_is_none(raw: Raw, bucket: str, document: bytes) -> None:
     answer = send(raw, bucket, document)
     assert answer.status == 400

@@ -31,9 +31,7 @@ class Upload:
 
     def part(self, number: int, body: bytes) -> str:
         """Upload a part; return its tag."""
-        answer = self.s3.upload_part(
-            Bucket=self.bucket, Key=self.key, UploadId=self.id, PartNumber=number, Body=body
-        )
+        answer = self.s3.upload_part(Bucket=self.bucket, Key=self.key, UploadId=self.id, PartNumber=number, Body=body)
         assert answer["ETag"] == f'"{md5(body).hex()}"'
         return answer["ETag"]
 
@@ -41,7 +39,10 @@ class Upload:
         """Complete it; return the object's tag."""
         named = [{"PartNumber": number, "ETag": tag} for number, tag in parts]
         answer = self.s3.complete_multipart_upload(
-            Bucket=self.bucket, Key=self.key, UploadId=self.id, MultipartUpload={"Parts": named}  # type: ignore[typeddict-item]
+            Bucket=self.bucket,
+            Key=self.key,
+            UploadId=self.id,
+            MultipartUpload={"Parts": named},  # type: ignore[typeddict-item]
         )
         return answer["ETag"]
 
@@ -151,7 +152,10 @@ def test_an_upload_belongs_to_its_key(s3: "S3Client", bucket: str, upload: Uploa
         s3.list_parts(Bucket=bucket, Key="another", UploadId=upload.id)
     with refused("NoSuchUpload", 404):
         s3.complete_multipart_upload(
-            Bucket=bucket, Key="another", UploadId=upload.id, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]}
+            Bucket=bucket,
+            Key="another",
+            UploadId=upload.id,
+            MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]},
         )
     for made_up in ("x", "0" * 32, "../../etc", "ü"):
         with refused("NoSuchUpload", 404):
@@ -191,9 +195,7 @@ def test_uploads_are_listed_by_pages(s3: "S3Client", bucket: str) -> None:
     whole = s3.list_multipart_uploads(Bucket=bucket)
     assert sorted((entry["Key"], entry["UploadId"]) for entry in whole["Uploads"]) == made
     for size in (1, 2, 3):
-        pages = s3.get_paginator("list_multipart_uploads").paginate(
-            Bucket=bucket, PaginationConfig={"PageSize": size}
-        )
+        pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, PaginationConfig={"PageSize": size})
         told = [(entry["Key"], entry["UploadId"]) for page in pages for entry in page["Uploads"]]
         assert sorted(told) == made
         assert [key for key, _ in told] == keys
@@ -223,7 +225,9 @@ def test_parts_by_copy(s3: "S3Client", bucket: str, upload: Upload) -> None:
     assert s3.get_object(Bucket=bucket, Key=KEY)["Body"].read() == body[: 10 * MIB + 3] + body[-1:]
 
 
-@pytest.mark.parametrize("asked", ["bytes=0-11", "bytes=11-", "bytes=-3", "bytes=5-2", "0-3", "bytes=a-b", "bytes=0-1,2-3"])
+@pytest.mark.parametrize(
+    "asked", ["bytes=0-11", "bytes=11-", "bytes=-3", "bytes=5-2", "0-3", "bytes=a-b", "bytes=0-1,2-3"]
+)
 def test_a_range_of_a_copy_must_lie_in_it(raw: Raw, s3: "S3Client", bucket: str, upload: Upload, asked: str) -> None:
     s3.put_object(Bucket=bucket, Key="from", Body=b"0123456789")
     target = f"/{bucket}/{KEY}?partNumber=1&uploadId={upload.id}"

@@ -39,9 +39,7 @@ def objects(s3: "S3Client") -> dict[str, bytes]:
         ("4095-4097", 4095, 4097),
     ],
 )
-def test_one_range(
-    raw: Raw, objects: dict[str, bytes], key: str, asked: str, first: int, last: int | None
-) -> None:
+def test_one_range(raw: Raw, objects: dict[str, bytes], key: str, asked: str, first: int, last: int | None) -> None:
     body = objects[key]
     answer = raw.send("GET", f"/ranges/{key}", {"range": f"bytes={asked}"})
     expected = body[first : None if last is None else last + 1]
@@ -72,7 +70,9 @@ def test_nothing_of_an_empty_object(raw: Raw, objects: dict[str, bytes], asked: 
     assert raw.send("GET", "/ranges/empty", {"range": asked}).status == 416
 
 
-@pytest.mark.parametrize("asked", ["bytes=9-2", "bytes=a-b", "bytes=", "chars=0-1", "0-1", "bytes=--1", "bytes=0-1,3-4"])
+@pytest.mark.parametrize(
+    "asked", ["bytes=9-2", "bytes=a-b", "bytes=", "chars=0-1", "0-1", "bytes=--1", "bytes=0-1,3-4"]
+)
 def test_what_is_no_range_is_passed_over(raw: Raw, objects: dict[str, bytes], asked: str) -> None:
     answer = raw.send("GET", "/ranges/small", {"range": asked})
     assert (answer.status, answer.body) == (200, objects["small"])
