@@ -88,7 +88,7 @@ def test_sigterm_lets_an_upload_end(node: Node, size: int) -> None:
         stopping = threading.Thread(target=lambda: codes.append(node.stop()))
         stopping.start()
         time.sleep(0.7)
-        with pytest.raises(OSError), socket.create_connection(node.address(), timeout=2) as late:  # noqa: PT011
+        with pytest.raises(OSError), socket.create_connection(node.address(), timeout=2) as late:  # noqa: PT011, PT012
             late.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             if not late.recv(10):
                 raise ConnectionResetError

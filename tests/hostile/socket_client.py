@@ -44,7 +44,7 @@ def converse(node: Node, sent: bytes, *, ends: bool = False, timeout: float = 20
             connection.sendall(sent)
             if ends:
                 connection.shutdown(socket.SHUT_WR)
-        except (BrokenPipeError, ConnectionResetError):
+        except OSError:
             pass
         return read(connection)
 
