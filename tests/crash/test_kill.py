@@ -26,7 +26,7 @@ def rounds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rounds]:
 @pytest.mark.parametrize("rounds", PROFILES, indirect=True)
 def test_killed_it_owes_nothing(rounds: Rounds) -> None:
     history = []
-    for number in range(4):
+    for number in range(3):
         rounds.load_and_kill(longest=2.5)
         history.append("kill")
         if number % 2:

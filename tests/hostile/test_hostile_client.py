@@ -221,8 +221,8 @@ def test_nothing_leaks(hostile: Node) -> None:
     for number in range(200):
         offend(number)
     assert settled() <= descriptors + 2
-    # Shards of the open stream segment and journals come and go; a file a request would be 200.
-    assert _descriptors(hostile, sockets=False) <= files + 40
+    # Shards of the open stream segment and journals come and go; files of every request would be 400.
+    assert _descriptors(hostile, sockets=False) <= files + 160
     assert _resident(hostile) <= memory + 64 * 1024
     absent(hostile)
     assert Raw(hostile).send("GET", "/target", digest=UNSIGNED).status == 200
