@@ -142,5 +142,5 @@ def test_a_body_that_was_not_signed(raw: Raw, bucket: str) -> None:
     assert (answer.status, answer.code) == (400, "XAmzContentSHA256Mismatch")
     answer = raw.send("PUT", f"/{bucket}/k", {}, bytes(3 << 20), digest="0" * 64)
     assert (answer.status, answer.code) == (400, "XAmzContentSHA256Mismatch")
-    assert raw.send("PUT", f"/{bucket}/k", {}, b"abd", digest="made-up").status == 400
+    assert raw.send("PUT", f"/{bucket}/k", {}, b"abd", digest="made-up").status in {400, 403}
     assert raw.send("HEAD", f"/{bucket}/k").status == 404

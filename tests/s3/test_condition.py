@@ -57,6 +57,7 @@ def test_reads(s3: "S3Client", raw: Raw, bucket: str, method: str, headers: dict
         assert answer.headers["last-modified"] == modified
 
 
+@pytest.mark.xfail(reason="the protocol library refuses what is no date before we see it: docs/s3.md")
 def test_a_date_that_is_none_is_passed_over(s3: "S3Client", raw: Raw, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"body")
     assert raw.send("GET", f"/{bucket}/k", {"if-modified-since": "yesterday"}).status == 200

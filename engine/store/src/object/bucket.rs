@@ -2,9 +2,10 @@
 
 use packstone_access::{Action, Grant};
 
-use super::Bucket;
+use super::{Bucket, UploadId};
 use crate::commit::{Op, Outcome};
 use crate::error::{Error, Result};
+use crate::index::{Space, keys};
 use crate::store::Store;
 
 impl Store {
@@ -45,10 +46,29 @@ impl Store {
         }
     }
 
+    /// Deletes a bucket that holds no object; uploads that are open in it are aborted first.
+    ///
     /// # Errors
-    /// No such bucket, or it holds objects or uploads.
+    /// No such bucket, or it holds objects.
     pub async fn delete_bucket(&self, grant: &Grant) -> Result<()> {
         grant.covers(Action::DeleteBucket)?;
+        let bucket = self.bucket_of(grant)?.id;
+        let snapshot = self.inner.shared.index.snapshot();
+        if snapshot.prefix(Space::Current, &keys::current(bucket, "")).next().transpose()?.is_some() {
+            return Err(Error::BucketNotEmpty);
+        }
+        let mut open = Vec::new();
+        for pair in snapshot.prefix(Space::Uploads, &keys::upload_prefix(bucket, "")) {
+            open.extend(keys::parse_upload(&pair?.0));
+        }
+        drop(snapshot);
+        for (key, upload) in open {
+            match self.inner.queue.commit(Op::AbortUpload { bucket, key, upload: UploadId(upload) }).await {
+                Ok(_) | Err(Error::NoSuchUpload) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // Decided again in the loop: whatever came meanwhile stops it.
         self.inner.queue.commit(Op::DeleteBucket { name: grant.bucket().to_owned() }).await.map(|_| ())
     }
 }
