@@ -86,8 +86,8 @@ class EngineSection(_Section):
     stream_size: Size = Field(default=GIB, ge=MIB, le=64 * GIB)
     """Size at which a stream segment, which takes large objects, is closed and the next one opened."""
 
-    small_limit: Size = Field(default=MIB, ge=0, le=64 * MIB)
-    """Objects up to this size go through the journal; larger ones stream into segments as they arrive."""
+    small_limit: Size = Field(default=MIB, ge=0, le=MIB)
+    """Objects up to this size go through the journal; larger ones stream into segments as they arrive. At most 1 MiB."""
 
     cache_size: Size = Field(default=64 * MIB, ge=0)
     """Memory for the cache of small objects, as stored; 0: none."""
