@@ -1,0 +1,91 @@
+"""Data that an earlier release wrote stays readable.
+
+`tests/fixtures/format-N.tar.xz` is the data directory of a node that was killed: drives at 3+1, the index left out,
+small and large objects, some sealed and some only journalled, overwritten and deleted ones, an upload under way. A
+release that changes a format adds a fixture of its own (`python -m tests.crash.test_format OUT.tar.xz`) and leaves the
+others alone.
+"""
+
+import hashlib
+import shutil
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.served import Node
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+SETTINGS = {"PACKSTONE_ENGINE__JOURNAL_SIZE": "1 MiB", "PACKSTONE_ENGINE__SPACE_RESERVE": "0"}
+
+
+def content(key: str, size: int) -> bytes:
+    """Bytes that follow from the key, the same in every release; every 4 KiB again, so that the archive stays small."""
+    blocks = (hashlib.sha256(f"{key}:{at % 128}".encode()).digest() for at in range(size // 32 + 1))
+    return b"".join(blocks)[:size]
+
+
+OBJECTS = {
+    "sealed/empty": 0,
+    "sealed/small": 100,
+    "sealed/text": 3_000,
+    "sealed/large": 1_100_000,
+    "journal/small": 4_096,
+    "journal/over": 50,
+}
+
+
+def make(target: Path) -> None:
+    """Write a fixture with the release at hand."""
+    with tempfile.TemporaryDirectory() as scratch:
+        node = Node(Path(scratch) / "data", SETTINGS)
+        node.start()
+        s3 = node.client()
+        s3.create_bucket(Bucket="ticks")
+        s3.put_object(Bucket="ticks", Key="sealed/gone", Body=b"gone")
+        for key, size in OBJECTS.items():
+            if key.startswith("sealed/"):
+                s3.put_object(Bucket="ticks", Key=key, Body=content(key, size), Metadata={"desk": "fx"})
+        node.command("seal")
+        s3.delete_object(Bucket="ticks", Key="sealed/gone")
+        s3.put_object(Bucket="ticks", Key="journal/over", Body=b"old")
+        for key, size in OBJECTS.items():
+            if key.startswith("journal/"):
+                s3.put_object(Bucket="ticks", Key=key, Body=content(key, size), ContentType="text/csv")
+        upload = s3.create_multipart_upload(Bucket="ticks", Key="upload")["UploadId"]
+        s3.upload_part(Bucket="ticks", Key="upload", UploadId=upload, PartNumber=1, Body=content("part", 1_000))
+        node.kill()
+        shutil.rmtree(node.data / "index")
+        with tarfile.open(target, "w:xz") as archive:
+            archive.add(node.data / "drives", "drives")
+
+
+@pytest.mark.parametrize("fixture", sorted(FIXTURES.glob("format-*.tar.xz")), ids=lambda path: path.name)
+def test_what_an_earlier_release_wrote_is_read(tmp_path: Path, fixture: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    with tarfile.open(fixture) as archive:
+        archive.extractall(data, filter="data")
+    node = Node(data, SETTINGS)
+    node.start()
+    try:
+        s3 = node.client()
+        listed = s3.list_objects_v2(Bucket="ticks")["Contents"]
+        assert {entry["Key"]: entry["Size"] for entry in listed} == OBJECTS
+        for key, size in OBJECTS.items():
+            assert s3.get_object(Bucket="ticks", Key=key)["Body"].read() == content(key, size), key
+        assert s3.head_object(Bucket="ticks", Key="sealed/small")["Metadata"] == {"desk": "fx"}
+        assert s3.head_object(Bucket="ticks", Key="journal/small")["ContentType"] == "text/csv"
+        upload = s3.list_multipart_uploads(Bucket="ticks")["Uploads"][0]["UploadId"]
+        part = s3.list_parts(Bucket="ticks", Key="upload", UploadId=upload)["Parts"][0]
+        named = [{"PartNumber": 1, "ETag": part["ETag"]}]
+        s3.complete_multipart_upload(Bucket="ticks", Key="upload", UploadId=upload, MultipartUpload={"Parts": named})  # type: ignore[typeddict-item]
+        assert s3.get_object(Bucket="ticks", Key="upload")["Body"].read() == content("part", 1_000)
+    finally:
+        node.close()
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))
