@@ -87,7 +87,7 @@ class EngineSection(_Section):
     """Size at which a stream segment, which takes large objects, is closed and the next one opened."""
 
     small_limit: Size = Field(default=MIB, ge=0, le=MIB)
-    """Objects up to this size go through the journal; larger ones stream into segments as they arrive. At most 1 MiB."""
+    """Objects up to this size, 1 MiB at most, go through the journal; larger ones stream into segments."""
 
     cache_size: Size = Field(default=64 * MIB, ge=0)
     """Memory for the cache of small objects, as stored; 0: none."""
