@@ -1,7 +1,8 @@
 //! The store's own workers: sealing, spare journal files, space, compaction.
 //!
-//! All run on two threads that wake a few times a second or when told. Each step can be cut short by the end of the
-//! process anywhere; what is half done then is swept or resumed at the next start.
+//! All run on two threads that wake a few times a second: one seals (`sealer`), one does the rest (`compactor`, and what
+//! stands here). Each step can be cut short by the end of the process anywhere; what is half done then is swept or
+//! resumed at the next start.
 
 mod compactor;
 mod sealer;

@@ -8,14 +8,13 @@ use std::io;
 use std::sync::Arc;
 
 use crate::commit::Shared;
-use crate::drive::NO_DRIVE;
 use crate::journal::file::Place;
 use crate::journal::merge;
 use crate::journal::{Claim, Entry, Journal, Logged};
 use crate::segment::pack::write_packed;
 use crate::segment::stream::OpenStream;
 use crate::segment::toc::TocBuilder;
-use crate::segment::{SegmentError, SegmentInfo, SegmentKind, Toc};
+use crate::segment::{SegmentError, SegmentInfo, SegmentKind};
 
 /// A batch of a closed journal, from whichever copy has it right.
 fn read_batch(journal: &Journal, place: &Place) -> io::Result<(Vec<Logged>, Vec<u8>)> {
@@ -120,23 +119,7 @@ pub fn blank(shared: &Shared, id: u64) -> Result<SegmentInfo, SegmentError> {
     let too_few = |needed| SegmentError::TooFewShards { segment: id, healthy: 0, needed };
     let pool = shared.hardware.landing_pool().ok_or_else(|| too_few(1))?;
     let drives = pool.place(id).ok_or_else(|| too_few(usize::from(pool.profile.data)))?;
-    debug_assert!(drives.iter().any(|drive| *drive != NO_DRIVE));
-    Ok(SegmentInfo {
-        id,
-        kind: SegmentKind::Packed,
-        sealed: false,
-        pool: pool.number,
-        profile: pool.profile,
-        drives,
-        shard_length: 0,
-        payload: 0,
-        toc: Toc::default(),
-        first_lsn: 0,
-        last_lsn: 0,
-        sealed_lsn: 0,
-        begun_lsn: 0,
-        sources: Vec::new(),
-    })
+    Ok(SegmentInfo::new(id, SegmentKind::Packed, pool, drives))
 }
 
 /// Ends a stream that no request holds, with who has bytes in it.

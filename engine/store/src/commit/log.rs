@@ -251,7 +251,7 @@ fn create_copies(
             Ok(())
         })
     });
-    if !settle(hardware, id, members, hardware.executor.run(jobs.collect(), hardware.timeout))? {
+    if !settle(id, members, hardware.executor.run(jobs.collect(), hardware.timeout))? {
         return Ok(None);
     }
     let mut created = std::mem::take(&mut *created.lock());
@@ -268,14 +268,14 @@ fn create_copies(
         })
     });
     let results = hardware.executor.run(jobs.collect(), hardware.timeout);
-    if !settle(hardware, id, members, results)? {
+    if !settle(id, members, results)? {
         return Ok(None);
     }
     Ok(Some((created.into_iter().map(|(_, copy, _)| copy).collect(), capacity)))
 }
 
 /// Takes failed drives out of use; whether there was none.
-fn settle(hardware: &Hardware, id: u64, members: &[Arc<Member>], results: Vec<io::Result<()>>) -> Result<bool> {
+fn settle(id: u64, members: &[Arc<Member>], results: Vec<io::Result<()>>) -> Result<bool> {
     let mut whole = true;
     for (member, result) in members.iter().zip(results) {
         match result {
@@ -294,7 +294,6 @@ fn settle(hardware: &Hardware, id: u64, members: &[Arc<Member>], results: Vec<io
             }
         }
     }
-    debug_assert!(!hardware.members.is_empty());
     Ok(whole)
 }
 

@@ -3,7 +3,7 @@
 use crate::checksum::Hash;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::drive::DriveNumber;
-use crate::pool::Profile;
+use crate::pool::{Pool, Profile};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -52,6 +52,27 @@ pub struct SegmentInfo {
 }
 
 impl SegmentInfo {
+    /// A segment that has an id and drives, and nothing in it.
+    #[must_use]
+    pub fn new(id: u64, kind: SegmentKind, pool: &Pool, drives: Vec<DriveNumber>) -> Self {
+        Self {
+            id,
+            kind,
+            sealed: false,
+            pool: pool.number,
+            profile: pool.profile,
+            drives,
+            shard_length: 0,
+            payload: 0,
+            toc: Toc::default(),
+            first_lsn: 0,
+            last_lsn: 0,
+            sealed_lsn: 0,
+            begun_lsn: 0,
+            sources: Vec::new(),
+        }
+    }
+
     /// Bytes that an encoded one takes at least.
     pub const LEAST: usize = 110;
 

@@ -9,7 +9,7 @@ use super::pack::ShardWriters;
 use super::shard::append_crcs;
 use super::stripe::{rows, table_length, unit_for};
 use super::toc::FinishedToc;
-use super::{SegmentError, SegmentInfo, SegmentKind, Toc};
+use super::{SegmentError, SegmentInfo, SegmentKind};
 use crate::checksum::BLOCK;
 use crate::drive::DriveNumber;
 use crate::erasure::Code;
@@ -30,22 +30,7 @@ impl OpenStream {
     /// # Errors
     /// Too few drives, or no space.
     pub fn create(hardware: &Hardware, pool: &Pool, id: u64, drives: Vec<DriveNumber>) -> Result<Self, SegmentError> {
-        let mut info = SegmentInfo {
-            id,
-            kind: SegmentKind::Stream,
-            sealed: false,
-            pool: pool.number,
-            profile: pool.profile,
-            drives,
-            shard_length: 0,
-            payload: 0,
-            toc: Toc::default(),
-            first_lsn: 0,
-            last_lsn: 0,
-            sealed_lsn: 0,
-            begun_lsn: 0,
-            sources: Vec::new(),
-        };
+        let mut info = SegmentInfo::new(id, SegmentKind::Stream, pool, drives);
         let code = hardware.codes.of(info.profile)?;
         let mut writers = ShardWriters::create(hardware, &mut info)?;
         // A stream that nobody ever writes is sealed too, and read by its headers.
