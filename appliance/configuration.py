@@ -80,7 +80,7 @@ class ControlSection(_TlsSection):
 class EngineSection(_Section):
     """How the engine uses drives and memory."""
 
-    journal_size: Size = Field(default=64 * MIB, ge=MIB, le=4 * GIB)
+    journal_size: Size = Field(default=32 * MIB, ge=MIB, le=4 * GIB)
     """Size of one journal file, which becomes one segment when it is sealed."""
 
     stream_size: Size = Field(default=GIB, ge=MIB, le=64 * GIB)

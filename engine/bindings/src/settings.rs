@@ -44,7 +44,7 @@ pub struct EngineSettings(pub packstone_store::Settings);
 #[pymethods]
 impl EngineSettings {
     #[new]
-    #[pyo3(signature = (index, pools, *, journal_size=67_108_864, stream_size=1_073_741_824, small_limit=1_048_576,
+    #[pyo3(signature = (index, pools, *, journal_size=33_554_432, stream_size=1_073_741_824, small_limit=1_048_576,
         cache_size=67_108_864, dead_share=0.25, space_reserve=1_073_741_824, io_timeout=10.0))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
     fn new(

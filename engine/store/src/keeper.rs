@@ -25,7 +25,7 @@ use crate::streams::StreamPool;
 
 const TICK: Duration = Duration::from_millis(100);
 /// Journal files kept ready on each drive that takes part in the journal.
-const SPARES: usize = 2;
+const SPARES: usize = 1;
 /// So many removed rows are worth a compaction of the index.
 const REMOVED_ROWS: u64 = 20_000;
 /// Rows moved by one commit.

@@ -68,3 +68,27 @@ async fn everything_is_there_after_a_restart_and_after_sealing() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_smallest_and_the_largest_profile_serve() {
+    for profile in [profile(1, 0), profile(2, 0), profile(1, 2), profile(16, 8)] {
+        let node = Node::new(profile);
+        let store = node.open();
+        node::create_bucket(&store, "bkt").await;
+        for size in [0, 10, 5_000, 3_000_000] {
+            node::put(&store, "bkt", &format!("{size}"), &body(size as u64, size)).await;
+        }
+        tokio::task::block_in_place(|| store.seal()).unwrap();
+        node::close(&store);
+        drop(store);
+        let store = node.open();
+        for size in [0, 10, 5_000, 3_000_000] {
+            assert_eq!(
+                node::get(&store, "bkt", &format!("{size}")).await.unwrap(),
+                body(size as u64, size),
+                "{profile}"
+            );
+        }
+        node::close(&store);
+    }
+}

@@ -37,7 +37,7 @@ class EngineSettings:
         index: str,
         pools: list[PoolSettings],
         *,
-        journal_size: int = 67108864,
+        journal_size: int = 33554432,
         stream_size: int = 1073741824,
         small_limit: int = 1048576,
         cache_size: int = 67108864,

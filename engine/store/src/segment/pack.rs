@@ -17,7 +17,7 @@ use crate::node::Hardware;
 /// Bytes of each shard that are written at a time.
 const STEP: u64 = 1 << 20;
 /// Shards are synced after so many bytes each, so that a seal never leaves the device with one long queue.
-const SYNC_EVERY: u64 = 8 << 20;
+const SYNC_EVERY: u64 = 2 << 20;
 
 /// Reads payload bytes: fills the buffer from the offset.
 pub type Source<'a> = dyn FnMut(u64, &mut [u8]) -> io::Result<()> + 'a;

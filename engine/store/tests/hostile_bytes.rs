@@ -1,0 +1,81 @@
+//! Whatever bytes a drive gives back, every reader of an on-disk structure answers, and none panics.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use packstone_store::checksum::record_hash;
+use packstone_store::codec::{Reader, Writer};
+use packstone_store::drive::{DirectoryDrive, Superblock, superblock};
+use packstone_store::index::Row;
+use packstone_store::index::row::{BucketRow, BucketTally, FileTally, UploadRow};
+use packstone_store::journal::Entry;
+use packstone_store::journal::batch::{BatchHeader, FileKey};
+use packstone_store::journal::file::FileHeader;
+use packstone_store::record::{Extent, Record};
+use packstone_store::segment::{SegmentInfo, Toc, toc};
+use proptest::prelude::*;
+
+/// Random bytes, and bytes that begin as one of our structures does.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let magic = prop_oneof![
+        Just(b"".to_vec()),
+        Just(b"PKSTSUPR\x01\x00".to_vec()),
+        Just(b"PKSTJRNL\x01\x00".to_vec()),
+        Just(b"PKSB\x01\x00".to_vec()),
+        Just(b"PKTC\x01\x00".to_vec()),
+    ];
+    (magic, proptest::collection::vec(any::<u8>(), 0..9000)).prop_map(|(mut head, tail)| {
+        head.extend(tail);
+        head
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    #[test]
+    fn no_reader_panics(bytes in bytes()) {
+        let _ = FileHeader::decode(&bytes);
+        let _ = BatchHeader::decode(&bytes, FileKey::new(1, 2));
+        let _ = Entry::decode(&mut Reader(&bytes));
+        let _ = SegmentInfo::decode(&mut Reader(&bytes));
+        let _ = Record::decode(&mut Reader(&bytes));
+        let _ = Extent::decode(&mut Reader(&bytes));
+        let _ = Row::decode_brief(&bytes);
+        let _ = UploadRow::decode(&bytes);
+        let _ = BucketRow::decode(&bytes);
+        let _ = BucketTally::decode(&bytes);
+        let _ = FileTally::decode(&bytes);
+    }
+
+    /// An entry of each kind, framed as a journal does, whose body is hostile.
+    #[test]
+    fn no_entry_panics(kind in 0u8..16, bytes in bytes()) {
+        let mut framed = Writer::default();
+        let mut body = vec![kind];
+        body.extend(bytes);
+        framed.long(&body);
+        let _ = Entry::decode(&mut Reader(&framed.0));
+    }
+
+    /// A TOC whose digest holds, so that what is inside is looked at.
+    #[test]
+    fn no_toc_panics(bytes in bytes(), entries in 0u32..50, raw in any::<bool>()) {
+        let stored = if raw { bytes.clone() } else { zstd::bulk::compress(&bytes, 1).unwrap() };
+        let at = Toc {
+            offset: 0,
+            length: stored.len() as u64,
+            raw_length: bytes.len() as u64,
+            entries,
+            digest: record_hash(&stored),
+        };
+        let _ = toc::decode(&at, &stored);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_superblock_panics(bytes in bytes()) {
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::write(scratch.path().join(superblock::PATH), &bytes).unwrap();
+        let _ = Superblock::load(&DirectoryDrive::open(scratch.path()).unwrap());
+    }
+}
