@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The long rounds: Rust tests marked #[ignore] and as many histories as PACKSTONE_SOAK allows, pytest's `soak` tests.
+# The long rounds: every Rust test with 2,000 histories a profile, and pytest's `soak` tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/build.sh test
