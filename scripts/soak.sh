@@ -4,6 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/build.sh test
 
-export PACKSTONE_SOAK=1 PACKSTONE_HISTORIES=2000
-cargo test --release --locked --workspace -- --include-ignored
+export PACKSTONE_HISTORIES=2000
+cargo test --release --locked --workspace
 .venv/bin/pytest -m soak --timeout=7200
