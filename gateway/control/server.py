@@ -10,11 +10,15 @@ import socket
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from appliance.errors import OperatorError
 from appliance.node import Node
 from appliance.quantity import Address
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.types import Receive, Scope, Send
 
 SOCKET_NAME: Final = "control.sock"
 _DRAIN_SECONDS: Final = 5
@@ -75,18 +79,16 @@ class ControlServer:
             self._started.set_exception(fault)
 
     async def _serve(self) -> None:
-        # Imported in this thread, while the main one recovers the engine: FastAPI takes longer to import than a node of
-        # ordinary size to start.
+        # Imported in this thread, while the main one recovers the engine.
         import uvicorn
 
-        from gateway.control.admin import admin_app
         from gateway.control.observation import observation_app
 
         control = self._node.configuration.control
         files = (control.tls_certificate, control.tls_key)
         certificate, key = (None if file is None else self._node.configuration.path(file) for file in files)
         servers = []
-        for app, tls in ((admin_app(self._node), False), (observation_app(self._node), certificate is not None)):
+        for app, tls in ((Administration(self._node), False), (observation_app(self._node), certificate is not None)):
             settings = uvicorn.Config(
                 app,
                 log_config=None,
@@ -114,6 +116,28 @@ class ControlServer:
             await asyncio.to_thread(self._stopping.wait)
             for server in servers:
                 server.should_exit = True
+
+
+class Administration:
+    """The administration's ASGI application, imported when it is first asked: nobody's restart waits for FastAPI."""
+
+    def __init__(self, node: Node) -> None:
+        """An application over `node` that isn't imported yet."""
+        self._node = node
+        self._app: FastAPI | None = None
+        self._importing = asyncio.Lock()
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Answer one request."""
+        async with self._importing:
+            if self._app is None:
+                self._app = await asyncio.to_thread(self._import)
+        await self._app(scope, receive, send)
+
+    def _import(self) -> "FastAPI":
+        from gateway.control.admin import admin_app
+
+        return admin_app(self._node)
 
 
 def bind_private(path: Path) -> socket.socket:
