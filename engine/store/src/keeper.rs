@@ -30,6 +30,10 @@ const SPARES: usize = 1;
 const REMOVED_ROWS: u64 = 20_000;
 /// Rows moved by one commit.
 const MOVES: usize = 500;
+/// A seal or compaction leaves the drives to requests for so many times as long as it used them, and at most
+/// `LONGEST_REST` at a time: a journal's sync waits for everything that a device has in its queue.
+const RESTS: u32 = 2;
+const LONGEST_REST: Duration = Duration::from_millis(100);
 /// Compaction looks around this often.
 const COMPACTION_PAUSE: Duration = Duration::from_secs(2);
 
@@ -43,6 +47,8 @@ struct Work {
     dead_share: f64,
     space_reserve: u64,
     stopping: AtomicBool,
+    /// Somebody waits for seals: no rests.
+    hurried: AtomicBool,
     /// Drives in use when they were last counted.
     online: AtomicUsize,
     /// Removed rows when the index was last looked at, and when it was last compacted.
@@ -90,6 +96,7 @@ impl Keepers {
             dead_share: settings.dead_share,
             space_reserve: settings.space_reserve,
             stopping: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
             online: AtomicUsize::new(shared.hardware.members.values().filter(|member| member.online()).count()),
             seen_removed: AtomicU64::new(0),
             tidied_removed: AtomicU64::new(0),
@@ -118,7 +125,10 @@ impl Keepers {
     pub fn seal_all(&self) -> Result<u64> {
         self.work.queue.commit_blocking(Op::CloseJournal)?;
         self.work.streams.retire_idle();
-        self.work.seal_pending()
+        self.work.hurried.store(true, Ordering::Relaxed);
+        let sealed = self.work.seal_pending();
+        self.work.hurried.store(false, Ordering::Relaxed);
+        sealed
     }
 
     /// Ends everything in order, so that the next start has little to do.
@@ -157,6 +167,14 @@ impl Keepers {
 impl Work {
     fn stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Rests after a step that took so long, unless somebody waits or closed journals pile up.
+    fn rest(&self, took: Duration) {
+        let behind = self.shared.closed.lock().len() > 1;
+        if !behind && !self.stopping() && !self.hurried.load(Ordering::Relaxed) {
+            std::thread::sleep((took * RESTS).min(LONGEST_REST));
+        }
     }
 
     fn seal_loop(&self) {

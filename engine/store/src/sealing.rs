@@ -11,7 +11,7 @@ use crate::commit::Shared;
 use crate::journal::file::Place;
 use crate::journal::merge;
 use crate::journal::{Claim, Entry, Journal, Logged};
-use crate::segment::pack::write_packed;
+use crate::segment::pack::{Rest, write_packed};
 use crate::segment::stream::OpenStream;
 use crate::segment::toc::TocBuilder;
 use crate::segment::{SegmentError, SegmentInfo, SegmentKind};
@@ -55,7 +55,7 @@ pub enum SealedJournal {
 ///
 /// # Errors
 /// Too few drives, no space, or a batch that no copy has right any more.
-pub fn seal_journal(shared: &Shared, journal: &Journal) -> Result<SealedJournal, SegmentError> {
+pub fn seal_journal(shared: &Shared, journal: &Journal, rest: &Rest<'_>) -> Result<SealedJournal, SegmentError> {
     let places = journal.places();
     let mut toc = TocBuilder::default();
     let mut lasting = false;
@@ -73,7 +73,7 @@ pub fn seal_journal(shared: &Shared, journal: &Journal) -> Result<SealedJournal,
     let info = blank(shared, journal.id)?;
     let mut held: Option<(Place, Vec<u8>)> = None;
     let mut source = |offset: u64, piece: &mut [u8]| read_payload(journal, &places, &mut held, offset, piece);
-    let mut info = write_packed(&shared.hardware, info, journal.payload(), toc.finish()?, &mut source)?;
+    let mut info = write_packed(&shared.hardware, info, journal.payload(), toc.finish()?, &mut source, rest)?;
     // All of the journal counts as seen once its TOC is.
     info.first_lsn = journal.first_lsn.load(std::sync::atomic::Ordering::Acquire);
     info.last_lsn = journal.last_lsn.load(std::sync::atomic::Ordering::Acquire);

@@ -11,7 +11,7 @@ use crate::index::{IndexError, Snapshot, Space, keys, row};
 use crate::journal::{Entry, Logged};
 use crate::record::Extent;
 use crate::sealing::{blank, range_of};
-use crate::segment::pack::write_packed;
+use crate::segment::pack::{Rest, write_packed};
 use crate::segment::toc::TocBuilder;
 use crate::segment::{Home, Segment, SegmentError, SegmentInfo};
 
@@ -33,7 +33,7 @@ struct Carried {
 ///
 /// # Errors
 /// A source that can't be read, too few drives, or no space; the sources are as they were.
-pub fn compact(shared: &Shared, sources: &[u64]) -> Result<Compacted, SegmentError> {
+pub fn compact(shared: &Shared, sources: &[u64], rest: &Rest<'_>) -> Result<Compacted, SegmentError> {
     let begun_lsn = durable_lsn(shared);
     let snapshot = shared.index.snapshot();
     let mut carried: BTreeMap<u64, Carried> = BTreeMap::new();
@@ -66,7 +66,7 @@ pub fn compact(shared: &Shared, sources: &[u64]) -> Result<Compacted, SegmentErr
     let info = blank(shared, id)?;
     let payload = layout.length;
     let mut source = |offset: u64, piece: &mut [u8]| layout.read(offset, piece);
-    let mut info = write_packed(&shared.hardware, info, payload, toc.finish()?, &mut source)?;
+    let mut info = write_packed(&shared.hardware, info, payload, toc.finish()?, &mut source, rest)?;
     info.begun_lsn = begun_lsn;
     info.sources = sources.to_vec();
     Ok(Compacted::Segment(info))

@@ -140,7 +140,7 @@ impl Work {
     }
 
     fn pack(&self, sources: &[u64]) -> Result<()> {
-        match compaction::compact(&self.shared, sources)? {
+        match compaction::compact(&self.shared, sources, &|took| self.rest(took))? {
             Compacted::Nothing => {}
             Compacted::Segment(info) => {
                 let id = info.id;

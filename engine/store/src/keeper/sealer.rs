@@ -45,7 +45,7 @@ impl Work {
     fn seal_journal(&self, journal: &Journal) -> Result<u64> {
         let mut made = 0;
         if matches!(self.shared.table.get(journal.id), Some(Home::Journal(_))) {
-            let op = match sealing::seal_journal(&self.shared, journal)? {
+            let op = match sealing::seal_journal(&self.shared, journal, &|took| self.rest(took))? {
                 SealedJournal::Segment(info) => {
                     made = 1;
                     Op::Sealed(info)

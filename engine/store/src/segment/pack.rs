@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::shard::{append_crcs, path_of};
 use super::toc::FinishedToc;
@@ -15,12 +16,15 @@ use crate::erasure::Code;
 use crate::node::Hardware;
 
 /// Bytes of each shard that are written at a time.
-const STEP: u64 = 1 << 20;
-/// Shards are synced after so many bytes each, so that a seal never leaves the device with one long queue.
-const SYNC_EVERY: u64 = 2 << 20;
+const STEP: u64 = 256 << 10;
+/// Shards are synced after so many bytes each: a journal's sync waits for whatever the device has in its queue.
+const SYNC_EVERY: u64 = 512 << 10;
 
 /// Reads payload bytes: fills the buffer from the offset.
 pub type Source<'a> = dyn FnMut(u64, &mut [u8]) -> io::Result<()> + 'a;
+
+/// Called after each step with how long it took, so that who writes a segment can leave the device to others.
+pub type Rest<'a> = dyn Fn(Duration) + 'a;
 
 /// A shard file with its drive.
 type ShardFile = (Arc<Member>, Arc<dyn DriveFile>);
@@ -176,9 +180,10 @@ pub fn write_packed(
     payload: u64,
     finished: FinishedToc,
     source: &mut Source<'_>,
+    rest: &Rest<'_>,
 ) -> Result<SegmentInfo, SegmentError> {
     let (id, drives) = (info.id, info.drives.clone());
-    let written = write_shards(hardware, info, payload, finished, source);
+    let written = write_shards(hardware, info, payload, finished, source, rest);
     if written.is_err() {
         for (number, shard) in drives.iter().zip(0..) {
             if let Some(member) = hardware.members.get(number).filter(|member| member.online()) {
@@ -196,6 +201,7 @@ fn write_shards(
     payload: u64,
     finished: FinishedToc,
     source: &mut Source<'_>,
+    rest: &Rest<'_>,
 ) -> Result<SegmentInfo, SegmentError> {
     info.payload = payload;
     info.toc = finished.toc;
@@ -208,6 +214,7 @@ fn write_shards(
     let mut tables = vec![Vec::new(); info.profile.shards()];
     let mut at = 0;
     while at < info.shard_length {
+        let began = Instant::now();
         let here = STEP.min(info.shard_length - at);
         let range = encode_range(&info, &code, at, here, &finished.stored, source)?;
         let offset = BLOCK as u64 + at;
@@ -219,6 +226,7 @@ fn write_shards(
         if at % SYNC_EVERY == 0 {
             writers.sync(hardware, &mut info)?;
         }
+        rest(began.elapsed());
     }
     let behind = BLOCK as u64 + info.shard_length;
     let tables = tables.into_iter().map(|mut table| {

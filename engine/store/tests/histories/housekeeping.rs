@@ -28,7 +28,7 @@ impl Run {
     pub fn seal_journal(&mut self, life: &mut Life) -> Step {
         let shared = life.core.shared.clone();
         let Some(journal) = shared.closed.lock().front().cloned() else { return Ok(()) };
-        let op = match sealing::seal_journal(&shared, &journal)? {
+        let op = match sealing::seal_journal(&shared, &journal, &|_| ())? {
             SealedJournal::Segment(info) => Op::Sealed(info),
             SealedJournal::Empty => Op::Erase { id: journal.id },
         };
@@ -130,7 +130,7 @@ impl Run {
 
     fn pack(&mut self, life: &mut Life, sources: &[u64]) -> Step {
         let shared = life.core.shared.clone();
-        let made = compaction::compact(&shared, sources)?;
+        let made = compaction::compact(&shared, sources, &|_| ())?;
         // Clients go on while a compaction reads and writes.
         for _ in 0..self.below(3) {
             self.objects(life)?;
