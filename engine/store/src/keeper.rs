@@ -238,8 +238,12 @@ impl Work {
         }
     }
 
-    /// Has the loop begin a new epoch when a drive went out of use and nothing else is committed.
+    /// Takes drives out of use that a read waits for too long, and has the loop begin a new epoch when one went and
+    /// nothing else is committed.
     fn report_retired(&self) {
+        for member in self.shared.hardware.members.values().filter(|member| member.hesitates()) {
+            tracing::debug!(drive = member.drive.path(), "reads pass a drive over that hesitates");
+        }
         let online = self.shared.hardware.members.values().filter(|member| member.online()).count();
         let lost = self.online.swap(online, Ordering::Relaxed) > online;
         if lost && let Err(error) = self.queue.commit_blocking(Op::CloseJournal) {

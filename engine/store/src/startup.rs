@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use crate::commit::log::{self, Superblocks};
 use crate::commit::{Buckets, Core, Living, Shared, is_open_stream};
 use crate::drive::superblock::Fence;
-use crate::drive::{Executor, Member};
+use crate::drive::{DriveState, Executor, Member};
 use crate::erasure::Codes;
 use crate::index::apply::Marks;
 use crate::index::row::BucketRow;
@@ -54,28 +54,30 @@ pub fn find(
     executor: Arc<dyn Executor>,
     timeout: Duration,
 ) -> RecoveryResult<FoundNode> {
-    let inventory = take_inventory(pools, candidates)?;
+    let inventory = take_inventory(pools, candidates, &executor, timeout)?;
     let found = journals::find_all(&inventory)?;
     inventory.retire_stale(&found);
     inventory.check_quorum()?;
-    let recovered = if is_fresh(&inventory, &found)? { fresh() } else { journals::read(&inventory, found)? };
+    let recovered = if is_fresh(&inventory, &found) { fresh() } else { journals::read(&inventory, found)? };
     inventory.check_quorum()?;
     Ok(FoundNode { inventory, recovered, executor, timeout, clock: crate::time::now })
 }
 
 /// Whether nothing was ever committed: no journal has a batch, no segment is there, and no epoch ended behind one. Crashes
 /// at the very first starts leave epochs that ended at nothing.
-fn is_fresh(inventory: &Inventory, found: &[journal::merge::Found]) -> RecoveryResult<bool> {
+fn is_fresh(inventory: &Inventory, found: &[journal::merge::Found]) -> bool {
     let begun = found.iter().any(|copy| journal::merge::has_begun(copy, &inventory.fences));
     if begun || inventory.fences.iter().any(|fence| fence.lsn > 0) {
-        return Ok(false);
+        return false;
     }
     for member in inventory.members.values().filter(|member| member.online()) {
-        if member.drive.list(segment::DIRECTORY)?.iter().any(|name| shard::parse_name(name).is_some()) {
-            return Ok(false);
+        match member.drive.list(segment::DIRECTORY) {
+            Ok(names) if names.iter().any(|name| shard::parse_name(name).is_some()) => return false,
+            Ok(_) => {}
+            Err(error) => member.retire(DriveState::Failed, format!("{}: {error}", segment::DIRECTORY)),
         }
     }
-    Ok(true)
+    true
 }
 
 fn fresh() -> Recovered {

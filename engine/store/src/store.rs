@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use crate::cache::RecordCache;
 use crate::commit::{CommitQueue, Shared};
 use crate::drive::superblock::Superblock;
-use crate::drive::{DirectoryDrive, Drive, Threads};
+use crate::drive::{DirectoryDrive, Drive, Executor, Threads, within};
 use crate::index::fjall::FjallIndex;
 use crate::index::row::BucketTally;
 use crate::index::{Index, Space, keys};
@@ -72,7 +72,7 @@ pub struct Inner {
 struct DataLock(#[allow(dead_code, reason = "dropping the files is what unlocks them")] Vec<File>);
 
 impl DataLock {
-    fn take(settings: &Settings) -> RecoveryResult<Self> {
+    fn take(settings: &Settings, executor: &Arc<dyn Executor>) -> RecoveryResult<Self> {
         let beside = settings.index.with_extension("lock");
         if let Some(parent) = beside.parent() {
             fs::create_dir_all(parent)?;
@@ -81,13 +81,18 @@ impl DataLock {
         let mut seen = std::collections::HashSet::new();
         for path in settings.pools.iter().flat_map(|pool| &pool.drives) {
             let superblock = path.join(crate::drive::superblock::PATH);
-            if let Ok(file) = File::open(&superblock) {
+            let at = superblock.clone();
+            let opened = within(&**executor, settings.io_timeout, move || {
+                let file = File::open(&at)?;
                 let metadata = file.metadata()?;
+                Ok((file, (metadata.dev(), metadata.ino())))
+            });
+            // One that is not there, or hangs, is told of later.
+            if let Ok((file, identity)) = opened {
                 // One drive that is configured twice is told apart later, with better words.
-                if !seen.insert((metadata.dev(), metadata.ino())) {
-                    continue;
+                if seen.insert(identity) {
+                    files.push(lock(file, &superblock)?);
                 }
-                files.push(lock(file, &superblock)?);
             }
         }
         Ok(Self(files))
@@ -105,12 +110,16 @@ fn lock(file: File, path: &Path) -> RecoveryResult<File> {
 }
 
 /// Opens every configured drive that is there.
-fn candidates(pools: &[PoolSettings]) -> Vec<Candidate> {
-    let open = |path: &Path| Ok(Arc::new(DirectoryDrive::open(path)?) as Arc<dyn Drive>);
-    pools
+fn candidates(settings: &Settings, executor: &Arc<dyn Executor>) -> Vec<Candidate> {
+    let open = |path: &Path| {
+        let path = path.to_owned();
+        within(&**executor, settings.io_timeout, move || Ok(Arc::new(DirectoryDrive::open(&path)?) as Arc<dyn Drive>))
+    };
+    settings
+        .pools
         .iter()
         .zip(0..)
-        .flat_map(|(settings, pool)| settings.drives.iter().map(move |path| (path, pool)))
+        .flat_map(|(pool, number)| pool.drives.iter().map(move |path| (path, number)))
         .map(|(path, pool)| Candidate { path: path.display().to_string(), pool, drive: open(path) })
         .collect()
 }
@@ -118,9 +127,12 @@ fn candidates(pools: &[PoolSettings]) -> Vec<Candidate> {
 /// Whether any of the drives carries a superblock.
 #[must_use]
 pub fn is_initialised(settings: &Settings) -> bool {
-    candidates(&settings.pools)
-        .iter()
-        .any(|candidate| candidate.drive.as_ref().is_ok_and(|drive| drive.open(crate::drive::superblock::PATH).is_ok()))
+    let executor: Arc<dyn Executor> = Arc::new(Threads::default());
+    candidates(settings, &executor).into_iter().any(|candidate| {
+        candidate.drive.is_ok_and(|drive| {
+            within(&*executor, settings.io_timeout, move || drive.open(crate::drive::superblock::PATH)).is_ok()
+        })
+    })
 }
 
 /// Writes superblocks to empty drives, whose directories are made where they are missing. Returns the appliance's id.
@@ -254,11 +266,12 @@ pub struct RebuildReport {
 /// # Errors
 /// Whatever keeps the store from being opened.
 pub fn rebuild_index(settings: &Settings, progress: &Progress) -> RecoveryResult<RebuildReport> {
-    let _lock = DataLock::take(settings)?;
+    let executor: Arc<dyn Executor> = Arc::new(Threads::default());
+    let _lock = DataLock::take(settings, &executor)?;
     remove_index(&settings.index)?;
     let index = open_index(&settings.index)?;
-    let found =
-        startup::find(&settings.pools, candidates(&settings.pools), Arc::new(Threads::default()), settings.io_timeout)?;
+    let drives = candidates(settings, &executor);
+    let found = startup::find(&settings.pools, drives, executor, settings.io_timeout)?;
     let (core, replayed) = startup::bring_up(found, index, progress)?;
     let mut report = RebuildReport { segments: replayed.segments, objects: 0, bytes: 0 };
     let snapshot = core.shared.index.snapshot();
@@ -279,11 +292,18 @@ impl Store {
     /// What stands against it, in one line for the operator.
     pub fn open(settings: &Settings) -> RecoveryResult<Self> {
         check_pools(&settings.pools, true)?;
-        let lock = DataLock::take(settings)?;
+        Self::open_on(settings, &|executor| candidates(settings, executor))
+    }
+
+    /// The same on drives that the caller opens; they may be opened twice.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_on(settings: &Settings, drives: &dyn Fn(&Arc<dyn Executor>) -> Vec<Candidate>) -> RecoveryResult<Self> {
+        let executor: Arc<dyn Executor> = Arc::new(Threads::default());
+        let lock = DataLock::take(settings, &executor)?;
         let silent: Progress = Arc::new(|_, _| true);
-        let executor = Arc::new(Threads::default());
-        let find =
-            || startup::find(&settings.pools, candidates(&settings.pools), executor.clone(), settings.io_timeout);
+        let find = || startup::find(&settings.pools, drives(&executor), executor.clone(), settings.io_timeout);
         let (core, _) = match startup::bring_up(find()?, open_index(&settings.index)?, &silent) {
             // A rotten index shows only when it is read: it is derived, and made anew once.
             Err(RecoveryError::Index(error)) => {

@@ -1,24 +1,29 @@
 //! A drive: one mounted directory with a superblock, behind a trait that the simulator implements too.
 //!
-//! Calls block. Nothing that answers requests calls a drive directly on an async thread except
-//! [`DriveFile::read_cached_at`], which never waits for the device. A file that answered with an error or too late is
-//! never written, synced or trusted again by its callers: a retried `fdatasync` lies.
+//! Calls block, and those of a [`Member`]'s drive no longer than the time-out. Nothing that answers requests calls a
+//! drive directly on an async thread except [`DriveFile::read_cached_at`], which never waits for the device. A file that
+//! answered a write or sync with an error or too late is never written, synced or trusted again by its callers: a retried
+//! `fdatasync` lies.
 
 mod directory;
 mod executor;
 #[cfg(any(test, feature = "simulator"))]
 pub mod simulated;
 pub mod superblock;
+mod timed;
+mod watch;
 
 use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use directory::DirectoryDrive;
-pub use executor::{Executor, Inline, Job, Threads};
+pub use executor::{Answer, Executor, Inline, Job, Threads, within};
 use parking_lot::Mutex;
 pub use superblock::Superblock;
+pub use timed::TimedDrive;
+pub use watch::{Patience, Watch};
 
 use crate::pool::DriveClass;
 
@@ -90,24 +95,24 @@ pub struct Member {
     pub uuid: u128,
     pub class: DriveClass,
     pub pool: u8,
+    /// Every call ends within the time-out; one that doesn't takes the drive out of use.
     pub drive: Arc<dyn Drive>,
-    state: AtomicU8,
-    reason: Mutex<String>,
+    watch: Arc<Watch>,
     faults: AtomicU64,
     last_fault: Mutex<String>,
 }
 
 impl Member {
     #[must_use]
-    pub fn new(number: DriveNumber, uuid: u128, class: DriveClass, pool: u8, drive: Arc<dyn Drive>) -> Self {
+    pub fn new(number: DriveNumber, uuid: u128, class: DriveClass, pool: u8, drive: TimedDrive) -> Self {
+        let watch = drive.watch().clone();
         Self {
             number,
             uuid,
             class,
             pool,
-            drive,
-            state: AtomicU8::new(0),
-            reason: Mutex::default(),
+            drive: Arc::new(drive),
+            watch,
             faults: AtomicU64::new(0),
             last_fault: Mutex::default(),
         }
@@ -115,12 +120,7 @@ impl Member {
 
     #[must_use]
     pub fn state(&self) -> DriveState {
-        match self.state.load(Ordering::Acquire) {
-            0 => DriveState::Online,
-            1 => DriveState::Stale,
-            2 => DriveState::Failed,
-            _ => DriveState::Missing,
-        }
+        self.watch.state()
     }
 
     #[must_use]
@@ -130,7 +130,25 @@ impl Member {
 
     #[must_use]
     pub fn reason(&self) -> String {
-        self.reason.lock().clone()
+        self.watch.reason()
+    }
+
+    /// Whether a read waits for it longer than for a drive that works; takes it out of use once that is too long.
+    #[must_use]
+    pub fn hesitates(&self) -> bool {
+        self.watch.hesitates()
+    }
+
+    /// Reads something of the drive on a thread of its own.
+    ///
+    /// # Errors
+    /// The job's; [`io::ErrorKind::WouldBlock`] where the drive hesitates and `patience` is for none of that.
+    pub fn read<T: Send + 'static>(
+        &self,
+        patience: Patience,
+        job: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        self.watch.read(patience, job)
     }
 
     /// Notes that something on the drive could not be read or was not what was written, which parity made good.
@@ -149,11 +167,6 @@ impl Member {
 
     /// Takes the drive out of use; the first reason stays.
     pub fn retire(&self, state: DriveState, reason: String) {
-        let mut held = self.reason.lock();
-        if self.online() && state != DriveState::Online {
-            tracing::warn!(drive = self.drive.path(), ?state, reason, "drive taken out of use");
-            *held = reason;
-            self.state.store(state as u8, Ordering::Release);
-        }
+        self.watch.retire(state, reason);
     }
 }

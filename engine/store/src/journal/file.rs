@@ -10,7 +10,7 @@ use super::batch::FileKey;
 use super::{DIRECTORY, JournalInfo};
 use crate::checksum::{BLOCK, record_hash, seeded_crc64};
 use crate::codec::{DecodeError, Reader, Writer};
-use crate::drive::{DriveFile, Member};
+use crate::drive::{DriveFile, Member, Patience};
 use crate::record::Extent;
 
 const MAGIC: &[u8; 8] = b"PKSTJRNL";
@@ -91,6 +91,17 @@ pub struct Place {
 pub struct JournalCopy {
     pub member: Arc<Member>,
     pub file: Arc<dyn DriveFile>,
+}
+
+impl JournalCopy {
+    fn read(&self, patience: Patience, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        if self.file.read_cached_at(offset, &mut bytes)? {
+            return Ok(bytes);
+        }
+        let file = self.file.clone();
+        self.member.read(patience, move || file.read_at(offset, &mut bytes).map(|()| bytes))
+    }
 }
 
 /// A journal file that is read: written too while it is the current one.
@@ -178,26 +189,38 @@ impl Journal {
         (whole && record_hash(&buffer) == extent.hash).then_some(buffer)
     }
 
-    /// Reads a whole record from whichever copy has it right.
+    /// Reads a whole record from whichever copy has it right: of whichever drives don't hesitate, if one of these has.
     ///
     /// # Errors
     /// When none has.
     pub fn read(&self, extent: &Extent) -> io::Result<Vec<u8>> {
         let physical = self.locate(extent.offset, extent.length)?;
-        let mut buffer = vec![0; usize::try_from(extent.length).map_err(io::Error::other)?];
-        let mut fault = None;
-        for copy in self.copies.iter().filter(|copy| copy.member.online()) {
-            match copy.file.read_at(physical, &mut buffer) {
-                Ok(()) if record_hash(&buffer) == extent.hash => return Ok(buffer),
-                Ok(()) => {
-                    tracing::warn!(drive = copy.member.drive.path(), journal = self.id, "rotten record in a journal")
-                }
-                Err(error) => {
-                    tracing::warn!(drive = copy.member.drive.path(), journal = self.id, %error, "unreadable journal");
-                    fault = Some(error);
+        let length = usize::try_from(extent.length).map_err(io::Error::other)?;
+        let mut fault = io::Error::new(io::ErrorKind::NotFound, "no copy of the journal is in use");
+        for patience in [Patience::Prompt, Patience::Whole] {
+            for copy in self.copies.iter().filter(|copy| copy.member.online()) {
+                match copy.read(patience, physical, length) {
+                    Ok(record) if record_hash(&record) == extent.hash => return Ok(record),
+                    Ok(_) => {
+                        fault = io::Error::new(io::ErrorKind::InvalidData, "no copy of the journal has it right");
+                        tracing::warn!(
+                            drive = copy.member.drive.path(),
+                            journal = self.id,
+                            "rotten record in a journal"
+                        );
+                    }
+                    // To be slow is no fault; it is asked again if the others don't help.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => fault = error,
+                    Err(error) => {
+                        tracing::warn!(drive = copy.member.drive.path(), journal = self.id, %error, "unreadable journal");
+                        fault = error;
+                    }
                 }
             }
+            if !self.copies.iter().any(|copy| copy.member.hesitates() && copy.member.online()) {
+                break;
+            }
         }
-        Err(fault.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no copy of the journal has it right")))
+        Err(fault)
     }
 }

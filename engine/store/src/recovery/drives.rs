@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{RecoveryError, RecoveryResult};
 use crate::drive::superblock::Fence;
-use crate::drive::{Drive, DriveNumber, DriveState, Member, Superblock};
+use crate::drive::{Drive, DriveNumber, DriveState, Executor, Member, Superblock, TimedDrive, within};
 use crate::journal;
 use crate::pool::{DriveClass, Pool, Profile};
 
@@ -45,15 +46,22 @@ fn operator(text: String) -> RecoveryError {
     RecoveryError::Operator(text)
 }
 
-/// Reads all superblocks and sorts the drives into members.
+/// Reads all superblocks and sorts the drives into members. One that does not answer in time counts as not there.
 ///
 /// # Errors
 /// Drives that don't belong together, or too many that are not there.
-pub fn take_inventory(pools: &[PoolSettings], candidates: Vec<Candidate>) -> RecoveryResult<Inventory> {
+pub fn take_inventory(
+    pools: &[PoolSettings],
+    candidates: Vec<Candidate>,
+    executor: &Arc<dyn Executor>,
+    timeout: Duration,
+) -> RecoveryResult<Inventory> {
     let mut seen: Vec<(String, u8, Superblock, Arc<dyn Drive>)> = Vec::new();
     let mut absent: Vec<(String, u8, String)> = Vec::new();
     for Candidate { path, pool, drive } in candidates {
-        match drive.and_then(|drive| Ok((Superblock::load(&*drive)?, drive))) {
+        let load =
+            |drive: Arc<dyn Drive>| within(&**executor, timeout, move || Ok((Superblock::load(&*drive)?, drive)));
+        match drive.and_then(load) {
             Ok((Some(superblock), drive)) => seen.push((path, pool, superblock, drive)),
             Ok((None, _)) => {
                 absent.push((path, pool, "no superblock: the drive is empty or was never initialised".into()))
@@ -73,15 +81,16 @@ pub fn take_inventory(pools: &[PoolSettings], candidates: Vec<Candidate>) -> Rec
         }
     }
     let expected = seen.iter().map(|(_, _, superblock, _)| superblock.drives).max().unwrap_or(0);
+    let timed = |drive| TimedDrive::new(drive, executor.clone(), timeout);
     let mut members = BTreeMap::new();
     let mut superblocks = HashMap::new();
     for (path, pool, superblock, drive) in seen {
         check_pool(&path, pool, &superblock, pools)?;
-        let member = Member::new(superblock.number, superblock.drive, superblock.class, pool, drive);
+        let member = Member::new(superblock.number, superblock.drive, superblock.class, pool, timed(drive));
         members.insert(superblock.number, Arc::new(member));
         superblocks.insert(superblock.number, superblock);
     }
-    add_absent(&mut members, absent, expected, pools);
+    add_absent(&mut members, absent, expected, pools, &timed);
     let pools = pools.iter().enumerate().map(|(number, settings)| assemble(number, settings, &members)).collect();
     Ok(Inventory { appliance, members, superblocks, pools, drives: usize::from(expected), newest_epoch, fences })
 }
@@ -143,6 +152,7 @@ fn add_absent(
     absent: Vec<(String, u8, String)>,
     expected: u16,
     pools: &[PoolSettings],
+    timed: &dyn Fn(Arc<dyn Drive>) -> TimedDrive,
 ) {
     let mut free = (0..expected.max(u16::try_from(members.len() + absent.len()).unwrap_or(u16::MAX)))
         .filter(|number| !members.contains_key(number))
@@ -151,7 +161,7 @@ fn add_absent(
     for (path, pool, reason) in absent {
         let Some(number) = free.next() else { break };
         let class = pools.get(usize::from(pool)).map_or(DriveClass::Ssd, |settings| settings.class);
-        let member = Member::new(number, 0, class, pool, Arc::new(Absent(path)));
+        let member = Member::new(number, 0, class, pool, timed(Arc::new(Absent(path))));
         member.retire(DriveState::Missing, reason);
         members.insert(number, Arc::new(member));
     }

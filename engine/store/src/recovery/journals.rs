@@ -10,7 +10,7 @@ use crate::drive::superblock::Fence;
 use crate::drive::{Drive, DriveFile, DriveState};
 use crate::journal::batch::Chain;
 use crate::journal::file::{JournalCopy, path_of};
-use crate::journal::merge::{self, Found, Merged};
+use crate::journal::merge::{self, Found, Merged, MergedBatch};
 use crate::journal::{DIRECTORY, Entry, Journal, LiveSet, Logged, spare};
 use crate::segment::SegmentInfo;
 
@@ -206,13 +206,14 @@ fn make_whole(merged: &Merged, copies: &[Found]) -> RecoveryResult<Vec<JournalCo
     for (copy, whole) in copies.iter().zip(&merged.whole) {
         let settled = if *whole {
             // It was read from the page cache; only a sync makes sure of the device.
-            copy.file.sync().map(|()| copy.file.clone())
+            copy.file.sync().map(|()| copy.file.clone()).map_err(RewriteError::Unwritten)
         } else {
             rewrite(merged, copies, &*copy.member.drive)
         };
         match settled {
             Ok(file) => out.push(JournalCopy { member: copy.member.clone(), file }),
-            Err(error) => {
+            Err(RewriteError::Unread(error)) => return Err(error),
+            Err(RewriteError::Unwritten(error)) => {
                 let path = path_of(merged.header.file);
                 copy.member.retire(DriveState::Failed, format!("{path}: {error}"));
             }
@@ -240,21 +241,37 @@ fn replicate(inventory: &Inventory, merged: &Merged, copies: &[Found], whole: &m
         }
         match rewrite(merged, copies, &*member.drive) {
             Ok(file) => whole.push(JournalCopy { member: member.clone(), file }),
-            Err(error) => member.note_fault(format!("{}: {error}", path_of(merged.header.file))),
+            Err(RewriteError::Unread(error)) => tracing::warn!(%error, "a journal could not be replicated"),
+            Err(RewriteError::Unwritten(error)) => {
+                member.note_fault(format!("{}: {error}", path_of(merged.header.file)));
+            }
         }
     }
 }
 
-fn rewrite(merged: &Merged, copies: &[Found], drive: &dyn Drive) -> std::io::Result<Arc<dyn DriveFile>> {
+/// Whose fault it is that a copy could not be written anew.
+#[derive(Debug)]
+enum RewriteError {
+    /// No other copy gives a batch any more.
+    Unread(RecoveryError),
+    /// The drive's that was to hold it.
+    Unwritten(std::io::Error),
+}
+
+impl From<std::io::Error> for RewriteError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Unwritten(error)
+    }
+}
+
+fn rewrite(merged: &Merged, copies: &[Found], drive: &dyn Drive) -> Result<Arc<dyn DriveFile>, RewriteError> {
     let path = path_of(merged.header.file);
     let beside = format!("{path}.whole");
     let file = drive.create(&beside)?;
     file.write_at(0, &merged.header.encode())?;
     for (batch, have) in merged.batches.iter().zip(&merged.have) {
-        let mut bytes = vec![0; usize::try_from(batch.place.batch_length).map_err(std::io::Error::other)?];
-        let donor = copies.iter().zip(have).find(|(_, has)| **has).map(|(copy, _)| copy);
-        let donor = donor.ok_or_else(|| std::io::Error::other("no copy has the batch"))?;
-        donor.file.read_at(batch.place.batch, &mut bytes)?;
+        let donors = copies.iter().zip(have).filter(|(_, has)| **has).map(|(copy, _)| copy);
+        let bytes = batch_bytes(batch, donors).map_err(RewriteError::Unread)?;
         file.write_at(batch.place.batch, &bytes)?;
     }
     if merged.batches.is_empty() {
@@ -263,7 +280,21 @@ fn rewrite(merged: &Merged, copies: &[Found], drive: &dyn Drive) -> std::io::Res
     file.sync()?;
     drive.rename(&beside, &path)?;
     drive.sync_directory(DIRECTORY)?;
-    drive.open(&path)
+    Ok(drive.open(&path)?)
+}
+
+/// A batch from the first copy that gives it.
+fn batch_bytes<'a>(batch: &MergedBatch, donors: impl Iterator<Item = &'a Found>) -> RecoveryResult<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(batch.place.batch_length).map_err(std::io::Error::other)?];
+    let mut fault = std::io::Error::other("no copy has the batch");
+    for donor in donors {
+        match donor.file.read_at(batch.place.batch, &mut bytes) {
+            Ok(()) => return Ok(bytes),
+            Err(error) => fault = error,
+        }
+    }
+    let lsn = batch.header.first_lsn;
+    Err(RecoveryError::Operator(format!("no copy of a journal gives batch {lsn} any more: {fault}. Start again")))
 }
 
 /// Members by file of what may stay: everything else in the directories is left from a crash.

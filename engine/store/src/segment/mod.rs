@@ -9,6 +9,7 @@ mod info;
 pub mod pack;
 mod read;
 pub mod shard;
+mod shards;
 pub mod stream;
 pub mod stripe;
 pub mod table;

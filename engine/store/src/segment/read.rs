@@ -6,29 +6,22 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::shard::{self, Blocks};
+use super::shards::Shards;
 use super::stripe::stripe_at;
 use super::{SegmentError, SegmentInfo, toc};
 use crate::checksum::{BLOCK, record_hash};
-use crate::drive::{DriveFile, DriveNumber, Member};
+use crate::drive::{DriveNumber, Member, Patience};
 use crate::erasure::Code;
 use crate::journal::Logged;
 use crate::record::Extent;
 
 #[derive(Debug)]
-struct ShardHandle {
-    member: Option<Arc<Member>>,
-    /// Opened on first use; `None` where it could not be, or is not the shard it should be.
-    file: OnceLock<Option<Arc<dyn DriveFile>>>,
-}
-
-#[derive(Debug)]
 pub struct Segment {
     pub info: SegmentInfo,
-    appliance: u128,
-    shards: Vec<ShardHandle>,
+    shards: Arc<Shards>,
     code: Arc<Code>,
 }
 
@@ -40,42 +33,12 @@ impl Segment {
         members: &BTreeMap<DriveNumber, Arc<Member>>,
         code: Arc<Code>,
     ) -> Self {
-        let shards = info
-            .drives
-            .iter()
-            .map(|number| ShardHandle { member: members.get(number).cloned(), file: OnceLock::new() })
-            .collect();
-        Self { info, appliance, shards, code }
+        let shards = Arc::new(Shards::new(&info, appliance, members));
+        Self { info, shards, code }
     }
 
     fn data(&self) -> usize {
         usize::from(self.info.profile.data)
-    }
-
-    /// The shard's file, if its drive is in use and it is what it should be.
-    fn file(&self, shard: usize) -> Option<&Arc<dyn DriveFile>> {
-        let handle = self.shards.get(shard)?;
-        let member = handle.member.as_ref().filter(|member| member.online())?;
-        handle
-            .file
-            .get_or_init(|| {
-                let path = shard::path_of(self.info.id, shard);
-                let opened = member.drive.open(&path).and_then(|file| {
-                    let mut block = vec![0; BLOCK];
-                    file.read_at(0, &mut block)?;
-                    shard::check_header(&block, self.appliance, &self.info, shard)
-                        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-                    Ok(file)
-                });
-                opened.map_err(|error| member.note_fault(format!("{path}: {error}"))).ok()
-            })
-            .as_ref()
-    }
-
-    fn note_fault(&self, shard: usize, error: &io::Error) {
-        if let Some(member) = self.shards.get(shard).and_then(|handle| handle.member.as_ref()) {
-            member.note_fault(format!("{}: {error}", shard::path_of(self.info.id, shard)));
-        }
     }
 
     /// Reads a whole record of a packed segment from the page cache; `None` where that would wait for a drive, or the
@@ -88,9 +51,8 @@ impl Segment {
         while !rest.is_empty() {
             let (shard, start, length) = self.packed_place(at, rest.len() as u64)?;
             let (piece, behind) = rest.split_at_mut(length);
-            if !self.file(shard)?.read_cached_at(BLOCK as u64 + start, piece).ok()? {
-                return None;
-            }
+            let read = self.shards.read_cached(shard, |read_at| read_at(BLOCK as u64 + start, piece));
+            read?.ok()?;
             rest = behind;
             at += length as u64;
         }
@@ -126,7 +88,8 @@ impl Segment {
         }
     }
 
-    /// Payload bytes of a packed segment; `checked` against block CRCs, and rebuilt where these say so.
+    /// Payload bytes of a packed segment; `checked` against block CRCs, and rebuilt where these say so. Unchecked only
+    /// from drives that don't hesitate.
     fn read_payload(&self, offset: u64, length: u64, checked: bool) -> Result<Vec<u8>, SegmentError> {
         let mut out = Vec::with_capacity(usize::try_from(length).map_err(io::Error::other)?);
         let end = offset + length;
@@ -139,10 +102,12 @@ impl Segment {
                 let data = self.read_blocks(shard, blocks)?;
                 out.extend_from_slice(cut(&data, start - (blocks.offset - BLOCK as u64), here));
             } else {
-                let from = out.len();
-                out.resize(from + here, 0);
-                let file = self.file(shard).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-                file.read_at(BLOCK as u64 + start, out.get_mut(from..).unwrap_or_default())?;
+                let mut plain = self.shards.read(shard, Patience::Prompt, move |read_at| {
+                    let mut bytes = vec![0; here];
+                    read_at(BLOCK as u64 + start, &mut bytes)?;
+                    Ok(bytes)
+                })?;
+                out.append(&mut plain);
             }
             at += here as u64;
         }
@@ -169,33 +134,45 @@ impl Segment {
         Ok(data)
     }
 
-    /// Blocks of a data shard, from it or from the others.
+    /// Blocks of a data shard, from it or from the others: of whichever drives don't hesitate, as long as these suffice.
     fn read_blocks(&self, shard: usize, blocks: Blocks) -> Result<Vec<u8>, SegmentError> {
-        if let Some(file) = self.file(shard) {
-            match blocks.read(file, self.info.id, shard) {
-                Ok(data) => return Ok(data),
-                Err(error) => self.note_fault(shard, &error),
+        let prompt = self.read_blocks_with(Patience::Prompt, shard, blocks);
+        match prompt {
+            Err(SegmentError::TooFewShards { .. }) if self.shards.any_hesitates() => {
+                self.read_blocks_with(Patience::Whole, shard, blocks)
             }
+            other => other,
         }
-        self.rebuild(shard, blocks)
+    }
+
+    fn read_blocks_with(&self, patience: Patience, shard: usize, blocks: Blocks) -> Result<Vec<u8>, SegmentError> {
+        match self.read_shard(patience, shard, blocks) {
+            Some(data) => Ok(data),
+            None => self.rebuild(patience, shard, blocks),
+        }
+    }
+
+    /// Blocks of a shard as it has them; `None` where it is not there, has them wrong, or is not waited for.
+    fn read_shard(&self, patience: Patience, shard: usize, blocks: Blocks) -> Option<Vec<u8>> {
+        let read = self.try_shard(patience, shard, blocks);
+        read.inspect_err(|error| self.shards.note_fault(shard, error)).ok()
+    }
+
+    fn try_shard(&self, patience: Patience, shard: usize, blocks: Blocks) -> io::Result<Vec<u8>> {
+        let id = self.info.id;
+        self.shards.read(shard, patience, move |read_at| blocks.read(read_at, id, shard))
     }
 
     /// Blocks of a shard, from the same range of others that pass their checks.
-    fn rebuild(&self, lost: usize, blocks: Blocks) -> Result<Vec<u8>, SegmentError> {
-        let mut range: Vec<Option<Vec<u8>>> = vec![None; self.shards.len()];
+    fn rebuild(&self, patience: Patience, lost: usize, blocks: Blocks) -> Result<Vec<u8>, SegmentError> {
+        let mut range: Vec<Option<Vec<u8>>> = vec![None; self.shards.count()];
         let mut healthy = 0;
         for (shard, slot) in range.iter_mut().enumerate().filter(|(shard, _)| *shard != lost) {
             if healthy == self.data() {
                 break;
             }
-            let Some(file) = self.file(shard) else { continue };
-            match blocks.read(file, self.info.id, shard) {
-                Ok(data) => {
-                    *slot = Some(data);
-                    healthy += 1;
-                }
-                Err(error) => self.note_fault(shard, &error),
-            }
+            *slot = self.read_shard(patience, shard, blocks);
+            healthy += usize::from(slot.is_some());
         }
         if healthy < self.data() {
             return Err(SegmentError::TooFewShards { segment: self.info.id, healthy, needed: self.data() });
@@ -242,15 +219,16 @@ impl Segment {
     #[must_use]
     pub fn scrub(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        for shard in 0..self.shards.len() {
-            let whole = match (self.shards.get(shard).and_then(|handle| handle.member.as_ref()), self.file(shard)) {
-                (None, _) => continue,
-                (Some(member), None) => Err(io::Error::other(format!("not there ({})", member.drive.path()))),
-                (Some(_), Some(file)) => self.scrub_shard(shard, file),
-            };
-            if let Err(error) = whole {
-                self.note_fault(shard, &error);
-                faults.push(format!("{}: {error}", shard::path_of(self.info.id, shard)));
+        for shard in 0..self.shards.count() {
+            let Some(member) = self.shards.member(shard) else { continue };
+            if let Err(error) = self.scrub_shard(shard) {
+                self.shards.note_fault(shard, &error);
+                faults.push(match error.kind() {
+                    io::ErrorKind::NotFound => {
+                        format!("{}: not there ({})", shard::path_of(self.info.id, shard), member.drive.path())
+                    }
+                    _ => format!("{}: {error}", shard::path_of(self.info.id, shard)),
+                });
             }
         }
         faults
@@ -264,11 +242,16 @@ impl Segment {
         while at < extent.length {
             let stripe = stripe_at(extent.offset, extent.length, self.info.profile.data, at);
             let blocks = Blocks::of_unit(stripe.row, stripe.unit, 0, stripe.unit);
-            for shard in 0..self.shards.len() {
-                let Some(file) = self.file(shard) else { continue };
-                if let Err(error) = blocks.read(file, self.info.id, shard) {
-                    self.note_fault(shard, &error);
-                    faults.push(format!("{} at row {}: {error}", shard::path_of(self.info.id, shard), stripe.row));
+            for shard in 0..self.shards.count() {
+                match self.try_shard(Patience::Whole, shard, blocks) {
+                    Ok(_) => {}
+                    // What is not there is said once, of the whole segment.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => {
+                        self.shards.note_fault(shard, &error);
+                        let path = shard::path_of(self.info.id, shard);
+                        faults.push(format!("{path} at row {}: {error}", stripe.row));
+                    }
                 }
             }
             at += stripe.length;
@@ -276,16 +259,17 @@ impl Segment {
         faults
     }
 
-    fn scrub_shard(&self, shard: usize, file: &Arc<dyn DriveFile>) -> io::Result<()> {
+    /// Reads a shard to its end; of a stream's only that it is there, since its units are checked with the records that
+    /// they belong to (see [`Self::scrub_extent`]).
+    fn scrub_shard(&self, shard: usize) -> io::Result<()> {
         if self.info.kind == super::SegmentKind::Stream {
-            // Units of a stream are checked with the records that they belong to: see `scrub_extent`.
-            return Ok(());
+            return self.shards.read(shard, Patience::Whole, |_| Ok(()));
         }
         let step = 1 << 20;
         let mut at = 0;
         while at < self.info.shard_length {
             let end = (at + step).min(self.info.shard_length);
-            Blocks::of_packed(&self.info, at, end).read(file, self.info.id, shard)?;
+            self.try_shard(Patience::Whole, shard, Blocks::of_packed(&self.info, at, end))?;
             at = end;
         }
         Ok(())

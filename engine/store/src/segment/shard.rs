@@ -1,12 +1,11 @@
 //! A shard file: a header block, the shard's bytes, and (packed) the CRC table of its blocks.
 
 use std::io;
-use std::sync::Arc;
 
-use super::{DIRECTORY, SegmentInfo};
+use super::{DIRECTORY, SegmentInfo, SegmentKind};
 use crate::checksum::{BLOCK, block_align, block_crc, seeded_crc64};
 use crate::codec::{DecodeError, Reader, Writer};
-use crate::drive::DriveFile;
+use crate::pool::Profile;
 
 const MAGIC: &[u8; 8] = b"PKSTSHRD";
 const VERSION: u16 = 1;
@@ -41,16 +40,32 @@ pub fn header(appliance: u128, info: &SegmentInfo, shard: usize) -> Vec<u8> {
     out.0
 }
 
+/// What the shards of one segment have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub appliance: u128,
+    pub segment: u64,
+    pub kind: SegmentKind,
+    pub profile: Profile,
+}
+
+impl Origin {
+    #[must_use]
+    pub fn of(appliance: u128, info: &SegmentInfo) -> Self {
+        Self { appliance, segment: info.id, kind: info.kind, profile: info.profile }
+    }
+}
+
 /// # Errors
 /// A block that is not the header of that shard of that segment.
-pub fn check_header(block: &[u8], appliance: u128, info: &SegmentInfo, shard: usize) -> Result<(), DecodeError> {
+pub fn check_header(block: &[u8], origin: &Origin, shard: usize) -> Result<(), DecodeError> {
     let covered = block.get(..BLOCK - 8).ok_or(DecodeError::Short)?;
     let mut from = Reader(block);
     if from.array()? != *MAGIC {
         return Err(DecodeError::Magic("shard"));
     }
     let version = from.u16()?;
-    if Reader(block.get(BLOCK - 8..).unwrap_or_default()).u64()? != seeded_crc64(info.id, &[covered]) {
+    if Reader(block.get(BLOCK - 8..).unwrap_or_default()).u64()? != seeded_crc64(origin.segment, &[covered]) {
         return Err(DecodeError::Checksum);
     }
     if version > VERSION {
@@ -58,15 +73,18 @@ pub fn check_header(block: &[u8], appliance: u128, info: &SegmentInfo, shard: us
     }
     let whose = (from.u128()?, from.u64()?, from.u8()?, from.u8()?, from.u8()?, from.u8()?);
     let expected = (
-        appliance,
-        info.id,
-        info.kind as u8,
-        info.profile.data,
-        info.profile.parity,
+        origin.appliance,
+        origin.segment,
+        origin.kind as u8,
+        origin.profile.data,
+        origin.profile.parity,
         u8::try_from(shard).unwrap_or(u8::MAX),
     );
     if whose == expected { Ok(()) } else { Err(DecodeError::Inconsistent("a shard of another segment")) }
 }
+
+/// How bytes of a shard's file are had: fills the buffer from the offset.
+pub type ReadAt<'a> = dyn FnMut(u64, &mut [u8]) -> io::Result<()> + 'a;
 
 /// Where some whole blocks of a shard and their CRCs stand in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,14 +124,14 @@ impl Blocks {
     /// Reads the blocks and checks each against its CRC.
     ///
     /// # Errors
-    /// The drive's, or [`io::ErrorKind::InvalidData`] for a block that is rotten or in the wrong place.
-    pub fn read(&self, file: &Arc<dyn DriveFile>, segment: u64, shard: usize) -> io::Result<Vec<u8>> {
+    /// Those of `read_at`, or [`io::ErrorKind::InvalidData`] for a block that is rotten or in the wrong place.
+    pub fn read(&self, read_at: &mut ReadAt<'_>, segment: u64, shard: usize) -> io::Result<Vec<u8>> {
         let length = usize::try_from(self.length).map_err(io::Error::other)?;
         let blocks = length / BLOCK;
         let mut data = vec![0; length];
-        file.read_at(self.offset, &mut data)?;
+        read_at(self.offset, &mut data)?;
         let mut table = vec![0; blocks * 4];
-        file.read_at(self.table, &mut table)?;
+        read_at(self.table, &mut table)?;
         let number = u8::try_from(shard).unwrap_or(u8::MAX);
         let first = self.offset / BLOCK as u64;
         for ((block, crc), at) in data.chunks_exact(BLOCK).zip(table.chunks_exact(4)).zip(first..) {

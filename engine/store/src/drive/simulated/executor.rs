@@ -1,10 +1,10 @@
 //! Jobs one after the other on the caller's thread, in an order that the world's seed decides.
 
-use std::io;
-use std::time::Duration;
+use std::sync::mpsc::{self, Receiver};
 
 use super::World;
-use crate::drive::{Executor, Job};
+use crate::drive::executor::carry_out;
+use crate::drive::{Answer, Executor, Job};
 
 #[derive(Debug)]
 pub struct Seeded(World);
@@ -17,16 +17,15 @@ impl Seeded {
 }
 
 impl Executor for Seeded {
-    fn run(&self, jobs: Vec<Job>, _timeout: Duration) -> Vec<io::Result<()>> {
-        let count = jobs.len();
+    fn start(&self, jobs: Vec<Job>) -> Receiver<Answer> {
+        let (sender, receiver) = mpsc::channel();
         let mut waiting: Vec<(usize, Job)> = jobs.into_iter().enumerate().collect();
-        let mut done: Vec<(usize, io::Result<()>)> = Vec::with_capacity(count);
         while !waiting.is_empty() {
             let next = self.0.draw(|generator| generator.below(waiting.len() as u64));
             let (place, job) = waiting.swap_remove(usize::try_from(next).unwrap_or(0));
-            done.push((place, job()));
+            // Nobody listens where the caller only wants the jobs done.
+            let _ = sender.send((place, carry_out(job)));
         }
-        done.sort_by_key(|(place, _)| *place);
-        done.into_iter().map(|(_, result)| result).collect()
+        receiver
     }
 }

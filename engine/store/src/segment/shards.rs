@@ -1,0 +1,136 @@
+//! The shard files of a segment that is read: opened on first use, and asked one by one.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use super::SegmentInfo;
+use super::shard::{self, Origin, ReadAt};
+use crate::checksum::BLOCK;
+use crate::drive::{DriveFile, DriveNumber, Member, Patience};
+
+#[derive(Debug)]
+struct Handle {
+    member: Option<Arc<Member>>,
+    /// Opened on first use; `None` where it could not be, or is not the shard it should be.
+    file: OnceLock<Option<Arc<dyn DriveFile>>>,
+}
+
+#[derive(Debug)]
+pub struct Shards {
+    origin: Origin,
+    handles: Vec<Handle>,
+}
+
+impl Shards {
+    #[must_use]
+    pub fn new(info: &SegmentInfo, appliance: u128, members: &BTreeMap<DriveNumber, Arc<Member>>) -> Self {
+        let handle = |number| Handle { member: members.get(number).cloned(), file: OnceLock::new() };
+        Self { origin: Origin::of(appliance, info), handles: info.drives.iter().map(handle).collect() }
+    }
+
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.handles.len()
+    }
+
+    /// The drive that a shard should stand on.
+    #[must_use]
+    pub fn member(&self, shard: usize) -> Option<&Arc<Member>> {
+        self.handles.get(shard)?.member.as_ref()
+    }
+
+    /// Whether some drive in use is passed over by prompt reads.
+    #[must_use]
+    pub fn any_hesitates(&self) -> bool {
+        self.handles.iter().filter_map(|handle| handle.member.as_ref()).any(|held| held.hesitates() && held.online())
+    }
+
+    /// Notes what a read met, unless that is known: shards that are not there were noted when they were to be opened,
+    /// and a drive that is slow has no fault, or is out of use with a reason.
+    pub fn note_fault(&self, shard: usize, error: &io::Error) {
+        use io::ErrorKind::{NotConnected, NotFound, TimedOut, WouldBlock};
+        if !matches!(error.kind(), NotConnected | NotFound | TimedOut | WouldBlock) {
+            self.note(shard, error);
+        }
+    }
+
+    fn note(&self, shard: usize, error: &io::Error) {
+        if let Some(member) = self.member(shard) {
+            member.note_fault(format!("{}: {error}", shard::path_of(self.origin.segment, shard)));
+        }
+    }
+
+    fn in_use(&self, shard: usize) -> Option<(&Handle, &Arc<Member>)> {
+        let handle = self.handles.get(shard)?;
+        let member = handle.member.as_ref().filter(|member| member.online())?;
+        Some((handle, member))
+    }
+
+    /// Reads from the page cache; `None` where a drive would have to be asked.
+    pub fn read_cached<T>(
+        &self,
+        shard: usize,
+        read: impl FnOnce(&mut ReadAt<'_>) -> io::Result<T>,
+    ) -> Option<io::Result<T>> {
+        let (handle, _) = self.in_use(shard)?;
+        let file = handle.file.get()?.as_ref()?;
+        let cached = read(&mut |offset, buffer| match file.read_cached_at(offset, buffer) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(error) => Err(error),
+        });
+        match cached {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            other => Some(other),
+        }
+    }
+
+    /// Reads from a shard: from the page cache, or its drive.
+    ///
+    /// # Errors
+    /// What `read` says, or the drive's; [`io::ErrorKind::NotFound`] where the shard is not there or its drive not in
+    /// use, [`io::ErrorKind::WouldBlock`] where the drive hesitates and `patience` is for none of that.
+    pub fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        shard: usize,
+        patience: Patience,
+        read: impl Fn(&mut ReadAt<'_>) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        if let Some(cached) = self.read_cached(shard, &read) {
+            return cached;
+        }
+        let (_, member) = self.in_use(shard).ok_or(io::ErrorKind::NotFound)?;
+        let own = self.clone();
+        member.read(patience, move || {
+            let file = own.open(shard)?;
+            read(&mut |offset, buffer| file.read_at(offset, buffer))
+        })
+    }
+
+    /// The shard's file, if it is what it should be.
+    fn open(&self, shard: usize) -> io::Result<Arc<dyn DriveFile>> {
+        let handle = self.handles.get(shard).ok_or(io::ErrorKind::NotFound)?;
+        if handle.file.get().is_none() {
+            let file = match self.try_open(shard, handle) {
+                // The drive hangs: of the shard nothing is known.
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(error),
+                opened => opened.inspect_err(|error| self.note(shard, error)).ok(),
+            };
+            // Of two that open it at once the first counts.
+            let _ = handle.file.set(file);
+        }
+        let file = handle.file.get().cloned().flatten();
+        file.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn try_open(&self, shard: usize, handle: &Handle) -> io::Result<Arc<dyn DriveFile>> {
+        let member = handle.member.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let file = member.drive.open(&shard::path_of(self.origin.segment, shard))?;
+        let mut block = vec![0; BLOCK];
+        file.read_at(0, &mut block)?;
+        shard::check_header(&block, &self.origin, shard)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        Ok(file)
+    }
+}
