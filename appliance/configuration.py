@@ -99,7 +99,7 @@ class EngineSection(_Section):
     """Free space on a device below which only deletes, sealing and compaction are served."""
 
     io_timeout: Duration = 10.0
-    """How long one read, write or sync of a drive may take before the drive counts as failed."""
+    """How long a drive may take for one call before it counts as failed. Reads turn to others after a twentieth."""
 
 
 class PoolSection(_Section):

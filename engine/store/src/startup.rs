@@ -55,12 +55,24 @@ pub fn find(
     timeout: Duration,
 ) -> RecoveryResult<FoundNode> {
     let inventory = take_inventory(pools, candidates, &executor, timeout)?;
-    let found = journals::find_all(&inventory)?;
+    let recovered = loop {
+        let online = inventory.online();
+        match read_journals(&inventory) {
+            // What the drive that went out of use alone held is not there any more: the others say what is.
+            Err(_) if inventory.online() < online => inventory.check_quorum()?,
+            other => break other?,
+        }
+    };
+    Ok(FoundNode { inventory, recovered, executor, timeout, clock: crate::time::now })
+}
+
+fn read_journals(inventory: &Inventory) -> RecoveryResult<Recovered> {
+    let found = journals::find_all(inventory)?;
     inventory.retire_stale(&found);
     inventory.check_quorum()?;
-    let recovered = if is_fresh(&inventory, &found) { fresh() } else { journals::read(&inventory, found)? };
+    let recovered = if is_fresh(inventory, &found) { fresh() } else { journals::read(inventory, found)? };
     inventory.check_quorum()?;
-    Ok(FoundNode { inventory, recovered, executor, timeout, clock: crate::time::now })
+    Ok(recovered)
 }
 
 /// Whether nothing was ever committed: no journal has a batch, no segment is there, and no epoch ended behind one. Crashes

@@ -157,3 +157,7 @@ impl Drop for Over {
         self.0.under_way.lock().remove(&self.1);
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

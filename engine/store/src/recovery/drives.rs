@@ -197,6 +197,12 @@ impl Inventory {
         }
     }
 
+    /// How many drives are in use.
+    #[must_use]
+    pub fn online(&self) -> usize {
+        self.members.values().filter(|member| member.online()).count()
+    }
+
     /// # Errors
     /// So many drives are out of use that a journal could be missing unseen.
     pub fn check_quorum(&self) -> RecoveryResult<()> {

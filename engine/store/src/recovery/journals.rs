@@ -283,18 +283,21 @@ fn rewrite(merged: &Merged, copies: &[Found], drive: &dyn Drive) -> Result<Arc<d
     Ok(drive.open(&path)?)
 }
 
-/// A batch from the first copy that gives it.
+/// A batch from the first copy that gives it. A drive that gave it before and does not any more goes out of use: what
+/// it alone held nobody was told of.
 fn batch_bytes<'a>(batch: &MergedBatch, donors: impl Iterator<Item = &'a Found>) -> RecoveryResult<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(batch.place.batch_length).map_err(std::io::Error::other)?];
-    let mut fault = std::io::Error::other("no copy has the batch");
     for donor in donors {
         match donor.file.read_at(batch.place.batch, &mut bytes) {
             Ok(()) => return Ok(bytes),
-            Err(error) => fault = error,
+            Err(error) => {
+                let path = path_of(donor.header.file);
+                donor.member.retire(DriveState::Failed, format!("{path}: {error}"));
+            }
         }
     }
     let lsn = batch.header.first_lsn;
-    Err(RecoveryError::Operator(format!("no copy of a journal gives batch {lsn} any more: {fault}. Start again")))
+    Err(RecoveryError::Operator(format!("no copy of a journal gives batch {lsn} any more: start again")))
 }
 
 /// Members by file of what may stay: everything else in the directories is left from a crash.

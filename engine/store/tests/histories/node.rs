@@ -250,6 +250,14 @@ impl Node {
         }
     }
 
+    /// Lets victims hang from some call on, while the node is opened.
+    pub fn hang(&self, generator: &mut Generator) {
+        for victim in &self.victims {
+            let hang = [0, 30, 300, 3000, 10_000][generator.below(5) as usize];
+            self.drives[*victim].set_faults(Faults { hang, ..Faults::default() });
+        }
+    }
+
     /// What each victim's superblock says before the node is opened.
     pub fn epochs(&self) -> Vec<(usize, u64)> {
         let load = |victim: &usize| Some((*victim, Superblock::load(&self.drives[*victim]).ok()??.epoch));

@@ -170,6 +170,9 @@ impl Run {
                 self.node.world.cut_power_after(changes);
             }
             let epochs = self.node.epochs();
+            if interrupted && self.generator.happens(3000) {
+                self.node.hang(&mut self.generator);
+            }
             let opened = self.node.open();
             let power = self.node.world.has_power();
             match opened {
