@@ -1,6 +1,10 @@
 //! The one type of error that the store's verbs answer with.
 
+use std::time::SystemTime;
+
 use packstone_access::Denied;
+
+use crate::version::VersionId;
 
 /// What a verb of the store can fail with. Every face maps each of these, without a wildcard.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +13,11 @@ pub enum Error {
     NoSuchBucket,
     #[error("the key does not exist")]
     NoSuchKey,
+    #[error("the version does not exist")]
+    NoSuchVersion,
+    /// The newest version of the key, or the one that was named, is a delete marker.
+    #[error("a delete marker stands in the object's place")]
+    DeleteMarker { version: VersionId, modified: SystemTime },
     #[error("the upload does not exist: it was never opened, was completed, or was aborted")]
     NoSuchUpload,
     #[error("a bucket of this name exists")]
@@ -27,6 +36,24 @@ pub enum Error {
     /// A part other than the last is under 5 MiB.
     #[error("part {number} has {size} bytes: all but the last need 5 MiB")]
     PartTooSmall { number: u16, size: u64 },
+    /// Retention holds the version, until Unix second `until` at least.
+    #[error("the version is locked until second {until} of 1970")]
+    Locked { until: i64 },
+    #[error("a legal hold is on the version")]
+    LegalHold,
+    /// Retention or a legal hold is asked for in a bucket without object lock.
+    #[error("object lock is not on in this bucket")]
+    NoObjectLock,
+    #[error("the time to retain until is past")]
+    RetentionPast,
+    /// What the bucket is does not allow the change.
+    #[error("the bucket does not allow that: {0}")]
+    InvalidBucketState(&'static str),
+    #[error("this document can't be: {0}")]
+    InvalidDocument(&'static str),
+    /// Another change came first.
+    #[error("the document has changed meanwhile")]
+    DocumentChanged,
     #[error("a precondition of the request does not hold")]
     PreconditionFailed,
     /// The part's length, or the object's, is over what is allowed.

@@ -19,16 +19,35 @@ pub enum What {
     BucketDeleted {
         name: String,
     },
-    /// `record` became the current version of the key. The same record again means that only its bytes moved.
+    /// `record` became the current version of the key. A record that was told before only has its bytes elsewhere.
     Put {
         bucket: u32,
         key: String,
         record: u64,
         size: u64,
     },
+    /// The key has no current version any more, or a delete marker stands in front of its versions.
     Deleted {
         bucket: u32,
         key: String,
+    },
+    /// One version ended, or a delete marker.
+    VersionDeleted {
+        bucket: u32,
+        key: String,
+        record: u64,
+    },
+    /// The attributes of a version changed.
+    Amended {
+        bucket: u32,
+        key: String,
+        record: u64,
+    },
+    /// A document came, changed, or was taken away.
+    Document {
+        scope: u32,
+        kind: String,
+        name: String,
     },
 }
 
@@ -103,8 +122,13 @@ fn change(Logged { lsn, entry }: Logged) -> Option<Change> {
     let what = match entry {
         Entry::BucketCreate { id, name, .. } => What::BucketCreated { bucket: id, name },
         Entry::BucketDelete { name, .. } => What::BucketDeleted { name },
-        Entry::Put { bucket, key, record, .. } => What::Put { bucket, key, record: record.id, size: record.size },
-        Entry::Kill { bucket, key, .. } => What::Deleted { bucket, key },
+        Entry::Put { bucket, key, record, .. } | Entry::PutVersion { bucket, key, record, .. } => {
+            What::Put { bucket, key, record: record.id, size: record.size }
+        }
+        Entry::Kill { bucket, key, .. } | Entry::Marker { bucket, key, .. } => What::Deleted { bucket, key },
+        Entry::KillVersion { bucket, key, record, .. } => What::VersionDeleted { bucket, key, record },
+        Entry::Amend { bucket, key, record, .. } => What::Amended { bucket, key, record },
+        Entry::Document { scope, kind, name, .. } => What::Document { scope, kind, name },
         Entry::Live(_)
         | Entry::StreamOpen(_)
         | Entry::Sealed(_)

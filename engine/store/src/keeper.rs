@@ -260,8 +260,10 @@ impl Work {
             return;
         }
         self.tidied_removed.store(removed, Ordering::Relaxed);
-        if let Err(error) = self.shared.index.compact(Space::Current) {
-            tracing::warn!(%error, "the index could not be compacted");
+        for space in [Space::Current, Space::Versions] {
+            if let Err(error) = self.shared.index.compact(space) {
+                tracing::warn!(%error, "the index could not be compacted");
+            }
         }
     }
 }

@@ -105,6 +105,23 @@ pub struct Record {
 }
 
 impl Record {
+    /// One without bytes and attributes.
+    #[must_use]
+    pub fn empty(id: u64, modified: i64) -> Self {
+        Self {
+            id,
+            size: 0,
+            modified,
+            compression: Compression::Raw,
+            dictionary: 0,
+            key_id: 0,
+            chunking: 0,
+            posix: Posix::default(),
+            attributes: Vec::new(),
+            extents: Vec::new(),
+        }
+    }
+
     pub fn encode(&self, out: &mut Writer) {
         out.u64(self.id);
         out.u64(self.size);

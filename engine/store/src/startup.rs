@@ -9,16 +9,17 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::commit::log::{self, Superblocks};
-use crate::commit::{Buckets, Core, Living, Shared, is_open_stream};
+use crate::commit::{BucketState, Buckets, Core, Living, Shared, is_open_stream};
+use crate::configuration::VERSIONING;
 use crate::drive::superblock::Fence;
 use crate::drive::{DriveState, Executor, Member};
 use crate::erasure::Codes;
 use crate::index::apply::Marks;
-use crate::index::row::BucketRow;
-use crate::index::{Index, IndexResult, Space, keys};
+use crate::index::row::{BucketRow, DocumentRow};
+use crate::index::{Index, IndexError, IndexResult, Snapshot, Space, keys};
 use crate::journal::{self, LiveSet};
 use crate::node::Hardware;
-use crate::object::Bucket;
+use crate::object::{Bucket, Document};
 use crate::recovery::drives::{Candidate, Inventory, PoolSettings, take_inventory};
 use crate::recovery::journals::{self, Recovered};
 use crate::recovery::replay::{self, Replayed};
@@ -178,15 +179,13 @@ fn share(
 /// Replays what the index lacks; one that has nothing, or more than the journals know of, is made anew.
 fn update_index(shared: &Arc<Shared>, recovered: &Recovered, progress: &Progress) -> RecoveryResult<Replayed> {
     let marks = Marks::read(&*shared.index.snapshot())?;
-    if marks.highest() >= recovered.next_lsn && recovered.next_lsn > 1 {
-        return Err(RecoveryError::Index(crate::index::IndexError("it is ahead of the journal".into())));
+    if marks.highest >= recovered.next_lsn && recovered.next_lsn > 1 {
+        return Err(RecoveryError::Index(IndexError("it is ahead of the journal".into())));
     }
-    let replayed = if marks.highest() == 0 && recovered.next_lsn > 1 {
+    let replayed = if marks.highest == 0 && recovered.next_lsn > 1 {
         replay::rebuild(shared, recovered, progress)?
-    } else if marks.lowest() == 0 && recovered.next_lsn > 1 {
-        return Err(RecoveryError::Index(crate::index::IndexError(
-            "a key space is empty, or it was never finished".into(),
-        )));
+    } else if marks.lowest == 0 && recovered.next_lsn > 1 {
+        return Err(RecoveryError::Index(IndexError("a key space is empty, or it was never finished".into())));
     } else {
         replay::catch_up(shared, recovered)?
     };
@@ -195,7 +194,8 @@ fn update_index(shared: &Arc<Shared>, recovered: &Recovered, progress: &Progress
 
 fn read_buckets(shared: &Shared) -> IndexResult<Buckets> {
     let mut buckets = Buckets::default();
-    for pair in shared.index.snapshot().prefix(Space::Buckets, &[]) {
+    let snapshot = shared.index.snapshot();
+    for pair in snapshot.prefix(Space::Buckets, &[]) {
         let (key, value) = pair?;
         if *key == *keys::MARK {
             continue;
@@ -203,9 +203,25 @@ fn read_buckets(shared: &Shared) -> IndexResult<Buckets> {
         let Ok(name) = std::str::from_utf8(&key) else { continue };
         let row = BucketRow::decode(&value)?;
         let bucket = Bucket { id: row.id, name: name.into(), created: to_system_time(row.created) };
-        buckets.insert(bucket);
+        buckets.insert(read_documents(&*snapshot, BucketState::new(bucket))?);
     }
     Ok(buckets)
+}
+
+fn read_documents(snapshot: &dyn Snapshot, mut state: BucketState) -> IndexResult<BucketState> {
+    let mut held = Vec::new();
+    for pair in snapshot.prefix(Space::Documents, &state.bucket.id.to_be_bytes()) {
+        let (key, value) = pair?;
+        let Some((_, kind, name)) = keys::parse_document(&key) else { continue };
+        let DocumentRow { lsn, value, .. } = DocumentRow::decode(&value)?;
+        held.push((kind.to_owned(), name.to_owned(), Document { lsn, value: value.into() }));
+    }
+    // As they came: object lock stands only on versioning.
+    held.sort_by_key(|(kind, _, document)| (kind != VERSIONING, document.lsn));
+    for (kind, name, document) in held {
+        state = state.with(&kind, &name, Some(document)).map_err(|error| IndexError(error.to_string()))?;
+    }
+    Ok(state)
 }
 
 /// Removes files that nothing names: what a crash left of segments and journals that were never sealed or are no more.

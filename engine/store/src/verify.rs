@@ -56,7 +56,10 @@ impl Store {
         }
         drop(table);
         for bucket in self.inner.shared.buckets.load().iter() {
-            self.verify_bucket(bucket.id, &bucket.name, &chosen, &mut report, &|done| progress(done, of_how_many))?;
+            for space in [Space::Current, Space::Versions] {
+                let progress = |done| progress(done, of_how_many);
+                self.verify_bucket((space, bucket.id, &bucket.name), &chosen, &mut report, &progress)?;
+            }
         }
         progress(of_how_many, of_how_many);
         Ok(report)
@@ -64,16 +67,20 @@ impl Store {
 
     fn verify_bucket(
         &self,
-        bucket: u32,
-        name: &str,
+        (space, bucket, name): (Space, u32, &str),
         chosen: &std::collections::HashSet<u64>,
         report: &mut VerifyReport,
         progress: &dyn Fn(u64) -> bool,
     ) -> Result<()> {
         let snapshot = self.inner.shared.index.snapshot();
-        for pair in snapshot.prefix(Space::Current, &keys::current(bucket, "")) {
+        for pair in snapshot.prefix(space, &bucket.to_be_bytes()) {
             let (key, value) = pair?;
-            let record = Row::decode_whole(&value, &*snapshot)?.record;
+            let Some(object) = object_of(space, &key) else { continue };
+            let row = Row::decode_whole(&value, &*snapshot)?;
+            if row.marker {
+                continue;
+            }
+            let record = row.record;
             if record.extents.first().is_some_and(|extent| !chosen.contains(&extent.segment)) {
                 continue;
             }
@@ -88,10 +95,9 @@ impl Store {
             }
             let whole = record.extents.iter().try_for_each(|extent| self.inner.check(extent));
             if let Err(error) = whole {
-                let object = keys::object_key(&key).unwrap_or("?");
                 // What moved or ended meanwhile is not lost.
-                let current = self.inner.shared.index.snapshot().get(Space::Current, &key)?;
-                if current.is_some_and(|current| *current == *value) {
+                let held = self.inner.shared.index.snapshot().get(space, &key)?;
+                if held.is_some_and(|held| *held == *value) {
                     report.faults.push(format!("{name}/{object}: {error}"));
                     report.lost.push(format!("{name}/{object}"));
                 }
@@ -102,6 +108,15 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// What the report calls a row; `None` for what is no row.
+fn object_of(space: Space, key: &[u8]) -> Option<String> {
+    if space == Space::Current {
+        return keys::object_key(key).map(str::to_owned);
+    }
+    let (_, key, record) = keys::parse_version(key)?;
+    (record != 0).then(|| format!("{key} (record {record})"))
 }
 
 fn go_on(wanted: bool) -> Result<()> {

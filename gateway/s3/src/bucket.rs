@@ -31,7 +31,7 @@ impl Face {
             self.check_location(constraint.as_str())?;
         }
         let grant = self.may(Action::CreateBucket, Resource::Bucket(&input.bucket))?;
-        self.store.create_bucket(&grant).await.map_err(from_store)?;
+        self.store.create_bucket(&grant, Vec::new()).await.map_err(from_store)?;
         Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
     }
 

@@ -14,6 +14,17 @@ pub(crate) fn from_store(error: Error) -> S3Error {
     let code = match &error {
         Error::NoSuchBucket => S3ErrorCode::NoSuchBucket,
         Error::NoSuchKey => S3ErrorCode::NoSuchKey,
+        Error::NoSuchVersion => S3ErrorCode::NoSuchVersion,
+        // Who asked for the newest version finds none; the verbs that name versions say it in their own way.
+        Error::DeleteMarker { .. } => S3ErrorCode::NoSuchKey,
+        Error::Locked { .. } | Error::LegalHold => {
+            return refused(S3ErrorCode::AccessDenied, "Access Denied because object protected by object lock.");
+        }
+        Error::NoObjectLock => return invalid_request("Bucket is missing Object Lock Configuration"),
+        Error::RetentionPast => return invalid_argument("The retain until date must be in the future!"),
+        Error::InvalidBucketState(why) => return refused(S3ErrorCode::InvalidBucketState, *why),
+        Error::InvalidDocument(why) => return invalid_request(*why),
+        Error::DocumentChanged => S3ErrorCode::OperationAborted,
         Error::NoSuchUpload => S3ErrorCode::NoSuchUpload,
         Error::BucketExists => S3ErrorCode::BucketAlreadyOwnedByYou,
         Error::BucketNotEmpty => S3ErrorCode::BucketNotEmpty,

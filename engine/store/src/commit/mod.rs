@@ -11,16 +11,19 @@
 //! the batch survives; 3 is made good by replay. A copy that fails in 2 is fenced off (a new epoch and file), the batch
 //! is decided again for its new place, and only then acknowledged.
 
+pub mod buckets;
 pub mod decide;
 pub mod log;
 pub mod op;
 pub mod queue;
+mod relocate;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+pub use buckets::{BucketState, Buckets};
 pub use op::{Body, Draft, Op, Outcome, Relocation};
 use parking_lot::Mutex;
 pub use queue::CommitQueue;
@@ -29,14 +32,12 @@ use self::decide::{Decider, Site};
 use self::log::Log;
 use crate::erasure::ErasureError;
 use crate::error::{Error, Result};
-use crate::index::apply::{Applier, Marks};
-use crate::index::row;
-use crate::index::tallies::Tallies;
-use crate::index::{Index, IndexBatch, Row, Snapshot, Space, keys};
+use crate::index::Index;
+use crate::index::apply::Applier;
 use crate::journal::batch::Batch;
 use crate::journal::{Claim, Entry, Journal, LiveSet};
 use crate::node::Hardware;
-use crate::object::Bucket;
+use crate::object::{Bucket, Document};
 use crate::record::Extent;
 use crate::segment::{Home, Segment, SegmentInfo, SegmentKind, SegmentTable};
 use crate::time::to_system_time;
@@ -86,40 +87,6 @@ impl Shared {
 
     pub fn take_file_id(&self) -> u64 {
         self.next_file.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-/// All buckets, to be found by name or known by id.
-#[derive(Clone, Debug, Default)]
-pub struct Buckets {
-    by_name: HashMap<Box<str>, Bucket>,
-    ids: HashSet<u32>,
-}
-
-impl Buckets {
-    pub fn insert(&mut self, bucket: Bucket) {
-        self.ids.insert(bucket.id);
-        self.by_name.insert(bucket.name.clone(), bucket);
-    }
-
-    pub fn remove(&mut self, name: &str) {
-        if let Some(bucket) = self.by_name.remove(name) {
-            self.ids.remove(&bucket.id);
-        }
-    }
-
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Bucket> {
-        self.by_name.get(name)
-    }
-
-    #[must_use]
-    pub fn knows(&self, id: u32) -> bool {
-        self.ids.contains(&id)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Bucket> {
-        self.by_name.values()
     }
 }
 
@@ -192,6 +159,7 @@ impl Core {
                 now,
                 next_bucket: self.living.next_bucket,
                 room: self.shared.room.load(Ordering::Relaxed),
+                appliance: self.shared.hardware.appliance,
             };
             let buckets = self.shared.buckets.load();
             let mut decider = Decider::new(site, &buckets, &self.living.segments, &*snapshot);
@@ -244,7 +212,17 @@ impl Core {
             Entry::BucketCreate { id, name, created } => {
                 self.living.next_bucket = self.living.next_bucket.max(id + 1);
                 let bucket = Bucket { id: *id, name: name.as_str().into(), created: to_system_time(*created) };
-                self.shared.change_buckets(|buckets| buckets.insert(bucket.clone()));
+                self.shared.change_buckets(|buckets| buckets.insert(BucketState::new(bucket.clone())));
+            }
+            Entry::Document { scope, kind, name, value, .. } => {
+                let document = value.as_ref().map(|value| Document { lsn, value: value.clone().into() });
+                self.shared.change_buckets(|buckets| {
+                    let held = buckets.by_id(*scope);
+                    // What is not as it should be was refused when it was decided.
+                    if let Some(Ok(next)) = held.map(|held| held.with(kind, name, document.clone())) {
+                        buckets.insert(next);
+                    }
+                });
             }
             Entry::BucketDelete { name, .. } => self.shared.change_buckets(|buckets| buckets.remove(name)),
             Entry::StreamOpen(info) => {
@@ -264,10 +242,10 @@ impl Core {
                 self.living.segments.remove(id);
                 self.shared.table.remove(*id);
             }
-            Entry::Kill { .. } => {
+            Entry::Kill { .. } | Entry::KillVersion { .. } | Entry::Marker { .. } => {
                 self.shared.removed_rows.fetch_add(1, Ordering::Relaxed);
             }
-            Entry::Put { record, .. } | Entry::Part { record, .. } => {
+            Entry::Put { record, .. } | Entry::PutVersion { record, .. } | Entry::Part { record, .. } => {
                 note_claims(&mut self.shared.claims.lock(), lsn, &record.extents);
             }
             _ => {}
@@ -315,7 +293,7 @@ impl Core {
         self.shared.closed.lock().push_back(closed.journal.clone());
         self.living.closed.insert(closed.journal.id, closed.journal);
         let snapshot = self.shared.index.snapshot();
-        let mut applier = Applier::new(&*snapshot, Marks::default());
+        let mut applier = Applier::new(&*snapshot);
         applier.note(batch.header.last_lsn());
         self.lags = true;
         self.shared.index.write(applier.finish())?;
@@ -339,60 +317,6 @@ impl Core {
         self.fence_retired()?;
         if self.must_fence || self.log.batches > 1 { self.rotate() } else { Ok(()) }
     }
-
-    /// Moves rows to where compaction copied their entries, if they still are what was copied; others are dead there
-    /// from the start.
-    fn relocate(&mut self, moves: &[Relocation]) -> Result<usize> {
-        let snapshot = self.shared.index.snapshot();
-        let mut batch = IndexBatch::default();
-        let mut tallies = Tallies::default();
-        let mut moved = 0;
-        for step in moves {
-            let value = snapshot.get(step.space, &step.key)?;
-            let held = value.as_deref().map(row::identity).transpose()?;
-            match (value, held) {
-                (Some(value), Some((lsn, home))) if lsn == step.lsn => {
-                    // Otherwise it was moved already, by a run that a crash cut short.
-                    if home == step.from {
-                        move_row(step, &value, &*snapshot, &mut batch, &mut tallies)?;
-                        moved += 1;
-                    }
-                }
-                _ => {
-                    let killer = snapshot.get(Space::Dead, &keys::dead(step.from, step.lsn))?;
-                    if let Some(killer) = killer {
-                        batch.put(Space::Dead, keys::dead(step.to, step.lsn), killer.to_vec());
-                        tallies.file(&*snapshot, step.to)?.dead += 1;
-                    }
-                }
-            }
-        }
-        tallies.write(&mut batch);
-        self.shared.index.write(batch)?;
-        Ok(moved)
-    }
-}
-
-fn move_row(
-    step: &Relocation,
-    value: &[u8],
-    snapshot: &dyn Snapshot,
-    batch: &mut IndexBatch,
-    tallies: &mut Tallies,
-) -> Result<()> {
-    let Some(extents) = &step.extents else {
-        batch.put(step.space, step.key.clone(), row::moved(value, step.to));
-        return Ok(());
-    };
-    let mut row = Row::decode_whole(value, snapshot)?;
-    tallies.claim(snapshot, &row.record.extents, false)?;
-    tallies.claim(snapshot, extents, true)?;
-    row.record.extents.clone_from(extents);
-    row.home = step.to;
-    let (value, apart) = row.encode();
-    batch.put(step.space, step.key.clone(), value);
-    apart.into_iter().for_each(|(key, value)| batch.put(Space::Extents, key, value));
-    Ok(())
 }
 
 /// Notes which open streams an entry has bytes in.

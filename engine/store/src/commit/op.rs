@@ -3,10 +3,15 @@
 use bytes::Bytes;
 
 use crate::checksum::Hash;
+use crate::configuration::MAX_DOCUMENTS;
+use crate::index::{Place, Row};
 use crate::object::attributes::MAX_ENCODED;
-use crate::object::{Bucket, Checksum, Etag, NamedPart, Precondition, UploadId};
+use crate::object::{
+    AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, Precondition, Replaces, UploadId,
+};
 use crate::record::{Compression, Extent};
 use crate::segment::SegmentInfo;
+use crate::version::VersionId;
 
 /// A record before it has an id.
 #[derive(Clone, Debug)]
@@ -30,9 +35,7 @@ pub enum Body {
 /// A record that compaction copied: its entry stands in `to` now as well.
 #[derive(Clone, Debug)]
 pub struct Relocation {
-    /// The space and key of its row.
-    pub space: crate::index::Space,
-    pub key: Vec<u8>,
+    pub place: Place,
     pub lsn: u64,
     pub from: u64,
     pub to: u64,
@@ -42,11 +45,22 @@ pub struct Relocation {
 
 #[derive(Clone, Debug)]
 pub enum Op {
+    /// The bucket with its first documents, all or nothing.
     CreateBucket {
         name: String,
+        documents: Vec<NewDocument>,
     },
     DeleteBucket {
         name: String,
+    },
+    PutDocument {
+        /// A bucket; 0 for the node.
+        scope: u32,
+        kind: String,
+        name: String,
+        /// `None` takes it away.
+        value: Option<Bytes>,
+        replaces: Replaces,
     },
     Put {
         bucket: u32,
@@ -57,7 +71,20 @@ pub enum Op {
     Delete {
         bucket: u32,
         key: String,
+        /// `None`: as S3 deletes without a version, by the bucket's versioning.
+        version: Option<VersionId>,
         precondition: Precondition,
+        /// Whether who asks may end what GOVERNANCE holds.
+        bypass: bool,
+    },
+    Amend {
+        bucket: u32,
+        key: String,
+        /// `None` for the current one.
+        version: Option<VersionId>,
+        change: AttributeChange,
+        /// As in `Delete`.
+        bypass: bool,
     },
     OpenUpload {
         bucket: u32,
@@ -111,6 +138,7 @@ impl Op {
             self,
             Self::CreateBucket { .. }
                 | Self::DeleteBucket { .. }
+                | Self::PutDocument { .. }
                 | Self::CompleteUpload { .. }
                 | Self::AbortUpload { .. }
                 | Self::Relocate(_)
@@ -121,7 +149,11 @@ impl Op {
     /// Whether it asks for space that comes back to nobody.
     #[must_use]
     pub fn grows(&self) -> bool {
-        matches!(self, Self::CreateBucket { .. } | Self::Put { .. } | Self::OpenUpload { .. } | Self::PutPart { .. })
+        match self {
+            Self::CreateBucket { .. } | Self::Put { .. } | Self::OpenUpload { .. } | Self::PutPart { .. } => true,
+            Self::PutDocument { value, .. } => value.is_some(),
+            _ => false,
+        }
     }
 
     /// Bytes that its entry and data take in the journal at most.
@@ -144,15 +176,15 @@ impl Op {
                 Self::CompleteUpload { key, .. } => key.len() as u64 + (200 << 10) + 10_000 * 200,
                 Self::AbortUpload { .. } => 10_000 * 48,
                 Self::Delete { key, .. } => key.len() as u64 + 4096,
-                Self::Restate(step) => {
-                    step.key.len() as u64 + step.extents.iter().flatten().count() as u64 * 58 + MAX_ENCODED as u64
+                Self::Amend { key, .. } => (key.len() + MAX_ENCODED) as u64,
+                Self::PutDocument { kind, name, value, .. } => {
+                    (kind.len() + name.len() + value.as_ref().map_or(0, Bytes::len)) as u64
                 }
+                Self::Restate(step) => (MAX_KEY + MAX_ENCODED + step.extents.as_ref().map_or(0, Vec::len) * 58) as u64,
                 Self::OpenStream(info) | Self::Sealed(info) => 256 + info.sources.len() as u64 * 8,
-                Self::CreateBucket { .. }
-                | Self::DeleteBucket { .. }
-                | Self::Erase { .. }
-                | Self::Relocate(_)
-                | Self::CloseJournal => 0,
+                Self::CreateBucket { documents, .. } => documents.iter().map(NewDocument::weight).sum(),
+                Self::DeleteBucket { .. } => (MAX_DOCUMENTS * 16) as u64,
+                Self::Erase { .. } | Self::Relocate(_) | Self::CloseJournal => 0,
             }
     }
 }
@@ -161,8 +193,11 @@ impl Op {
 pub enum Outcome {
     Done,
     Bucket(Bucket),
-    /// The record that became current, or the part.
-    Record(crate::record::Record),
+    /// The version that became current or was amended, or the part.
+    Stored(Row),
+    Deleted(Deleted),
+    /// The document's LSN; 0 where none stands any more.
+    Document(u64),
     /// How many rows were moved.
     Moved(usize),
 }

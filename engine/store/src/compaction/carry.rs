@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::may_hold;
 use crate::commit::Shared;
 use crate::commit::log::durable_lsn;
-use crate::index::{IndexError, Snapshot, Space, keys, row};
+use crate::index::{IndexError, Snapshot, Space, keys};
 use crate::journal::{Entry, Logged};
 use crate::record::Extent;
 use crate::sealing::{blank, range_of};
@@ -124,9 +124,9 @@ fn keep(
         let grave = (!kills.is_empty()).then_some(Carried { entry: Entry::Grave { kills }, data: None });
         return Ok(grave);
     }
-    if let Some((space, key)) = entry.row_key() {
-        let held = snapshot.get(space, &key)?.map(|value| row::identity(&value)).transpose()?;
-        if held.is_some_and(|(row_lsn, home)| row_lsn == lsn && home != segment.info.id) {
+    if let Some(place) = entry.place() {
+        let held = place.find(snapshot, lsn)?;
+        if held.is_some_and(|standing| standing.home != segment.info.id) {
             return Ok(None);
         }
     }

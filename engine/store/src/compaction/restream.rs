@@ -5,7 +5,7 @@
 //! every claim on it is known to be dead, as any stream is.
 
 use crate::commit::{Relocation, Shared};
-use crate::index::{IndexError, Row, Space};
+use crate::index::{IndexError, Place, Row, Space, keys};
 use crate::record::Extent;
 use crate::segment::stream::OpenStream;
 use crate::segment::stripe::UNIT;
@@ -15,22 +15,34 @@ use crate::segment::{Segment, SegmentError};
 ///
 /// # Errors
 /// A fault of the index.
-pub fn tenants(shared: &Shared, segment: u64) -> Result<Vec<(Space, Vec<u8>, Row)>, IndexError> {
+pub fn tenants(shared: &Shared, segment: u64) -> Result<Vec<(Place, Row)>, IndexError> {
     let snapshot = shared.index.snapshot();
     let mut found = Vec::new();
-    for space in [Space::Current, Space::Uploads] {
+    for space in [Space::Current, Space::Versions, Space::Uploads] {
         for pair in snapshot.prefix(space, &[]) {
             let (key, value) = pair?;
+            if *key == *keys::MARK {
+                continue;
+            }
+            let part = || Place::Row(space, key.to_vec());
             let is_row = match space {
-                Space::Current => key.len() > 4,
-                _ => crate::index::keys::parse_part(&key).is_some(),
+                Space::Current => true,
+                // The pointer to a null version is no row.
+                Space::Versions => keys::parse_version(&key).is_some_and(|(_, _, record)| record != 0),
+                _ => keys::parse_part(&key).is_some(),
             };
             if !is_row {
                 continue;
             }
             let row = Row::decode_whole(&value, &*snapshot)?;
             if row.record.extents.iter().any(|extent| extent.segment == segment) {
-                found.push((space, key.to_vec(), row));
+                let place = match space {
+                    Space::Current => keys::parse_current(&key).map(|(bucket, key)| (bucket, key.to_owned())),
+                    Space::Versions => keys::parse_version(&key).map(|(bucket, key, _)| (bucket, key)),
+                    _ => None,
+                };
+                let version = |(bucket, key)| Place::Version { bucket, key, record: row.record.id };
+                found.push((place.map_or_else(part, version), row));
             }
         }
     }
@@ -46,7 +58,7 @@ pub fn copy(
     shared: &Shared,
     source: &Segment,
     target: &mut OpenStream,
-    (space, key, row): (Space, Vec<u8>, Row),
+    (place, row): (Place, Row),
 ) -> Result<Relocation, SegmentError> {
     let mut extents = Vec::with_capacity(row.record.extents.len());
     for extent in &row.record.extents {
@@ -57,7 +69,7 @@ pub fn copy(
         }
     }
     target.sync(&shared.hardware)?;
-    Ok(Relocation { space, key, lsn: row.lsn, from: source.info.id, to: target.info.id, extents: Some(extents) })
+    Ok(Relocation { place, lsn: row.lsn, from: source.info.id, to: target.info.id, extents: Some(extents) })
 }
 
 fn copy_extent(

@@ -1,7 +1,7 @@
 //! Keys of the index: big-endian, so that they sort as what they mean.
 //!
 //! Every space keeps its mark under four zero bytes, which no other key of any space is: bucket ids and file ids begin
-//! at 1, and a bucket's name has letters.
+//! at 1, a bucket's name has letters, and a document's key is longer.
 
 /// Where the mark stands in every space.
 pub const MARK: &[u8] = &[0; 4];
@@ -61,22 +61,22 @@ pub fn upload_key(bucket: u32, key: &str) -> Vec<u8> {
 pub fn upload_prefix(bucket: u32, prefix: &str) -> Vec<u8> {
     let mut out = vec![UPLOAD];
     out.extend_from_slice(&bucket.to_be_bytes());
-    // A NUL in a key becomes 0 1 and the key ends with 0 0: no key is then a prefix of another's end.
-    for byte in prefix.bytes() {
+    escape(prefix, &mut out);
+    out
+}
+
+/// A NUL in a key becomes 0 1 and the key ends with 0 0: no key is then a prefix of another's end, and keys sort as they
+/// do unescaped.
+fn escape(key: &str, out: &mut Vec<u8>) {
+    for byte in key.bytes() {
         out.push(byte);
         if byte == 0 {
             out.push(1);
         }
     }
-    out
 }
 
-/// Takes an upload's key apart into object key and upload id.
-#[must_use]
-pub fn parse_upload(key: &[u8]) -> Option<(String, u128)> {
-    let body = key.get(5..)?;
-    let (escaped, id) = body.split_at_checked(body.len().checked_sub(16)?)?;
-    let escaped = escaped.strip_suffix(&[0, 0])?;
+fn unescape(escaped: &[u8]) -> Option<String> {
     let mut plain = Vec::with_capacity(escaped.len());
     let mut bytes = escaped.iter();
     while let Some(byte) = bytes.next() {
@@ -85,7 +85,81 @@ pub fn parse_upload(key: &[u8]) -> Option<(String, u128)> {
             bytes.next();
         }
     }
-    Some((String::from_utf8(plain).ok()?, u128::from_be_bytes(id.try_into().ok()?)))
+    String::from_utf8(plain).ok()
+}
+
+/// Takes an upload's key apart into object key and upload id.
+#[must_use]
+pub fn parse_upload(key: &[u8]) -> Option<(String, u128)> {
+    let body = key.get(5..)?;
+    let (escaped, id) = body.split_at_checked(body.len().checked_sub(16)?)?;
+    let escaped = escaped.strip_suffix(&[0, 0])?;
+    Some((unescape(escaped)?, u128::from_be_bytes(id.try_into().ok()?)))
+}
+
+/// In `Versions`: bucket, escaped key, the record's id inverted, so that the newest version of a key comes first.
+#[must_use]
+pub fn version(bucket: u32, key: &str, record: u64) -> Vec<u8> {
+    let mut out = versions(bucket, key);
+    out.extend_from_slice(&(!record).to_be_bytes());
+    out
+}
+
+/// In `Versions`, behind every version of a key: which of those is the null version.
+#[must_use]
+pub fn null_pointer(bucket: u32, key: &str) -> Vec<u8> {
+    version(bucket, key, 0)
+}
+
+/// The prefix of all versions of one key.
+#[must_use]
+pub fn versions(bucket: u32, key: &str) -> Vec<u8> {
+    let mut out = versions_prefix(bucket, key);
+    out.extend_from_slice(&[0, 0]);
+    out
+}
+
+/// The prefix of all versions of keys that begin with `prefix`.
+#[must_use]
+pub fn versions_prefix(bucket: u32, prefix: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(14 + prefix.len());
+    out.extend_from_slice(&bucket.to_be_bytes());
+    escape(prefix, &mut out);
+    out
+}
+
+/// Takes a key of `Versions` apart into bucket, object key and record, which is 0 for the pointer to the null version.
+#[must_use]
+pub fn parse_version(key: &[u8]) -> Option<(u32, String, u64)> {
+    let (bucket, body) = key.split_first_chunk::<4>()?;
+    let (escaped, record) = body.split_last_chunk::<8>()?;
+    let name = unescape(escaped.strip_suffix(&[0, 0])?)?;
+    Some((u32::from_be_bytes(*bucket), name, !u64::from_be_bytes(*record)))
+}
+
+/// In `Documents`: scope, kind, NUL, name. No kind has a NUL.
+#[must_use]
+pub fn document(scope: u32, kind: &str, name: &str) -> Vec<u8> {
+    let mut out = documents(scope, kind);
+    out.extend_from_slice(name.as_bytes());
+    out
+}
+
+/// The prefix of all documents of a kind.
+#[must_use]
+pub fn documents(scope: u32, kind: &str) -> Vec<u8> {
+    let mut out = scope.to_be_bytes().to_vec();
+    out.extend_from_slice(kind.as_bytes());
+    out.push(0);
+    out
+}
+
+/// Takes a key of `Documents` apart into scope, kind and name.
+#[must_use]
+pub fn parse_document(key: &[u8]) -> Option<(u32, &str, &str)> {
+    let (scope, rest) = key.split_first_chunk::<4>()?;
+    let (kind, name) = std::str::from_utf8(rest).ok()?.split_once('\0')?;
+    Some((u32::from_be_bytes(*scope), kind, name))
 }
 
 /// In `Uploads`: upload id, part number.

@@ -11,12 +11,14 @@ pub mod keys;
 pub mod list;
 #[cfg(any(test, feature = "simulator"))]
 pub mod memory;
+pub mod place;
 pub mod row;
 pub mod tallies;
 
 use std::fmt::Debug;
 use std::ops::{Bound, Deref};
 
+pub use place::Place;
 pub use row::{Mark, Row};
 
 #[derive(Debug, thiserror::Error)]
@@ -28,14 +30,18 @@ pub type IndexResult<T> = Result<T, IndexError>;
 /// The key spaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Space {
-    /// (bucket, key) → [`Row`] of the current version.
+    /// (bucket, key) → [`Row`] of the newest version, if that is an object.
     Current,
+    /// (bucket, key, version) → [`Row`] of every other version and every delete marker; see [`keys`].
+    Versions,
     /// (content, number) → extents of a row that has too many to stand in it.
     Extents,
     /// (bucket, key, upload) → upload, and (upload, part) → part; see [`keys`].
     Uploads,
     /// Name → bucket.
     Buckets,
+    /// (scope, kind, name) → document; scope is a bucket, or 0 for the node.
+    Documents,
     /// (file, LSN) → the LSN that ended it: what is dead in each file.
     Dead,
     /// Counters of buckets and of segments.
@@ -43,15 +49,26 @@ pub enum Space {
 }
 
 impl Space {
-    pub const ALL: [Self; 6] = [Self::Current, Self::Extents, Self::Uploads, Self::Buckets, Self::Dead, Self::Tallies];
+    pub const ALL: [Self; 8] = [
+        Self::Current,
+        Self::Versions,
+        Self::Extents,
+        Self::Uploads,
+        Self::Buckets,
+        Self::Documents,
+        Self::Dead,
+        Self::Tallies,
+    ];
 
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Current => "current",
+            Self::Versions => "versions",
             Self::Extents => "extents",
             Self::Uploads => "uploads",
             Self::Buckets => "buckets",
+            Self::Documents => "documents",
             Self::Dead => "dead",
             Self::Tallies => "tallies",
         }

@@ -4,6 +4,7 @@ use super::{IndexError, IndexResult, Snapshot, Space, keys};
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::journal::Target;
 use crate::record::{Extent, Record};
+use crate::version::VersionId;
 
 /// More extents than this stand apart, in [`Space::Extents`].
 const INLINE_EXTENTS: usize = 4;
@@ -29,28 +30,55 @@ impl Mark {
 /// Key and value in [`Space::Extents`].
 pub type Apart = (Vec<u8>, Vec<u8>);
 
-/// A live record and the entry that brought it.
+/// What a row's third field says of it, as bits.
+const APART: u8 = 1;
+const VERSION: u8 = 2;
+const MARKER: u8 = 4;
+const AMENDED: u8 = 8;
+
+/// A live record and the entry that brought it; or a delete marker, whose record has an id and a time and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub lsn: u64,
     /// The file that the entry stands in.
     pub home: u64,
+    pub version: VersionId,
+    pub marker: bool,
+    /// The entry that gave the record the attributes it has, where it isn't the one that brought it.
+    pub amendment: Option<Target>,
     pub record: Record,
 }
 
 impl Row {
+    /// A row of the null version as its entry brought it, or of a part.
+    #[must_use]
+    pub fn plain(lsn: u64, home: u64, record: Record) -> Self {
+        Self { lsn, home, version: VersionId::NULL, marker: false, amendment: None, record }
+    }
+
     /// The row's value, and what stands apart from it under the record's id, which no other row has.
     #[must_use]
     pub fn encode(&self) -> (Vec<u8>, Vec<Apart>) {
         let mut out = Writer::with_capacity(256);
         out.u64(self.lsn);
         out.u64(self.home);
-        if self.record.extents.len() <= INLINE_EXTENTS {
-            out.u8(0);
+        let mut flags = 0;
+        flags |= if self.record.extents.len() > INLINE_EXTENTS { APART } else { 0 };
+        flags |= if self.version.is_null() { 0 } else { VERSION };
+        flags |= if self.marker { MARKER } else { 0 };
+        flags |= if self.amendment.is_some() { AMENDED } else { 0 };
+        out.u8(flags);
+        if !self.version.is_null() {
+            out.u128(self.version.0);
+        }
+        if let Some(amendment) = self.amendment {
+            out.u64(amendment.lsn);
+            out.u64(amendment.file);
+        }
+        if flags & APART == 0 {
             self.record.encode(&mut out);
             return (out.0, Vec::new());
         }
-        out.u8(1);
         Record { extents: Vec::new(), ..self.record.clone() }.encode(&mut out);
         let mut apart = Vec::new();
         for (number, chunk) in self.record.extents.chunks(CHUNK).enumerate() {
@@ -66,8 +94,18 @@ impl Row {
 
     fn decode(bytes: &[u8]) -> Result<(Self, bool), DecodeError> {
         let mut from = Reader(bytes);
-        let (lsn, home, apart) = (from.u64()?, from.u64()?, from.u8()? != 0);
-        Ok((Self { lsn, home, record: Record::decode(&mut from)? }, apart))
+        let (lsn, home, flags) = (from.u64()?, from.u64()?, from.u8()?);
+        if flags & !(APART | VERSION | MARKER | AMENDED) != 0 {
+            return Err(DecodeError::Unknown("row", flags));
+        }
+        let version = if flags & VERSION == 0 { VersionId::NULL } else { VersionId(from.u128()?) };
+        let amendment = match flags & AMENDED {
+            0 => None,
+            _ => Some(Target { lsn: from.u64()?, file: from.u64()? }),
+        };
+        let record = Record::decode(&mut from)?;
+        let row = Self { lsn, home, version, marker: flags & MARKER != 0, amendment, record };
+        Ok((row, flags & APART != 0))
     }
 
     /// Decodes a row without the extents that stand apart: enough for listing.
@@ -114,10 +152,11 @@ impl Row {
         Target { file: self.home, lsn: self.lsn }
     }
 
-    /// What a kill of this row must name: its home, and every claim that it has on a stream.
+    /// What a kill of this row must name: its home, its amendment, and every claim that it has on a stream.
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
         let mut targets = vec![self.target()];
+        targets.extend(self.amendment);
         let streamed = self.record.extents.iter().filter(|extent| extent.claim != 0);
         targets.extend(streamed.map(|extent| Target { file: extent.segment, lsn: extent.claim }));
         targets.sort_unstable();
@@ -186,9 +225,37 @@ impl BucketRow {
     }
 }
 
+/// A document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentRow {
+    pub lsn: u64,
+    pub home: u64,
+    pub value: Vec<u8>,
+}
+
+impl DocumentRow {
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::with_capacity(20 + self.value.len());
+        out.u64(self.lsn);
+        out.u64(self.home);
+        out.long(&self.value);
+        out.0
+    }
+
+    /// # Errors
+    /// A value that is no document.
+    pub fn decode(bytes: &[u8]) -> IndexResult<Self> {
+        let mut from = Reader(bytes);
+        let mut read = || Ok(Self { lsn: from.u64()?, home: from.u64()?, value: from.long()?.to_vec() });
+        read().map_err(corrupt)
+    }
+}
+
 /// Counters of a bucket, changed in the batch that changes what they count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct BucketTally {
+    /// Versions of objects, delete markers not.
     pub objects: u64,
     /// As the clients sent them.
     pub bytes: u64,

@@ -1,8 +1,11 @@
-//! What stands with a version beside its bytes: ETag, checksum, system headers and user metadata.
+//! What stands with a version beside its bytes: ETag, checksum, system headers and user metadata; and what may be said of
+//! it later: tags, lock, access control list.
 //!
 //! The layout is drawn in `docs/format.md`; the journal, TOCs and the index all carry it as it is here.
 
 use crate::codec::{DecodeError, Reader, Writer};
+use crate::error::Error;
+use crate::retention::{Lock, Retention};
 
 /// The most bytes that the encoded attributes of one version may take.
 pub const MAX_ENCODED: usize = 64 << 10;
@@ -64,7 +67,18 @@ pub struct Attributes {
     pub headers: Vec<(SystemHeader, String)>,
     /// User metadata: names in lower case without `x-amz-meta-`.
     pub user: Vec<(String, String)>,
+    pub tags: Vec<(String, String)>,
+    pub retention: Option<Retention>,
+    pub legal_hold: bool,
+    /// As the face that wrote it encodes it.
+    pub acl: Option<Vec<u8>>,
 }
+
+/// Kinds of what follows the user metadata, each at most once and in this order.
+const TAGS: u8 = 1;
+const RETENTION: u8 = 2;
+const LEGAL_HOLD: u8 = 3;
+const ACL: u8 = 4;
 
 impl Attributes {
     /// The value of a system header.
@@ -94,6 +108,43 @@ impl Attributes {
             out.short(name.as_bytes());
             out.short(value.as_bytes());
         }
+        self.encode_sections(out);
+    }
+
+    fn encode_sections(&self, out: &mut Writer) {
+        let mut section = |kind: u8, write: &dyn Fn(&mut Writer)| {
+            let mut body = Writer::default();
+            write(&mut body);
+            out.u8(kind);
+            out.long(&body.0);
+        };
+        if !self.tags.is_empty() {
+            section(TAGS, &|body| {
+                for (name, value) in &self.tags {
+                    body.short(name.as_bytes());
+                    body.short(value.as_bytes());
+                }
+            });
+        }
+        if let Some(retention) = self.retention {
+            section(RETENTION, &|body| retention.encode(body));
+        }
+        if self.legal_hold {
+            section(LEGAL_HOLD, &|_| {});
+        }
+        if let Some(acl) = &self.acl {
+            section(ACL, &|body| body.bytes(acl));
+        }
+    }
+
+    /// As the journal and the index hold them.
+    ///
+    /// # Errors
+    /// [`Error::AttributesTooLarge`].
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut encoded = Writer::default();
+        self.encode(&mut encoded);
+        if encoded.len() > MAX_ENCODED { Err(Error::AttributesTooLarge(encoded.len())) } else { Ok(encoded.0) }
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -114,8 +165,51 @@ impl Attributes {
         for _ in 0..from.u16()? {
             user.push((from.short_str()?, from.short_str()?));
         }
-        Ok(Self { etag, checksum, headers, user })
+        let mut held = Self { etag, checksum, headers, user, ..Self::default() };
+        while !from.is_empty() {
+            let (kind, mut body) = (from.u8()?, Reader(from.long()?));
+            match kind {
+                TAGS => {
+                    while !body.is_empty() {
+                        held.tags.push((body.short_str()?, body.short_str()?));
+                    }
+                }
+                RETENTION => held.retention = Some(Retention::decode(&mut body)?),
+                LEGAL_HOLD => held.legal_hold = true,
+                ACL => held.acl = Some(body.0.to_vec()),
+                other => return Err(DecodeError::Unknown("attribute", other)),
+            }
+        }
+        Ok(held)
     }
+}
+
+/// The lock in encoded attributes, read past all else: this is done for every version that ends.
+pub(crate) fn lock_of(encoded: &[u8]) -> Result<Lock, DecodeError> {
+    let mut from = Reader(encoded);
+    from.take(18)?;
+    if from.u8()? != 0 {
+        from.u8()?;
+        from.short()?;
+    }
+    for _ in 0..from.u8()? {
+        from.u8()?;
+        from.short()?;
+    }
+    for _ in 0..from.u16()? {
+        from.short()?;
+        from.short()?;
+    }
+    let mut lock = Lock::default();
+    while !from.is_empty() {
+        let (kind, body) = (from.u8()?, from.long()?);
+        match kind {
+            RETENTION => lock.retention = Some(Retention::decode(&mut Reader(body))?),
+            LEGAL_HOLD => lock.legal_hold = true,
+            _ => {}
+        }
+    }
+    Ok(lock)
 }
 
 /// A byte on disk that names no variant: written by something newer, or rotten.
@@ -143,3 +237,57 @@ from_byte!(
     WebsiteRedirectLocation,
     StorageClass
 );
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::retention::Mode;
+
+    fn full() -> Attributes {
+        let text = |text: &str| text.to_owned();
+        Attributes {
+            etag: Etag { md5: [7; 16], parts: 3 },
+            checksum: Some(Checksum {
+                algorithm: ChecksumAlgorithm::Sha1,
+                kind: ChecksumKind::Composite,
+                value: vec![9; 20],
+            }),
+            headers: vec![(SystemHeader::ContentType, text("text/csv"))],
+            user: vec![(text("desk"), text("fx")), (text("book"), text(""))],
+            tags: vec![(text("class"), text("trade"))],
+            retention: Some(Retention { mode: Mode::Compliance, until: 12 }),
+            legal_hold: true,
+            acl: Some(vec![1, 2]),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for attributes in [full(), Attributes::default(), Attributes { tags: Vec::new(), acl: None, ..full() }] {
+            let bytes = attributes.to_bytes().unwrap();
+            assert_eq!(Attributes::decode(&mut Reader(&bytes)).unwrap(), attributes);
+            let lock = Lock { retention: attributes.retention, legal_hold: attributes.legal_hold };
+            assert_eq!(lock_of(&bytes).unwrap(), lock);
+        }
+    }
+
+    #[test]
+    fn attributes_of_earlier_releases_end_with_user_metadata() {
+        assert_eq!(Attributes::default().to_bytes().unwrap(), vec![0; 22]);
+        assert_eq!(Attributes::decode(&mut Reader(&[0; 22])).unwrap(), Attributes::default());
+    }
+
+    #[test]
+    fn what_is_cut_short_is_refused() {
+        let bytes = full().to_bytes().unwrap();
+        let plain = Attributes { tags: Vec::new(), retention: None, legal_hold: false, acl: None, ..full() };
+        let ends_early = plain.to_bytes().unwrap().len();
+        let mut whole = 0;
+        for end in 0..bytes.len() {
+            whole += u32::from(Attributes::decode(&mut Reader(bytes.get(..end).unwrap())).is_ok());
+        }
+        assert!(ends_early > 0 && whole == 4, "behind the metadata and each section but the last: {whole}");
+    }
+}

@@ -1,9 +1,11 @@
 //! Buckets.
 
+use std::sync::Arc;
+
 use packstone_access::{Action, Grant};
 
-use super::{Bucket, UploadId};
-use crate::commit::{Op, Outcome};
+use super::{Bucket, NewDocument, UploadId};
+use crate::commit::{BucketState, Op, Outcome};
 use crate::error::{Error, Result};
 use crate::index::{Space, keys};
 use crate::store::Store;
@@ -24,38 +26,44 @@ impl Store {
     /// No such bucket.
     pub fn bucket(&self, grant: &Grant) -> Result<Bucket> {
         grant.covers(Action::ListBucket)?;
-        self.bucket_of(grant)
+        Ok(self.bucket_of(grant)?.bucket.clone())
     }
 
     /// The bucket that a grant names; its key, where it has one, must be one that can be stored.
-    pub(crate) fn bucket_of(&self, grant: &Grant) -> Result<Bucket> {
+    pub(crate) fn bucket_of(&self, grant: &Grant) -> Result<Arc<BucketState>> {
         if grant.key().len() > super::MAX_KEY {
             return Err(Error::InvalidKey);
         }
-        self.inner.shared.buckets.load().get(grant.bucket()).cloned().ok_or(Error::NoSuchBucket)
+        self.inner.shared.buckets.load().state(grant.bucket()).cloned().ok_or(Error::NoSuchBucket)
     }
 
+    /// Makes a bucket with its first documents, all or nothing: versioning and object lock are among them.
+    ///
     /// # Errors
-    /// A bucket of that name exists, or the name can't be one.
-    pub async fn create_bucket(&self, grant: &Grant) -> Result<Bucket> {
+    /// A bucket of that name exists, the name can't be one, or a document can't stand.
+    pub async fn create_bucket(&self, grant: &Grant, documents: Vec<NewDocument>) -> Result<Bucket> {
         grant.covers(Action::CreateBucket)?;
         check_name(grant.bucket())?;
-        match self.inner.queue.commit(Op::CreateBucket { name: grant.bucket().to_owned() }).await? {
+        match self.inner.queue.commit(Op::CreateBucket { name: grant.bucket().to_owned(), documents }).await? {
             Outcome::Bucket(bucket) => Ok(bucket),
             _ => Err(Error::Unavailable("an answer to something else".into())),
         }
     }
 
-    /// Deletes a bucket that holds no object; uploads that are open in it are aborted first.
+    /// Deletes a bucket that holds no version and no delete marker, with its documents; uploads that are open in it are aborted first.
     ///
     /// # Errors
     /// No such bucket, or it holds objects.
     pub async fn delete_bucket(&self, grant: &Grant) -> Result<()> {
         grant.covers(Action::DeleteBucket)?;
-        let bucket = self.bucket_of(grant)?.id;
+        let bucket = self.bucket_of(grant)?.bucket.id;
         let snapshot = self.inner.shared.index.snapshot();
-        if snapshot.prefix(Space::Current, &keys::current(bucket, "")).next().transpose()?.is_some() {
-            return Err(Error::BucketNotEmpty);
+        for (space, rows) in
+            [(Space::Current, keys::current(bucket, "")), (Space::Versions, keys::versions_prefix(bucket, ""))]
+        {
+            if snapshot.prefix(space, &rows).next().transpose()?.is_some() {
+                return Err(Error::BucketNotEmpty);
+            }
         }
         let mut open = Vec::new();
         for pair in snapshot.prefix(Space::Uploads, &keys::upload_prefix(bucket, "")) {

@@ -1,20 +1,74 @@
-//! Deleting the current version.
+//! Deleting: the current version, or one that is named.
 
 use packstone_access::{Action, Grant};
 
 use super::Precondition;
-use crate::commit::Op;
-use crate::error::Result;
+use crate::commit::{Op, Outcome};
+use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::version::VersionId;
+
+/// What a delete came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// There was nothing to end.
+    Nothing,
+    /// A version ended, or a delete marker.
+    Ended { version: VersionId, marker: bool },
+    /// A delete marker stands in front of the versions.
+    Marked { version: VersionId },
+}
 
 impl Store {
-    /// Ends the current version of a key. A key that does not exist is no error, unless the precondition asks for it.
+    /// Deletes a key as its bucket keeps versions: ends the current version, or puts a delete marker in front of it. A
+    /// key that does not exist is no error, unless the precondition asks for it.
     ///
     /// # Errors
-    /// No such bucket, or a precondition that does not hold.
-    pub async fn delete(&self, grant: &Grant, precondition: Precondition) -> Result<()> {
+    /// No such bucket, a precondition that does not hold, or a lock.
+    pub async fn delete(&self, grant: &Grant, precondition: Precondition) -> Result<Deleted> {
         grant.covers(Action::DeleteObject)?;
-        let bucket = self.bucket_of(grant)?.id;
-        self.inner.queue.commit(Op::Delete { bucket, key: grant.key().to_owned(), precondition }).await.map(|_| ())
+        self.commit_delete(grant, None, precondition, false).await
     }
+
+    /// Ends one version, or a delete marker; the precondition is asked of it. A grant for
+    /// [`Action::BypassGovernanceRetention`] on the same key ends what GOVERNANCE holds.
+    ///
+    /// # Errors
+    /// As [`Self::delete`].
+    pub async fn delete_version(
+        &self,
+        grant: &Grant,
+        version: VersionId,
+        precondition: Precondition,
+        bypass: Option<&Grant>,
+    ) -> Result<Deleted> {
+        grant.covers(Action::DeleteObjectVersion)?;
+        if let Some(bypass) = bypass {
+            covers_bypass(bypass, grant)?;
+        }
+        self.commit_delete(grant, Some(version), precondition, bypass.is_some()).await
+    }
+
+    async fn commit_delete(
+        &self,
+        grant: &Grant,
+        version: Option<VersionId>,
+        precondition: Precondition,
+        bypass: bool,
+    ) -> Result<Deleted> {
+        let bucket = self.bucket_of(grant)?.bucket.id;
+        let op = Op::Delete { bucket, key: grant.key().to_owned(), version, precondition, bypass };
+        match self.inner.queue.commit(op).await? {
+            Outcome::Deleted(deleted) => Ok(deleted),
+            _ => Err(Error::Unavailable("an answer to something else".into())),
+        }
+    }
+}
+
+/// Checks that `bypass` lets governance be bypassed on what `grant` is for.
+pub(super) fn covers_bypass(bypass: &Grant, grant: &Grant) -> Result<()> {
+    let action = Action::BypassGovernanceRetention;
+    bypass.covers(action)?;
+    let same = bypass.bucket() == grant.bucket() && bypass.key() == grant.key();
+    if same { Ok(()) } else { Err(Error::Denied(packstone_access::Denied { action })) }
 }

@@ -10,15 +10,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use packstone_access::{Action, Grant};
 
-use super::Version;
 use super::put::blocking;
+use super::{Version, Versioning, is_marker};
 use crate::checksum::truncate;
+use crate::commit::BucketState;
 use crate::compression::expand;
 use crate::error::{Error, Result};
-use crate::index::{Row, Space, keys};
+use crate::index::apply::pointed;
+use crate::index::list::newest;
+use crate::index::{Row, Snapshot, Space, keys};
 use crate::record::{Compression, Extent, Record};
 use crate::segment::{Home, SegmentKind};
 use crate::store::{Inner, Store};
+use crate::version::VersionId;
 
 /// How often a look-up races with a compaction before it is called a fault.
 const TRIES: usize = 8;
@@ -33,24 +37,64 @@ pub struct Object {
 }
 
 impl Store {
-    /// Looks the current version up; reads no data yet.
+    /// Looks the current version up, or the one that is named; reads no data yet.
     ///
     /// # Errors
-    /// No such bucket or key.
-    pub fn get(&self, grant: &Grant) -> Result<Object> {
-        grant.covers(Action::GetObject)?;
-        let bucket = self.bucket_of(grant)?;
-        let key = keys::current(bucket.id, grant.key());
+    /// No such bucket, key or version, or a delete marker that stands there.
+    pub fn get(&self, grant: &Grant, version: Option<VersionId>) -> Result<Object> {
+        grant.covers(if version.is_some() { Action::GetObjectVersion } else { Action::GetObject })?;
+        let state = self.bucket_of(grant)?;
         for _ in 0..TRIES {
             let snapshot = self.inner.shared.index.snapshot();
-            let value = snapshot.get(Space::Current, &key)?.ok_or(Error::NoSuchKey)?;
-            let record = Row::decode_whole(&value, &*snapshot)?.record;
-            if let Some(homes) = self.inner.pin(&record.extents) {
-                let version = Version::from_record(&record)?;
-                return Ok(Object { version, store: self.inner.clone(), record, homes });
+            let (row, latest) = match version {
+                None => (current(&*snapshot, &state, grant.key())?, true),
+                Some(version) => named(&*snapshot, &state, grant.key(), version)?,
+            };
+            if let Some(homes) = self.inner.pin(&row.record.extents) {
+                let version = Version::from_row(&row, latest)?;
+                return Ok(Object { version, store: self.inner.clone(), record: row.record, homes });
             }
         }
         Err(Error::Unavailable("the index names a segment that is not there: run `packstone rebuild-index`".into()))
+    }
+}
+
+/// The current version of a key.
+fn current(snapshot: &dyn Snapshot, state: &BucketState, key: &str) -> Result<Row> {
+    let bucket = state.bucket.id;
+    if let Some(value) = snapshot.get(Space::Current, &keys::current(bucket, key))? {
+        return Ok(Row::decode_whole(&value, snapshot)?);
+    }
+    match state.versioning() {
+        Versioning::Never => Err(Error::NoSuchKey),
+        _ => Err(newest(snapshot, bucket, key)?.map_or(Error::NoSuchKey, |(_, row)| is_marker(&row))),
+    }
+}
+
+/// A version that is named, and whether it is the newest of its key.
+fn named(snapshot: &dyn Snapshot, state: &BucketState, key: &str, version: VersionId) -> Result<(Row, bool)> {
+    let bucket = state.bucket.id;
+    if let Some(value) = snapshot.get(Space::Current, &keys::current(bucket, key))? {
+        let row = Row::decode_whole(&value, snapshot)?;
+        if row.version == version {
+            return Ok((row, true));
+        }
+    }
+    let record = match version.is_null() {
+        false => version.record(),
+        true => match snapshot.get(Space::Versions, &keys::null_pointer(bucket, key))? {
+            Some(value) => pointed(&value)?,
+            None => return Err(Error::NoSuchVersion),
+        },
+    };
+    // The pointer to the null version stands where record 0 would.
+    let place = keys::version(bucket, key, record);
+    let value = if record == 0 { None } else { snapshot.get(Space::Versions, &place)? };
+    let row = Row::decode_whole(&value.ok_or(Error::NoSuchVersion)?, snapshot)?;
+    match (row.version == version, row.marker) {
+        (false, _) => Err(Error::NoSuchVersion),
+        (true, true) => Err(is_marker(&row)),
+        (true, false) => Ok((row, false)),
     }
 }
 

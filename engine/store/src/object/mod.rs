@@ -1,8 +1,10 @@
 //! What the faces see: buckets, versions of objects, uploads, and the verbs on them, one file a verb family.
 
+mod amend;
 pub mod attributes;
 mod bucket;
 mod delete;
+mod document;
 mod get;
 mod list;
 mod put;
@@ -11,14 +13,22 @@ pub(crate) mod upload;
 use std::time::SystemTime;
 
 use crate::codec::Reader;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::index::Row;
 use crate::index::row::corrupt;
-use crate::record::Record;
 use crate::time::to_system_time;
 
+pub use amend::AttributeChange;
 pub use attributes::{Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Etag, SystemHeader};
+pub use delete::Deleted;
+pub use document::{Document, NewDocument, Replaces};
 pub use get::{Object, ObjectReader};
 pub use put::ObjectWriter;
+
+pub use crate::commit::BucketState;
+pub use crate::configuration::{ObjectLock, Versioning};
+pub use crate::retention::{DefaultRetention, Mode, Period, Retention};
+pub use crate::version::VersionId;
 
 /// The largest object that one PUT may bring, in bytes (5 GiB, as on AWS).
 pub const MAX_PUT: u64 = 5 << 30;
@@ -41,6 +51,9 @@ pub struct Bucket {
 pub struct Version {
     /// The record's id, never reused: what a cache or a handle may name it by.
     pub record: u64,
+    pub version: VersionId,
+    /// Whether it is its key's newest.
+    pub latest: bool,
     /// Length of the object as the client sent it, in bytes.
     pub size: u64,
     /// When the version was committed.
@@ -51,7 +64,8 @@ pub struct Version {
 }
 
 impl Version {
-    pub(crate) fn from_record(record: &Record) -> Result<Self> {
+    pub(crate) fn from_row(row: &Row, latest: bool) -> Result<Self> {
+        let record = &row.record;
         let attributes = Attributes::decode(&mut Reader(&record.attributes)).map_err(corrupt)?;
         let mut parts: Vec<(u16, u64)> = Vec::new();
         for extent in record.extents.iter().filter(|extent| extent.part != 0) {
@@ -62,6 +76,8 @@ impl Version {
         }
         Ok(Self {
             record: record.id,
+            version: row.version,
+            latest,
             size: record.size,
             modified: to_system_time(record.modified),
             attributes,
@@ -70,7 +86,7 @@ impl Version {
     }
 }
 
-/// What must hold of the current version when the commit loop decides, else [`crate::Error::PreconditionFailed`].
+/// What must hold of the current version (or of the one that a delete names) when the commit loop decides, else [`crate::Error::PreconditionFailed`].
 /// `If-Match` on a key that does not exist is [`crate::Error::NoSuchKey`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Precondition {
@@ -80,6 +96,8 @@ pub enum Precondition {
     Absent,
     /// `If-Match: ETAG`; `None` stands for `*`.
     Match(Option<Etag>),
+    /// Each that is said must be so; `modified` in Unix seconds.
+    Same { etag: Option<Etag>, modified: Option<i64>, size: Option<u64> },
 }
 
 #[derive(Clone, Debug, Default)]
@@ -95,6 +113,10 @@ pub struct ListQuery {
 }
 
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most of what is listed are objects: a box would be an allocation for each"
+)]
 pub enum ListEntry {
     Object { key: String, version: Version },
     Prefix(String),
@@ -105,6 +127,40 @@ pub struct ListPage {
     pub entries: Vec<ListEntry>,
     /// Whether there is more: the next page starts `after` the last entry.
     pub truncated: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct VersionQuery {
+    pub prefix: String,
+    /// Empty for none.
+    pub delimiter: String,
+    /// Only what comes after this (key, version) is listed; a version of `None` passes every version of the key, or the
+    /// whole common prefix where the key is one.
+    pub after: Option<(String, Option<VersionId>)>,
+    /// At most so many versions, delete markers and common prefixes together.
+    pub limit: usize,
+}
+
+#[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most of what is listed are objects: a box would be an allocation for each"
+)]
+pub enum VersionEntry {
+    Version { key: String, version: Version },
+    Marker { key: String, version: VersionId, modified: SystemTime, latest: bool },
+    Prefix(String),
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct VersionPage {
+    pub entries: Vec<VersionEntry>,
+    pub truncated: bool,
+}
+
+/// That a delete marker stands where an object was asked for.
+pub(crate) fn is_marker(row: &Row) -> Error {
+    Error::DeleteMarker { version: row.version, modified: to_system_time(row.record.modified) }
 }
 
 /// The id of a multipart upload: 32 hexadecimal digits to the client.

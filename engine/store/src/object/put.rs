@@ -7,11 +7,9 @@ use packstone_access::{Action, Grant};
 
 use super::{Attributes, Precondition, UploadId, Version};
 use crate::checksum::{record_hash, truncate};
-use crate::codec::Writer;
 use crate::commit::{Body, Draft, Op, Outcome};
 use crate::compression::shrink;
 use crate::error::{Error, Result};
-use crate::object::attributes::MAX_ENCODED;
 use crate::record::{Compression, Extent};
 use crate::segment::stripe::UNIT;
 use crate::store::{Inner, Store};
@@ -82,7 +80,7 @@ impl Store {
     }
 
     fn begin(&self, grant: &Grant, destination: Destination, length: Option<u64>) -> Result<ObjectWriter> {
-        let bucket = self.bucket_of(grant)?.id;
+        let bucket = self.bucket_of(grant)?.bucket.id;
         let key = grant.key();
         if key.is_empty() || key.len() > super::MAX_KEY {
             return Err(Error::InvalidKey);
@@ -175,11 +173,7 @@ impl ObjectWriter {
     /// # Errors
     /// [`Error::PreconditionFailed`], no such bucket or upload any more, too few drives, or no space.
     pub async fn commit(mut self, attributes: Attributes, precondition: Precondition) -> Result<Version> {
-        let mut encoded = Writer::default();
-        attributes.encode(&mut encoded);
-        if encoded.len() > MAX_ENCODED {
-            return Err(Error::AttributesTooLarge(encoded.len()));
-        }
+        let encoded = attributes.to_bytes()?;
         let is_part = matches!(self.destination, Destination::Part { .. });
         if is_part && self.streaming.is_none() && self.written > 0 {
             self.begin_stream().await?;
@@ -188,7 +182,7 @@ impl ObjectWriter {
             self.flush().await?;
         }
         // In a task of its own: a client that goes away must not part the commit from the streams that it stands in.
-        tokio::spawn(self.conclude(encoded.0, precondition)).await.map_err(|_| Error::ShuttingDown)?
+        tokio::spawn(self.conclude(encoded, precondition)).await.map_err(|_| Error::ShuttingDown)?
     }
 
     async fn conclude(mut self, attributes: Vec<u8>, precondition: Precondition) -> Result<Version> {
@@ -214,8 +208,8 @@ impl ObjectWriter {
         let outcome = store.queue.commit(op).await;
         drop(held);
         match outcome? {
-            Outcome::Record(record) => Version::from_record(&record),
-            Outcome::Done | Outcome::Bucket(_) | Outcome::Moved(_) => {
+            Outcome::Stored(row) => Version::from_row(&row, true),
+            Outcome::Done | Outcome::Bucket(_) | Outcome::Deleted(_) | Outcome::Document(_) | Outcome::Moved(_) => {
                 Err(Error::Unavailable("an answer to something else".into()))
             }
         }

@@ -3,12 +3,11 @@
 use packstone_access::{Action, Denied, Grant};
 
 use super::{Attributes, Checksum, Etag, NamedPart, Part, Precondition, Upload, UploadId, UploadQuery, Version};
-use crate::codec::{Reader, Writer};
+use crate::codec::Reader;
 use crate::commit::{Op, Outcome};
 use crate::error::{Error, Result};
 use crate::index::row::{Row, UploadRow, corrupt};
 use crate::index::{Space, keys};
-use crate::object::attributes::MAX_ENCODED;
 use crate::store::Store;
 use crate::time::to_system_time;
 
@@ -19,26 +18,22 @@ impl Store {
     /// No such bucket, or a key that can't be.
     pub async fn open_upload(&self, grant: &Grant, attributes: Attributes) -> Result<UploadId> {
         grant.covers(Action::PutObject)?;
-        let bucket = self.bucket_of(grant)?.id;
+        let bucket = self.bucket_of(grant)?.bucket.id;
         if grant.key().is_empty() || grant.key().len() > super::MAX_KEY {
             return Err(Error::InvalidKey);
         }
-        let mut encoded = Writer::default();
-        attributes.encode(&mut encoded);
-        if encoded.len() > MAX_ENCODED {
-            return Err(Error::AttributesTooLarge(encoded.len()));
-        }
+        let encoded = attributes.to_bytes()?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|error| Error::Unavailable(error.to_string()))?;
         // 0 stands for no upload in the journal.
         let upload = UploadId(u128::from_le_bytes(id).max(1));
-        let op = Op::OpenUpload { bucket, key: grant.key().to_owned(), upload, attributes: encoded.0 };
+        let op = Op::OpenUpload { bucket, key: grant.key().to_owned(), upload, attributes: encoded };
         self.inner.queue.commit(op).await?;
         Ok(upload)
     }
 
     pub(crate) fn upload_row(&self, grant: &Grant, upload: UploadId) -> Result<UploadRow> {
-        let bucket = self.bucket_of(grant)?.id;
+        let bucket = self.bucket_of(grant)?.bucket.id;
         let snapshot = self.inner.shared.index.snapshot();
         let value = snapshot.get(Space::Uploads, &keys::upload(bucket, grant.key(), upload.0))?;
         Ok(UploadRow::decode(&value.ok_or(Error::NoSuchUpload)?)?)
@@ -97,7 +92,7 @@ impl Store {
     ) -> Result<Version> {
         grant.covers(Action::PutObject)?;
         let op = Op::CompleteUpload {
-            bucket: self.bucket_of(grant)?.id,
+            bucket: self.bucket_of(grant)?.bucket.id,
             key: grant.key().to_owned(),
             upload,
             parts: parts.to_vec(),
@@ -106,7 +101,7 @@ impl Store {
             precondition,
         };
         match self.inner.queue.commit(op).await? {
-            Outcome::Record(record) => Version::from_record(&record),
+            Outcome::Stored(row) => Version::from_row(&row, true),
             _ => Err(Error::Unavailable("an answer to something else".into())),
         }
     }
@@ -117,7 +112,7 @@ impl Store {
     /// No such upload of that key.
     pub async fn abort_upload(&self, grant: &Grant, upload: UploadId) -> Result<()> {
         grant.covers(Action::AbortMultipartUpload)?;
-        let bucket = self.bucket_of(grant)?.id;
+        let bucket = self.bucket_of(grant)?.bucket.id;
         let op = Op::AbortUpload { bucket, key: grant.key().to_owned(), upload };
         self.inner.queue.commit(op).await.map(|_| ())
     }
@@ -128,7 +123,7 @@ impl Store {
     /// No such bucket.
     pub fn uploads(&self, grant: &Grant, query: &UploadQuery) -> Result<super::UploadPage> {
         grant.covers(Action::ListBucket)?;
-        let bucket = self.bucket_of(grant)?.id;
+        let bucket = self.bucket_of(grant)?.bucket.id;
         let snapshot = self.inner.shared.index.snapshot();
         crate::index::list::uploads(&*snapshot, bucket, query)
     }

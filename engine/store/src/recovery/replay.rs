@@ -6,10 +6,8 @@ use std::sync::Arc;
 use super::journals::Recovered;
 use super::{Progress, RecoveryResult};
 use crate::commit::{Relocation, Shared};
-use crate::index::apply::{Applier, Marks};
-use crate::index::keys;
-use crate::index::row;
-use crate::index::{Index, IndexError, IndexResult, Space};
+use crate::index::apply::{Applier, Marks, key_groups};
+use crate::index::{Index, IndexError, IndexResult, Space, keys};
 use crate::journal::{Entry, Logged, Target};
 use crate::segment::{Home, Segment, SegmentInfo, SegmentKind};
 
@@ -31,8 +29,7 @@ pub struct Replayed {
 /// A TOC that can't be read, or a fault of the index, as is one that lags behind what was erased: the caller makes it
 /// anew.
 pub fn catch_up(shared: &Shared, recovered: &Recovered) -> RecoveryResult<Replayed> {
-    let marks = Marks::read(&*shared.index.snapshot())?;
-    let low = marks.lowest();
+    let low = Marks::read(&*shared.index.snapshot())?.agreed()?;
     let mut done = Replayed::default();
     let mut missing: BTreeMap<u64, (u64, Entry)> = BTreeMap::new();
     for info in lagging(recovered, low).ok_or_else(too_far)? {
@@ -48,12 +45,14 @@ pub fn catch_up(shared: &Shared, recovered: &Recovered) -> RecoveryResult<Replay
         return Err(too_far().into());
     }
     done.entries = missing.len() as u64;
-    let missing: Vec<_> = missing.into_iter().collect();
-    for slice in missing.chunks(SLICE) {
+    let mut missing = missing.into_iter().peekable();
+    while missing.peek().is_some() {
         let snapshot = shared.index.snapshot();
-        let mut applier = Applier::new(&*snapshot, marks.clone());
-        for (lsn, (home, entry)) in slice {
-            applier.apply(*lsn, *home, entry)?;
+        let mut applier = Applier::new(&*snapshot);
+        for taken in 0..SLICE {
+            let fits = |(_, (_, entry)): &(u64, (u64, Entry))| taken == 0 || !Applier::begins_batch(entry);
+            let Some((lsn, (home, entry))) = missing.next_if(fits) else { break };
+            applier.apply(lsn, home, &entry)?;
         }
         shared.index.write(applier.finish())?;
     }
@@ -93,7 +92,8 @@ fn toc_of(shared: &Shared, info: &SegmentInfo) -> RecoveryResult<Vec<Logged>> {
 pub fn rebuild(shared: &Shared, recovered: &Recovered, progress: &Progress) -> RecoveryResult<Replayed> {
     let packed: Vec<&SegmentInfo> =
         recovered.segments.values().filter(|info| info.kind == SegmentKind::Packed).collect();
-    let of_how_many = packed.len() as u64 * 2;
+    // Amendments are applied last, to settled rows: then every TOC is read once more.
+    let of_how_many = packed.len() as u64 * 3;
     let mut gathered = Gathered::default();
     for (info, done) in packed.iter().zip(0..) {
         go_on(progress(done, of_how_many))?;
@@ -102,16 +102,25 @@ pub fn rebuild(shared: &Shared, recovered: &Recovered, progress: &Progress) -> R
     for (file, logged) in &recovered.entries {
         gathered.take(*file, std::slice::from_ref(logged));
     }
-    let mut writer = Writer { shared, gathered: &gathered, entries: 0 };
+    let mut writer = Writer { shared, gathered: &gathered, entries: 0, amendments: 0 };
     for (info, done) in packed.iter().zip(packed.len() as u64..) {
         go_on(progress(done, of_how_many))?;
         let toc = toc_of(shared, info)?;
         writer.write(toc.into_iter().map(|logged| (info.id, logged)))?;
     }
     writer.write(recovered.entries.iter().cloned())?;
+    settle(shared)?;
+    if writer.amendments > 0 {
+        for (info, done) in packed.iter().zip(packed.len() as u64 * 2..) {
+            go_on(progress(done, of_how_many))?;
+            let toc = toc_of(shared, info)?;
+            writer.amend(toc.into_iter().map(|logged| (info.id, logged)))?;
+        }
+        writer.amend(recovered.entries.iter().cloned())?;
+    }
     let entries = writer.entries;
     let snapshot = shared.index.snapshot();
-    let mut applier = Applier::new(&*snapshot, Marks::default());
+    let mut applier = Applier::new(&*snapshot);
     applier.note(recovered.next_lsn - 1);
     shared.index.write(applier.finish())?;
     shared.index.persist()?;
@@ -145,10 +154,30 @@ impl Gathered {
     }
 }
 
+/// Brings the newest version of each key where it belongs.
+fn settle(shared: &Shared) -> RecoveryResult<()> {
+    let mut last = None;
+    loop {
+        let snapshot = shared.index.snapshot();
+        let groups = key_groups(&*snapshot, last.as_ref(), SLICE)?;
+        let mut applier = Applier::new(&*snapshot);
+        for (bucket, key) in &groups {
+            applier.settle(*bucket, key)?;
+        }
+        shared.index.write(applier.finish_part())?;
+        match groups.into_iter().last() {
+            Some(group) => last = Some(group),
+            None => return Ok(()),
+        }
+    }
+}
+
 struct Writer<'a> {
     shared: &'a Shared,
     gathered: &'a Gathered,
     entries: u64,
+    /// Live ones among these, which wait for their rows.
+    amendments: u64,
 }
 
 impl Writer<'_> {
@@ -157,7 +186,7 @@ impl Writer<'_> {
         let mut entries = entries.peekable();
         while entries.peek().is_some() {
             let snapshot = self.shared.index.snapshot();
-            let mut applier = Applier::new(&*snapshot, Marks::default());
+            let mut applier = Applier::new(&*snapshot);
             for (file, Logged { lsn, entry }) in entries.by_ref().take(SLICE) {
                 self.one(&mut applier, file, lsn, entry)?;
             }
@@ -170,35 +199,45 @@ impl Writer<'_> {
         // What ended in files that are still there is noted in each, as the kill named it.
         let kills = entry.kills().iter().filter(|target| self.shared.table.get(target.file).is_some());
         let mut buried: Vec<Target> = kills.copied().collect();
-        let dead = self.gathered.dead.contains(&lsn);
-        let elsewhere = self.gathered.homes.get(&lsn).is_some_and(|home| *home != file);
-        if entry.lasts() && (dead || elsewhere) {
+        let lives = self.lives(file, lsn, &entry);
+        if entry.lasts() && !lives {
             buried.push(Target { file, lsn });
         }
         if !buried.is_empty() {
             applier.apply(lsn, file, &Entry::Grave { kills: buried })?;
         }
-        if entry.lasts() && (dead || elsewhere) {
+        if !lives {
             return Ok(());
         }
-        if entry.lasts() {
-            self.entries += 1;
-            applier.apply(lsn, file, &alone(entry))?;
+        self.entries += 1;
+        if matches!(entry, Entry::Amend { .. }) {
+            self.amendments += 1;
+            return Ok(());
+        }
+        applier.lay(lsn, file, &entry)
+    }
+
+    /// Whether an entry states what lasts, nothing ended it, and this is the copy that counts.
+    fn lives(&self, file: u64, lsn: u64, entry: &Entry) -> bool {
+        let elsewhere = self.gathered.homes.get(&lsn).is_some_and(|home| *home != file);
+        entry.lasts() && !elsewhere && !self.gathered.dead.contains(&lsn)
+    }
+
+    /// Applies the live amendments among `entries`; their rows are settled.
+    fn amend(&mut self, entries: impl Iterator<Item = (u64, Logged)>) -> RecoveryResult<()> {
+        let is_amendment = |(_, logged): &(u64, Logged)| matches!(logged.entry, Entry::Amend { .. });
+        let mut entries = entries.filter(is_amendment).peekable();
+        while entries.peek().is_some() {
+            let snapshot = self.shared.index.snapshot();
+            let mut applier = Applier::new(&*snapshot);
+            for (file, Logged { lsn, entry }) in entries.by_ref().take(SLICE) {
+                if self.lives(file, lsn, &entry) {
+                    applier.lay(lsn, file, &entry)?;
+                }
+            }
+            self.shared.index.write(applier.finish_part())?;
         }
         Ok(())
-    }
-}
-
-/// The entry without what it ended: that is dead already.
-fn alone(entry: Entry) -> Entry {
-    match entry {
-        Entry::Put { bucket, key, record, .. } => {
-            Entry::Put { bucket, key, upload: 0, record, removed: Default::default(), kills: Vec::new() }
-        }
-        Entry::Part { bucket, key, upload, number, record, .. } => {
-            Entry::Part { bucket, key, upload, number, record, kills: Vec::new() }
-        }
-        other => other,
     }
 }
 
@@ -210,18 +249,17 @@ pub fn relocations(segment: &Segment, index: &Arc<dyn Index>) -> RecoveryResult<
     let snapshot = index.snapshot();
     let mut moves = Vec::new();
     for Logged { lsn, entry } in segment.read_toc()? {
-        let Some((space, key)) = entry.row_key() else { continue };
-        let held = snapshot.get(space, &key)?.map(|value| row::identity(&value)).transpose()?;
-        let from = match held {
-            Some((row_lsn, home)) if row_lsn == lsn && home == segment.info.id => continue,
-            Some((row_lsn, home)) if row_lsn == lsn => home,
-            _ => {
+        let Some(place) = entry.place() else { continue };
+        let from = match place.find(&*snapshot, lsn)? {
+            Some(standing) if standing.home == segment.info.id => continue,
+            Some(standing) => standing.home,
+            None => {
                 let dead = |source: &&u64| matches!(snapshot.get(Space::Dead, &keys::dead(**source, lsn)), Ok(Some(_)));
                 segment.info.sources.iter().find(dead).copied().unwrap_or(0)
             }
         };
         let extents = entry.record().map(|record| record.extents.clone());
-        moves.push(Relocation { space, key, lsn, from, to: segment.info.id, extents });
+        moves.push(Relocation { place, lsn, from, to: segment.info.id, extents });
     }
     Ok(moves)
 }

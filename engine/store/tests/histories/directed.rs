@@ -21,13 +21,13 @@ fn put(core: &mut Core, key: &str) -> bool {
         body: Body::Small { stored, hash },
     };
     let op = Op::Put { bucket: 1, key: key.into(), draft, precondition: Precondition::None };
-    matches!(core.commit(&[op]).pop(), Some(Ok(Outcome::Record(_))))
+    matches!(core.commit(&[op]).pop(), Some(Ok(Outcome::Stored(_))))
 }
 
 fn node() -> (Node, Core) {
     let node = Node::new(Profile { data: 3, parity: 1 }, &mut Generator::new(1));
     let mut core = node.open().unwrap();
-    assert!(core.commit(&[Op::CreateBucket { name: "ticks".into() }]).pop().unwrap().is_ok());
+    assert!(core.commit(&[Op::CreateBucket { name: "ticks".into(), documents: Vec::new() }]).pop().unwrap().is_ok());
     (node, core)
 }
 

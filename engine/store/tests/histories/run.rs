@@ -146,7 +146,7 @@ impl Run {
     /// After a fault of the index nothing is decided on top of the batch that it may lack.
     fn hold_back(&mut self, life: &mut Life) {
         if self.doubt.is_some() && self.node.world.has_power() {
-            let answer = life.core.commit(&[Op::CreateBucket { name: "never".into() }]).pop();
+            let answer = life.core.commit(&[Op::CreateBucket { name: "never".into(), documents: Vec::new() }]).pop();
             assert!(matches!(answer, Some(Err(_))), "seed {}: committed on an index that lags", self.seed);
         }
     }
@@ -157,7 +157,7 @@ impl Run {
         if self.loud {
             let index =
                 packstone_store::index::apply::Marks::read(&*packstone_store::index::Index::snapshot(&self.node.index));
-            self.say(|| format!("crash; index at {:?}", index.map(|marks| marks.lowest())));
+            self.say(|| format!("crash; index at {:?}", index.map(|marks| marks.lowest)));
         }
     }
 

@@ -63,7 +63,13 @@ impl Run {
             let bucket = self.bucket().unwrap_or(first.clone());
             let (id, key) = (self.ids[&bucket], self.key());
             if self.generator.happens(3000) {
-                let op = Op::Delete { bucket: id, key: key.clone(), precondition: Precondition::None };
+                let op = Op::Delete {
+                    bucket: id,
+                    key: key.clone(),
+                    version: None,
+                    precondition: Precondition::None,
+                    bypass: false,
+                };
                 batch.push((op, Effect::Delete { bucket, key }));
             } else {
                 let length = match self.below(10) {
@@ -86,7 +92,10 @@ impl Run {
     pub fn buckets(&mut self, life: &mut Life) -> Step {
         let name = format!("bucket{}", self.below(3));
         if self.model.buckets.is_empty() || self.generator.happens(6000) {
-            self.commit(life, vec![(Op::CreateBucket { name: name.clone() }, Effect::CreateBucket(name))])
+            self.commit(
+                life,
+                vec![(Op::CreateBucket { name: name.clone(), documents: Vec::new() }, Effect::CreateBucket(name))],
+            )
         } else {
             self.commit(life, vec![(Op::DeleteBucket { name: name.clone() }, Effect::DeleteBucket(name))])
         }

@@ -84,7 +84,7 @@ pub fn silent() -> Progress {
 }
 
 pub async fn create_bucket(store: &Store, bucket: &str) {
-    store.create_bucket(&grant(Action::CreateBucket, bucket, "")).await.unwrap();
+    store.create_bucket(&grant(Action::CreateBucket, bucket, ""), Vec::new()).await.unwrap();
 }
 
 pub async fn try_put(store: &Store, bucket: &str, key: &str, body: &[u8]) -> Result<Version> {
@@ -100,7 +100,7 @@ pub async fn put(store: &Store, bucket: &str, key: &str, body: &[u8]) -> Version
 }
 
 pub async fn get(store: &Store, bucket: &str, key: &str) -> Result<Vec<u8>> {
-    let object = store.get(&grant(Action::GetObject, bucket, key))?;
+    let object = store.get(&grant(Action::GetObject, bucket, key), None)?;
     let size = object.version.size;
     let mut reader = object.read(0..size);
     let mut out = Vec::new();

@@ -1,6 +1,6 @@
 use std::time::{Duration, UNIX_EPOCH};
 
-use packstone_store::object::{Attributes, Etag, Version};
+use packstone_store::object::{Attributes, Etag, Version, VersionId};
 use s3s::dto::{ETag, ETagCondition, Timestamp};
 
 use super::{Conditions, Unmet, whole_seconds};
@@ -9,7 +9,15 @@ const MODIFIED: Duration = Duration::from_millis(1_000_900);
 
 fn version() -> Version {
     let attributes = Attributes { etag: Etag { md5: [0xab; 16], parts: 0 }, ..Attributes::default() };
-    Version { record: 1, size: 1, modified: UNIX_EPOCH + MODIFIED, attributes, parts: Vec::new() }
+    Version {
+        record: 1,
+        version: VersionId::NULL,
+        latest: true,
+        size: 1,
+        modified: UNIX_EPOCH + MODIFIED,
+        attributes,
+        parts: Vec::new(),
+    }
 }
 
 fn date(seconds: u64) -> Timestamp {

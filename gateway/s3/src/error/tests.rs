@@ -1,4 +1,7 @@
+use std::time::UNIX_EPOCH;
+
 use packstone_store::Error;
+use packstone_store::object::VersionId;
 
 use super::from_store;
 
@@ -7,6 +10,15 @@ fn what_clients_see_of_the_stores_errors() {
     for (error, status, code) in [
         (Error::NoSuchBucket, 404, "NoSuchBucket"),
         (Error::NoSuchKey, 404, "NoSuchKey"),
+        (Error::NoSuchVersion, 404, "NoSuchVersion"),
+        (Error::DeleteMarker { version: VersionId::NULL, modified: UNIX_EPOCH }, 404, "NoSuchKey"),
+        (Error::Locked { until: 7 }, 403, "AccessDenied"),
+        (Error::LegalHold, 403, "AccessDenied"),
+        (Error::NoObjectLock, 400, "InvalidRequest"),
+        (Error::RetentionPast, 400, "InvalidArgument"),
+        (Error::InvalidBucketState("locked"), 409, "InvalidBucketState"),
+        (Error::InvalidDocument("empty"), 400, "InvalidRequest"),
+        (Error::DocumentChanged, 409, "OperationAborted"),
         (Error::NoSuchUpload, 404, "NoSuchUpload"),
         (Error::BucketExists, 409, "BucketAlreadyOwnedByYou"),
         (Error::BucketNotEmpty, 409, "BucketNotEmpty"),

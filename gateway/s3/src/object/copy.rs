@@ -178,7 +178,8 @@ fn is_itself(source: &CopySource, bucket: &str, key: &str) -> bool {
 }
 
 fn inherited(version: &Version, redirect: Option<(SystemHeader, String)>) -> Attributes {
-    let mut attributes = version.attributes.clone();
+    // Lock and access control list are the source's own.
+    let mut attributes = Attributes { retention: None, legal_hold: false, acl: None, ..version.attributes.clone() };
     attributes.headers.retain(|(header, _)| *header != SystemHeader::WebsiteRedirectLocation);
     attributes.headers.extend(redirect);
     attributes

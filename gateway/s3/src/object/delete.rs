@@ -33,7 +33,7 @@ impl Face {
 
     async fn delete(&self, bucket: &str, key: &str, precondition: Precondition) -> S3Result<()> {
         let grant = self.may_on(Action::DeleteObject, bucket, key)?;
-        self.store.delete(&grant, precondition).await.map_err(from_store)
+        self.store.delete(&grant, precondition).await.map(drop).map_err(from_store)
     }
 
     /// All keys go to the commit loop together, so that they share its syncs.

@@ -79,7 +79,7 @@ impl Face {
     /// The current version of a key.
     pub(crate) fn current(&self, bucket: &str, key: &str) -> S3Result<Object> {
         let grant = self.may_on(Action::GetObject, bucket, key)?;
-        self.store.get(&grant).map_err(from_store)
+        self.store.get(&grant, None).map_err(from_store)
     }
 }
 

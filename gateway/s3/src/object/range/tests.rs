@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use packstone_store::object::{Attributes, Version};
+use packstone_store::object::{Attributes, Version, VersionId};
 use s3s::dto::Range;
 
 use super::{Selection, copied, select};
@@ -8,6 +8,8 @@ use super::{Selection, copied, select};
 fn version(size: u64, parts: &[u64]) -> Version {
     Version {
         record: 1,
+        version: VersionId::NULL,
+        latest: true,
         size,
         modified: SystemTime::UNIX_EPOCH,
         attributes: Attributes::default(),

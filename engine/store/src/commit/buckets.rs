@@ -1,0 +1,111 @@
+//! All buckets with everything that is said of them, in memory: what a request needs to know of a bucket costs it no
+//! look-up. Replaced whole on change, by the commit loop alone.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::configuration::{Rules, Versioning};
+use crate::error::Result;
+use crate::object::{Bucket, Document};
+use crate::retention::DefaultRetention;
+
+/// A bucket, its documents, and what the engine reads out of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketState {
+    pub bucket: Bucket,
+    pub rules: Rules,
+    /// By (kind, name).
+    documents: BTreeMap<(Box<str>, Box<str>), Document>,
+}
+
+impl BucketState {
+    #[must_use]
+    pub fn new(bucket: Bucket) -> Self {
+        Self { bucket, rules: Rules::default(), documents: BTreeMap::new() }
+    }
+
+    /// The same bucket with a document in place of the one of its kind and name, or without that.
+    ///
+    /// # Errors
+    /// A change of versioning or lock that must not be.
+    pub fn with(&self, kind: &str, name: &str, document: Option<Document>) -> Result<Self> {
+        let value = document.as_ref().map(|document| &*document.value);
+        let mut next = Self { rules: self.rules.changed(kind, name, value)?, ..self.clone() };
+        match document {
+            Some(document) => next.documents.insert((kind.into(), name.into()), document),
+            None => next.documents.remove(&(kind.into(), name.into())),
+        };
+        Ok(next)
+    }
+
+    #[must_use]
+    pub fn versioning(&self) -> Versioning {
+        self.rules.versioning
+    }
+
+    /// Whether versions may be locked here.
+    #[must_use]
+    pub fn is_lockable(&self) -> bool {
+        self.rules.lock.is_some()
+    }
+
+    #[must_use]
+    pub fn default_retention(&self) -> Option<DefaultRetention> {
+        self.rules.lock.and_then(|lock| lock.default)
+    }
+
+    #[must_use]
+    pub fn document(&self, kind: &str, name: &str) -> Option<&Document> {
+        self.documents.get(&(Box::from(kind), Box::from(name)))
+    }
+
+    /// Documents of a kind with their names, in order.
+    pub fn documents<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Document)> {
+        self.documents.iter().filter(move |((held, _), _)| **held == *kind).map(|((_, name), held)| (&**name, held))
+    }
+
+    #[must_use]
+    pub fn count_documents(&self) -> usize {
+        self.documents.len()
+    }
+}
+
+/// All buckets, to be found by name or id.
+#[derive(Clone, Debug, Default)]
+pub struct Buckets {
+    by_name: HashMap<Box<str>, Arc<BucketState>>,
+    by_id: HashMap<u32, Arc<BucketState>>,
+}
+
+impl Buckets {
+    pub fn insert(&mut self, state: BucketState) {
+        let state = Arc::new(state);
+        self.by_id.insert(state.bucket.id, state.clone());
+        self.by_name.insert(state.bucket.name.clone(), state);
+    }
+
+    pub fn remove(&mut self, name: &str) {
+        if let Some(state) = self.by_name.remove(name) {
+            self.by_id.remove(&state.bucket.id);
+        }
+    }
+
+    #[must_use]
+    pub fn state(&self, name: &str) -> Option<&Arc<BucketState>> {
+        self.by_name.get(name)
+    }
+
+    #[must_use]
+    pub fn by_id(&self, id: u32) -> Option<&Arc<BucketState>> {
+        self.by_id.get(&id)
+    }
+
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Bucket> {
+        self.by_name.get(name).map(|state| &state.bucket)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Bucket> {
+        self.by_name.values().map(|state| &state.bucket)
+    }
+}

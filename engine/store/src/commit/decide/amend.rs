@@ -1,0 +1,54 @@
+//! Changing what is said of a version.
+
+use super::{Decider, attributes_of};
+use crate::commit::op::Outcome;
+use crate::error::{Error, Result};
+use crate::index::Row;
+use crate::journal::{Entry, Target};
+use crate::object::{AttributeChange, is_marker};
+use crate::retention::{self, clock};
+use crate::version::VersionId;
+
+impl Decider<'_, '_> {
+    pub(super) fn amend(
+        &mut self,
+        bucket: u32,
+        key: &str,
+        version: Option<VersionId>,
+        change: &AttributeChange,
+        bypass: bool,
+    ) -> Result<Outcome> {
+        let state = self.bucket(bucket)?;
+        let held = match version {
+            Some(version) => self.named(bucket, key, version)?.ok_or(Error::NoSuchVersion)?,
+            None => self.applier.newest(bucket, key)?.ok_or(Error::NoSuchKey)?,
+        };
+        if held.marker {
+            return Err(is_marker(&held));
+        }
+        let before = attributes_of(&held)?;
+        if let AttributeChange::Retention(_) | AttributeChange::LegalHold(_) = change
+            && !state.is_lockable()
+        {
+            return Err(Error::NoObjectLock);
+        }
+        if let AttributeChange::Retention(to) = change {
+            retention::may_change(before.retention, *to, clock(self.site.now), bypass)?;
+        }
+        let attributes = change.apply(before).to_bytes()?;
+        if attributes == held.record.attributes {
+            return Ok(Outcome::Stored(held));
+        }
+        let amendment = Target { lsn: self.next_lsn(), file: self.site.file };
+        self.push(Entry::Amend {
+            bucket,
+            key: key.to_owned(),
+            record: held.record.id,
+            attributes: attributes.clone(),
+            kills: held.amendment.into_iter().collect(),
+        })?;
+        let mut row = Row { amendment: Some(amendment), ..held };
+        row.record.attributes = attributes;
+        Ok(Outcome::Stored(row))
+    }
+}

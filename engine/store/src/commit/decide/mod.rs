@@ -1,0 +1,194 @@
+//! Deciding: an operation against the index plus what its batch has decided before it, into an entry that holds the
+//! outcome.
+
+mod amend;
+mod bucket;
+mod object;
+mod restate;
+mod upload;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::op::{Body, Draft, Op, Outcome};
+use super::{BucketState, Buckets};
+use crate::error::{Error, Result};
+use crate::index::apply::Applier;
+use crate::index::{Row, Snapshot};
+use crate::journal::{Entry, Target};
+use crate::object::Attributes;
+use crate::record::{Extent, Record};
+use crate::segment::SegmentInfo;
+
+/// Where the entries of a batch will stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Site {
+    pub file: u64,
+    pub first_lsn: u64,
+    pub data_offset: u64,
+    /// Unix nanoseconds.
+    pub now: i64,
+    pub next_bucket: u32,
+    /// Whether there is room for what grows.
+    pub room: bool,
+    pub appliance: u128,
+}
+
+/// A batch as it is being decided.
+pub struct Decider<'live, 'index> {
+    site: Site,
+    buckets: &'live Buckets,
+    segments: &'live BTreeMap<u64, SegmentInfo>,
+    applier: Applier<'index>,
+    pub entries: Vec<Entry>,
+    pub data: Vec<Bytes>,
+    data_offset: u64,
+}
+
+impl<'live, 'index> Decider<'live, 'index> {
+    #[must_use]
+    pub fn new(
+        site: Site,
+        buckets: &'live Buckets,
+        segments: &'live BTreeMap<u64, SegmentInfo>,
+        snapshot: &'index dyn Snapshot,
+    ) -> Self {
+        Self {
+            site,
+            buckets,
+            segments,
+            applier: Applier::new(snapshot),
+            entries: Vec::new(),
+            data: Vec::new(),
+            data_offset: site.data_offset,
+        }
+    }
+
+    /// What is to be written to the index when the entries are durable.
+    #[must_use]
+    pub fn into_applier(self) -> Applier<'index> {
+        self.applier
+    }
+
+    fn next_lsn(&self) -> u64 {
+        self.site.first_lsn + self.entries.len() as u64
+    }
+
+    fn push(&mut self, entry: Entry) -> Result<()> {
+        self.applier.apply(self.next_lsn(), self.site.file, &entry)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Decides one operation; it leaves an entry behind only if it answers `Ok`.
+    ///
+    /// # Errors
+    /// Whatever stands against it.
+    pub fn decide(&mut self, op: &Op) -> Result<Outcome> {
+        if op.grows() && !self.site.room {
+            return Err(Error::OutOfSpace);
+        }
+        match op {
+            Op::CreateBucket { name, documents } => self.create_bucket(name, documents),
+            Op::DeleteBucket { name } => self.delete_bucket(name),
+            Op::PutDocument { scope, kind, name, value, replaces } => {
+                self.put_document(*scope, (kind, name), value.as_ref(), *replaces)
+            }
+            Op::Put { bucket, key, draft, precondition } => self.put(*bucket, key, draft, precondition),
+            Op::Delete { bucket, key, version, precondition, bypass } => {
+                self.delete(*bucket, key, *version, precondition, *bypass)
+            }
+            Op::Amend { bucket, key, version, change, bypass } => self.amend(*bucket, key, *version, change, *bypass),
+            Op::OpenUpload { bucket, key, upload, attributes } => self.open_upload(*bucket, key, *upload, attributes),
+            Op::PutPart { bucket, key, upload, number, draft } => self.put_part(*bucket, key, *upload, *number, draft),
+            Op::CompleteUpload { bucket, key, upload, parts, etag, checksum, precondition } => {
+                self.complete(*bucket, key, *upload, parts, (*etag, checksum.clone()), precondition)
+            }
+            Op::AbortUpload { bucket, key, upload } => {
+                let (_, kills) = self.upload(*bucket, key, *upload)?;
+                self.push(Entry::UploadAbort { bucket: *bucket, key: key.clone(), upload: upload.0, kills })?;
+                Ok(Outcome::Done)
+            }
+            Op::OpenStream(info) => {
+                let mut info = info.clone();
+                info.first_lsn = self.next_lsn();
+                self.push(Entry::StreamOpen(info)).map(|()| Outcome::Done)
+            }
+            Op::Sealed(info) => {
+                let mut info = info.clone();
+                info.sealed_lsn = self.next_lsn();
+                self.push(Entry::Sealed(info)).map(|()| Outcome::Done)
+            }
+            Op::Erase { id } => self.push(Entry::Erased { id: *id }).map(|()| Outcome::Done),
+            Op::Restate(step) => self.restate(step),
+            // These make no entry: the loop carries them out.
+            Op::Relocate(_) | Op::CloseJournal => Ok(Outcome::Done),
+        }
+    }
+
+    /// The bucket was there when the request looked it up; it must not have gone since.
+    fn bucket(&self, id: u32) -> Result<&'live Arc<BucketState>> {
+        self.buckets.by_id(id).ok_or(Error::NoSuchBucket)
+    }
+
+    /// A streamed body must stand in segments that are live: nothing may have erased them meanwhile.
+    fn expect_live(&self, draft: &Draft) -> Result<()> {
+        match &draft.body {
+            Body::Streamed(extents) if !extents.iter().all(|extent| self.segments.contains_key(&extent.segment)) => {
+                Err(Error::Unavailable("the stream that took the body is gone: send it again".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a record of a draft, with its bytes at the end of the batch where the journal takes them.
+    fn record(&mut self, draft: &Draft, attributes: Vec<u8>) -> Record {
+        let id = self.next_lsn();
+        let extents = match &draft.body {
+            Body::Small { stored, .. } if stored.is_empty() => Vec::new(),
+            Body::Small { stored, hash } => {
+                let length = stored.len() as u64;
+                let extent = Extent {
+                    segment: self.site.file,
+                    offset: self.data_offset,
+                    length,
+                    part: 0,
+                    claim: 0,
+                    hash: *hash,
+                };
+                self.data_offset += length;
+                self.data.push(stored.clone());
+                vec![extent]
+            }
+            // Bytes that an upload's part claimed stay claimed by that.
+            Body::Streamed(extents) => extents.iter().map(|extent| claimed(*extent, id)).collect(),
+        };
+        Record {
+            size: draft.size,
+            compression: draft.compression,
+            attributes,
+            extents,
+            ..Record::empty(id, self.site.now)
+        }
+    }
+}
+
+/// Targets without the claims that a record takes over: those live on.
+fn without_claims_of(targets: Vec<Target>, record: &Record) -> Vec<Target> {
+    let claims = record.extents.iter().map(|extent| Target { file: extent.segment, lsn: extent.claim });
+    let claims: HashSet<Target> = claims.collect();
+    targets.into_iter().filter(|target| !claims.contains(target)).collect()
+}
+
+/// The extent, claimed by entry `lsn` where nothing claims it yet.
+fn claimed(extent: Extent, lsn: u64) -> Extent {
+    if extent.claim == 0 { Extent { claim: lsn, ..extent } } else { extent }
+}
+
+/// The attributes of a row's record.
+fn attributes_of(row: &Row) -> Result<Attributes> {
+    let mut from = crate::codec::Reader(&row.record.attributes);
+    Ok(Attributes::decode(&mut from).map_err(crate::index::row::corrupt)?)
+}

@@ -1,0 +1,209 @@
+//! Objects: what comes, what ends for it, and by which rules of its bucket.
+
+use std::sync::Arc;
+
+use super::{Decider, attributes_of};
+use crate::codec::Reader;
+use crate::commit::BucketState;
+use crate::commit::op::{Draft, Outcome};
+use crate::configuration::Versioning;
+use crate::error::{Error, Result};
+use crate::index::Row;
+use crate::index::row::corrupt;
+use crate::journal::{Entry, Removed, Target};
+use crate::object::attributes::lock_of;
+use crate::object::{Attributes, Deleted, Precondition};
+use crate::record::Record;
+use crate::retention::{self, clock};
+use crate::version::VersionId;
+
+/// What gives way to a version that comes.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    /// The record of the null version that ends; 0 for none.
+    replaces: u64,
+    removed: Removed,
+    kills: Vec<Target>,
+}
+
+impl Decider<'_, '_> {
+    pub(super) fn put(
+        &mut self,
+        bucket: u32,
+        key: &str,
+        draft: &Draft,
+        precondition: &Precondition,
+    ) -> Result<Outcome> {
+        let state = self.bucket(bucket)?;
+        self.expect_live(draft)?;
+        let held = self.applier.current(bucket, key)?;
+        check(precondition, held.as_ref())?;
+        self.check_lock(state, &draft.attributes)?;
+        let attributes = match state.default_retention() {
+            None => draft.attributes.clone(),
+            Some(_) => {
+                let mut attributes = Attributes::decode(&mut Reader(&draft.attributes)).map_err(corrupt)?;
+                self.hold(state, &mut attributes);
+                attributes.to_bytes()?
+            }
+        };
+        let way = self.make_way(state, key, held)?;
+        let record = self.record(draft, attributes);
+        self.bring(state, key, (0, Vec::new()), record, way)
+    }
+
+    /// A lock can be asked for only where the bucket has it, and for a time to come.
+    pub(super) fn check_lock(&self, state: &BucketState, attributes: &[u8]) -> Result<()> {
+        let lock = lock_of(attributes).map_err(corrupt)?;
+        if lock.is_set() && !state.is_lockable() {
+            return Err(Error::NoObjectLock);
+        }
+        retention::may_change(None, lock.retention, clock(self.site.now), false)
+    }
+
+    /// Gives a version that comes without a retention its bucket's.
+    pub(super) fn hold(&self, state: &BucketState, attributes: &mut Attributes) {
+        let default = state.default_retention().map(|default| default.from(clock(self.site.now)));
+        attributes.retention = attributes.retention.or(default);
+    }
+
+    /// What ends when a version comes. `held` is the current one.
+    pub(super) fn make_way(&mut self, state: &BucketState, key: &str, held: Option<Row>) -> Result<Way> {
+        let ends = match state.versioning() {
+            Versioning::Never => held,
+            Versioning::Enabled => None,
+            Versioning::Suspended => self.applier.null_version(state.bucket.id, key)?,
+        };
+        let Some(row) = ends else { return Ok(Way::default()) };
+        let (removed, kills) = self.ending(&row, false)?;
+        Ok(Way { replaces: row.record.id, removed, kills })
+    }
+
+    /// Makes a record the current version.
+    pub(super) fn bring(
+        &mut self,
+        state: &Arc<BucketState>,
+        key: &str,
+        (upload, mut kills): (u128, Vec<Target>),
+        record: Record,
+        way: Way,
+    ) -> Result<Outcome> {
+        let (bucket, key) = (state.bucket.id, key.to_owned());
+        let Way { replaces, removed, kills: ended } = way;
+        kills.extend(ended);
+        let version = self.version_for(state, record.id);
+        let row = Row { version, ..Row::plain(self.next_lsn(), self.site.file, record.clone()) };
+        self.push(match state.versioning() {
+            Versioning::Never => Entry::Put { bucket, key, upload, record, removed, kills },
+            Versioning::Enabled | Versioning::Suspended => {
+                Entry::PutVersion { bucket, key, upload, version, record, replaces, removed, kills }
+            }
+        })?;
+        Ok(Outcome::Stored(row))
+    }
+
+    /// The id of a version that comes.
+    fn version_for(&self, state: &BucketState, record: u64) -> VersionId {
+        match state.versioning() {
+            Versioning::Enabled => VersionId::mint(self.site.appliance, record),
+            Versioning::Never | Versioning::Suspended => VersionId::NULL,
+        }
+    }
+
+    /// Counter changes and kills for a version that ends: the one way to end a version, and none does that is locked.
+    fn ending(&self, row: &Row, bypass: bool) -> Result<(Removed, Vec<Target>)> {
+        if row.marker {
+            return Ok((Removed::default(), row.targets()));
+        }
+        let lock = lock_of(&row.record.attributes).map_err(corrupt)?;
+        retention::may_end(lock, clock(self.site.now), bypass)?;
+        Ok((Removed { objects: 1, bytes: row.record.size }, row.targets()))
+    }
+
+    pub(super) fn delete(
+        &mut self,
+        bucket: u32,
+        key: &str,
+        version: Option<VersionId>,
+        precondition: &Precondition,
+        bypass: bool,
+    ) -> Result<Outcome> {
+        let state = self.bucket(bucket)?;
+        match (version, state.versioning()) {
+            (None | Some(VersionId::NULL), Versioning::Never) => self.kill(bucket, key, precondition, bypass),
+            (None, _) => self.mark(state, key, precondition),
+            (Some(version), _) => self.kill_version(bucket, key, version, precondition, bypass),
+        }
+    }
+
+    /// Ends the one version that a key has where versions were never kept.
+    fn kill(&mut self, bucket: u32, key: &str, precondition: &Precondition, bypass: bool) -> Result<Outcome> {
+        let held = self.applier.current(bucket, key)?;
+        check(precondition, held.as_ref())?;
+        let Some(row) = held else { return Ok(Outcome::Deleted(Deleted::Nothing)) };
+        let (removed, kills) = self.ending(&row, bypass)?;
+        self.push(Entry::Kill { bucket, key: key.to_owned(), removed, kills })?;
+        Ok(Outcome::Deleted(Deleted::Ended { version: VersionId::NULL, marker: false }))
+    }
+
+    /// Puts a delete marker in front of a key's versions, whether there are any or not.
+    fn mark(&mut self, state: &BucketState, key: &str, precondition: &Precondition) -> Result<Outcome> {
+        let bucket = state.bucket.id;
+        let held = self.applier.current(bucket, key)?;
+        check(precondition, held.as_ref())?;
+        let Way { replaces, removed, kills } = self.make_way(state, key, held)?;
+        let (record, modified) = (self.next_lsn(), self.site.now);
+        let version = self.version_for(state, record);
+        let key = key.to_owned();
+        self.push(Entry::Marker { bucket, key, version, record, modified, replaces, removed, kills })?;
+        Ok(Outcome::Deleted(Deleted::Marked { version }))
+    }
+
+    /// Ends one version, or a delete marker, and says which one is current after it.
+    fn kill_version(
+        &mut self,
+        bucket: u32,
+        key: &str,
+        version: VersionId,
+        precondition: &Precondition,
+        bypass: bool,
+    ) -> Result<Outcome> {
+        let held = self.named(bucket, key, version)?;
+        check(precondition, held.as_ref())?;
+        let Some(row) = held else { return Ok(Outcome::Deleted(Deleted::Nothing)) };
+        let (removed, kills) = self.ending(&row, bypass)?;
+        let record = row.record.id;
+        let is_newest = self.applier.newest(bucket, key)?.is_some_and(|newest| newest.record.id == record);
+        let next = if is_newest { self.applier.below(bucket, key, record)? } else { None };
+        let promoted = next.filter(|next| !next.marker).map_or(0, |next| next.record.id);
+        self.push(Entry::KillVersion { bucket, key: key.to_owned(), record, promoted, removed, kills })?;
+        Ok(Outcome::Deleted(Deleted::Ended { version, marker: row.marker }))
+    }
+
+    /// The version, or delete marker, of that id.
+    pub(super) fn named(&mut self, bucket: u32, key: &str, version: VersionId) -> Result<Option<Row>> {
+        if version.is_null() {
+            return Ok(self.applier.null_version(bucket, key)?);
+        }
+        let held = self.applier.version(bucket, key, version.record())?;
+        Ok(held.map(|(_, row)| row).filter(|row| row.version == version))
+    }
+}
+
+/// Whether a precondition holds of a version; a delete marker is none.
+pub(super) fn check(precondition: &Precondition, held: Option<&Row>) -> Result<()> {
+    let holds = match (precondition, held.filter(|row| !row.marker)) {
+        (Precondition::None, _) | (Precondition::Absent, None) | (Precondition::Match(None), Some(_)) => true,
+        (Precondition::Absent, Some(_)) => false,
+        (Precondition::Match(_) | Precondition::Same { .. }, None) => return Err(Error::NoSuchKey),
+        (Precondition::Match(Some(etag)), Some(row)) => attributes_of(row)?.etag == *etag,
+        (Precondition::Same { etag, modified, size }, Some(row)) => {
+            let held = attributes_of(row)?.etag;
+            let second = clock(row.record.modified);
+            etag.is_none_or(|etag| etag == held)
+                && modified.is_none_or(|modified| modified == second)
+                && size.is_none_or(|size| size == row.record.size)
+        }
+    };
+    if holds { Ok(()) } else { Err(Error::PreconditionFailed) }
+}

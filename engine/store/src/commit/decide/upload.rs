@@ -1,0 +1,118 @@
+//! Uploads, their parts, and the objects that they become.
+
+use super::object::check;
+use super::{Decider, attributes_of, without_claims_of};
+use crate::codec::Reader;
+use crate::commit::op::{Body, Draft, Outcome};
+use crate::error::{Error, Result};
+use crate::index::row::{UploadRow, corrupt};
+use crate::index::{Row, Space, keys};
+use crate::journal::{Entry, Target};
+use crate::object::{Attributes, Checksum, Etag, MIN_PART, NamedPart, Precondition, UploadId};
+use crate::record::{Compression, Extent};
+
+impl Decider<'_, '_> {
+    pub(super) fn open_upload(
+        &mut self,
+        bucket: u32,
+        key: &str,
+        upload: UploadId,
+        attributes: &[u8],
+    ) -> Result<Outcome> {
+        let state = self.bucket(bucket)?;
+        self.check_lock(state, attributes)?;
+        self.push(Entry::UploadOpen {
+            bucket,
+            key: key.to_owned(),
+            upload: upload.0,
+            initiated: self.site.now,
+            attributes: attributes.to_vec(),
+        })?;
+        Ok(Outcome::Done)
+    }
+
+    fn upload_row(&self, bucket: u32, key: &str, upload: UploadId) -> Result<UploadRow> {
+        let value = self.applier.snapshot().get(Space::Uploads, &keys::upload(bucket, key, upload.0))?;
+        Ok(UploadRow::decode(&value.ok_or(Error::NoSuchUpload)?)?)
+    }
+
+    /// An open upload, and what must be named to end it with all its parts.
+    pub(super) fn upload(&self, bucket: u32, key: &str, upload: UploadId) -> Result<(UploadRow, Vec<Target>)> {
+        let row = self.upload_row(bucket, key, upload)?;
+        let mut kills = vec![Target { file: row.home, lsn: row.lsn }];
+        let snapshot = self.applier.snapshot();
+        for pair in snapshot.prefix(Space::Uploads, &keys::parts(upload.0)) {
+            kills.extend(Row::decode_whole(&pair?.1, snapshot)?.targets());
+        }
+        Ok((row, kills))
+    }
+
+    pub(super) fn put_part(
+        &mut self,
+        bucket: u32,
+        key: &str,
+        upload: UploadId,
+        number: u16,
+        draft: &Draft,
+    ) -> Result<Outcome> {
+        self.upload_row(bucket, key, upload)?;
+        self.expect_live(draft)?;
+        let held = self.applier.row(Space::Uploads, &keys::part(upload.0, number))?;
+        let record = self.record(draft, draft.attributes.clone());
+        let row = Row::plain(record.id, self.site.file, record.clone());
+        let kills = held.map(|row| row.targets()).unwrap_or_default();
+        self.push(Entry::Part { bucket, key: key.to_owned(), upload: upload.0, number, record, kills })?;
+        Ok(Outcome::Stored(row))
+    }
+
+    pub(super) fn complete(
+        &mut self,
+        bucket: u32,
+        key: &str,
+        upload: UploadId,
+        named: &[NamedPart],
+        (etag, checksum): (Etag, Option<Checksum>),
+        precondition: &Precondition,
+    ) -> Result<Outcome> {
+        let (opened, kills) = self.upload(bucket, key, upload)?;
+        let state = self.bucket(bucket)?;
+        let held = self.applier.current(bucket, key)?;
+        check(precondition, held.as_ref())?;
+        let (size, extents) = self.gather(upload, named)?;
+        let way = self.make_way(state, key, held)?;
+        let mut attributes = Attributes::decode(&mut Reader(&opened.attributes)).map_err(corrupt)?;
+        attributes.etag = etag;
+        attributes.checksum = checksum;
+        self.hold(state, &mut attributes);
+        let (compression, body) = (Compression::Raw, Body::Streamed(extents));
+        let draft = Draft { size, compression, attributes: Vec::new(), body };
+        let record = self.record(&draft, attributes.to_bytes()?);
+        // The parts end as entries; the claims that the object took over from them live on.
+        let kills = without_claims_of(kills, &record);
+        self.bring(state, key, (upload.0, kills), record, way)
+    }
+
+    /// Size and extents of the named parts, each checked against what was uploaded.
+    fn gather(&mut self, upload: UploadId, named: &[NamedPart]) -> Result<(u64, Vec<Extent>)> {
+        let (mut size, mut extents) = (0, Vec::new());
+        let mut before = 0;
+        for (place, part) in named.iter().enumerate() {
+            if part.number <= before {
+                return Err(Error::InvalidPartOrder);
+            }
+            before = part.number;
+            let row = self.applier.row(Space::Uploads, &keys::part(upload.0, part.number))?;
+            let row = row.ok_or(Error::InvalidPart(part.number))?;
+            let (held, record) = (attributes_of(&row)?, row.record);
+            if held.etag.md5 != part.etag.md5 {
+                return Err(Error::InvalidPart(part.number));
+            }
+            if place + 1 < named.len() && record.size < MIN_PART {
+                return Err(Error::PartTooSmall { number: part.number, size: record.size });
+            }
+            size += record.size;
+            extents.extend(record.extents.into_iter().map(|extent| Extent { part: part.number, ..extent }));
+        }
+        Ok((size, extents))
+    }
+}

@@ -1,0 +1,75 @@
+//! Changing what is said of a version, its bytes left alone.
+
+use packstone_access::{Action, Grant};
+
+use super::delete::covers_bypass;
+use super::{Attributes, Version};
+use crate::commit::{Op, Outcome};
+use crate::error::{Error, Result};
+use crate::retention::Retention;
+use crate::store::Store;
+use crate::version::VersionId;
+
+/// One change of a version's attributes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttributeChange {
+    /// These in place of all before.
+    Tags(Vec<(String, String)>),
+    Retention(Option<Retention>),
+    LegalHold(bool),
+    Acl(Option<Vec<u8>>),
+}
+
+impl AttributeChange {
+    /// The action that a grant must be for.
+    fn action(&self) -> Action {
+        match self {
+            Self::Tags(_) => Action::PutObjectTagging,
+            Self::Retention(_) => Action::PutObjectRetention,
+            Self::LegalHold(_) => Action::PutObjectLegalHold,
+            Self::Acl(_) => Action::PutObjectAcl,
+        }
+    }
+
+    /// The attributes with the change made.
+    pub(crate) fn apply(&self, mut attributes: Attributes) -> Attributes {
+        match self {
+            Self::Tags(tags) => attributes.tags.clone_from(tags),
+            Self::Retention(to) => attributes.retention = *to,
+            Self::LegalHold(on) => attributes.legal_hold = *on,
+            Self::Acl(acl) => attributes.acl.clone_from(acl),
+        }
+        attributes
+    }
+}
+
+impl Store {
+    /// Changes the attributes of a version, or of the current one. A grant for [`Action::BypassGovernanceRetention`] on
+    /// the same key loosens what GOVERNANCE holds.
+    ///
+    /// # Errors
+    /// No such key or version, a delete marker, a lock that the change would loosen, or no object lock in the bucket.
+    pub async fn amend(
+        &self,
+        grant: &Grant,
+        version: Option<VersionId>,
+        change: AttributeChange,
+        bypass: Option<&Grant>,
+    ) -> Result<Version> {
+        grant.covers(change.action())?;
+        if let Some(bypass) = bypass {
+            covers_bypass(bypass, grant)?;
+        }
+        let bypass = bypass.is_some();
+        let bucket = self.bucket_of(grant)?.bucket.id;
+        match self
+            .inner
+            .queue
+            .commit(Op::Amend { bucket, key: grant.key().to_owned(), version, change, bypass })
+            .await?
+        {
+            Outcome::Stored(row) => Version::from_row(&row, false),
+            _ => Err(Error::Unavailable("an answer to something else".into())),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Documents: configurations of buckets, and whatever the faces keep for the node (users, policies). The store reads
+//! those alone that [`crate::configuration`] names; the rest is bytes to it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use packstone_access::{Action, Grant};
+
+use crate::commit::{BucketState, Op, Outcome};
+use crate::error::{Error, Result};
+use crate::index::row::DocumentRow;
+use crate::index::{Space, keys};
+use crate::store::Store;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Of the change that brought it: what [`Replaces::Lsn`] names.
+    pub lsn: u64,
+    pub value: Bytes,
+}
+
+/// A document before it has an LSN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDocument {
+    pub kind: String,
+    pub name: String,
+    pub value: Bytes,
+}
+
+impl NewDocument {
+    /// Bytes in the journal at most.
+    pub(crate) fn weight(&self) -> u64 {
+        (self.kind.len() + self.name.len() + self.value.len() + 64) as u64
+    }
+}
+
+/// What must stand where a document is put or taken away, else [`Error::DocumentChanged`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Replaces {
+    #[default]
+    Anything,
+    Nothing,
+    /// The document of that LSN.
+    Lsn(u64),
+}
+
+/// Whose a document is.
+fn scope_of(store: &Store, grant: &Grant, of_bucket: Action) -> Result<u32> {
+    if grant.bucket().is_empty() {
+        grant.covers(Action::Administer)?;
+        return Ok(0);
+    }
+    grant.covers(of_bucket)?;
+    Ok(store.bucket_of(grant)?.bucket.id)
+}
+
+impl Store {
+    /// A bucket with all its documents, as the newest change left it. It takes no grant: it is what grants are decided
+    /// by, and its holder answers for what comes of it.
+    #[must_use]
+    pub fn bucket_state(&self, name: &str) -> Option<Arc<BucketState>> {
+        self.inner.shared.buckets.load().state(name).cloned()
+    }
+
+    /// Puts a document of the grant's bucket, or of the node if it names none, or with `None` takes it away. Answers
+    /// with its LSN, 0 where none stands any more.
+    ///
+    /// # Errors
+    /// [`Error::DocumentChanged`], [`Error::InvalidDocument`], or a change of versioning or object lock that must not be.
+    pub async fn put_document(
+        &self,
+        grant: &Grant,
+        kind: &str,
+        name: &str,
+        value: Option<Bytes>,
+        replaces: Replaces,
+    ) -> Result<u64> {
+        let scope = scope_of(self, grant, Action::PutBucketConfiguration)?;
+        let op = Op::PutDocument { scope, kind: kind.to_owned(), name: name.to_owned(), value, replaces };
+        match self.inner.queue.commit(op).await? {
+            Outcome::Document(lsn) => Ok(lsn),
+            _ => Err(Error::Unavailable("an answer to something else".into())),
+        }
+    }
+
+    /// A document of the grant's bucket, or of the node if it names none.
+    ///
+    /// # Errors
+    /// No such bucket, or a fault of the index.
+    pub fn document(&self, grant: &Grant, kind: &str, name: &str) -> Result<Option<Document>> {
+        let scope = scope_of(self, grant, Action::GetBucketConfiguration)?;
+        let value = self.inner.shared.index.snapshot().get(Space::Documents, &keys::document(scope, kind, name))?;
+        value.map(|value| read(&value)).transpose()
+    }
+
+    /// Documents of a kind with their names, in order.
+    ///
+    /// # Errors
+    /// As [`Self::document`].
+    pub fn documents(&self, grant: &Grant, kind: &str) -> Result<Vec<(String, Document)>> {
+        let scope = scope_of(self, grant, Action::GetBucketConfiguration)?;
+        let snapshot = self.inner.shared.index.snapshot();
+        let mut found = Vec::new();
+        for pair in snapshot.prefix(Space::Documents, &keys::documents(scope, kind)) {
+            let (key, value) = pair?;
+            let Some((_, _, name)) = keys::parse_document(&key) else { continue };
+            found.push((name.to_owned(), read(&value)?));
+        }
+        Ok(found)
+    }
+}
+
+fn read(value: &[u8]) -> Result<Document> {
+    let DocumentRow { lsn, value, .. } = DocumentRow::decode(value)?;
+    Ok(Document { lsn, value: value.into() })
+}
