@@ -64,7 +64,11 @@ pub struct Version {
 }
 
 impl Version {
-    pub(crate) fn from_row(row: &Row, latest: bool) -> Result<Self> {
+    /// A version as its row holds it.
+    ///
+    /// # Errors
+    /// Attributes that can't be read.
+    pub fn from_row(row: &Row, latest: bool) -> Result<Self> {
         let record = &row.record;
         let attributes = Attributes::decode(&mut Reader(&record.attributes)).map_err(corrupt)?;
         let mut parts: Vec<(u16, u64)> = Vec::new();

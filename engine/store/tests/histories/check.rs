@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use packstone_store::commit::Shared;
-use packstone_store::index::row::{BucketTally, FileTally};
+use packstone_store::index::apply::Applier;
+use packstone_store::index::row::{BucketTally, DocumentRow, FileTally};
 use packstone_store::index::{Row, Snapshot, Space, keys, list};
-use packstone_store::object::{ListEntry, ListQuery};
+use packstone_store::object::{self, ListEntry, ListQuery, VersionEntry, VersionId, VersionQuery};
 use packstone_store::record::Extent;
 use packstone_store::segment::{Home, SegmentKind};
 
-use crate::model::{Bucket, Content, Model};
+use crate::model::{Bucket, Content, Model, Version};
+
+/// Of the documents that a history puts.
+pub const KIND: &str = "history";
 
 fn read_extent(shared: &Shared, extent: &Extent) -> Result<Vec<u8>, String> {
     let home = shared.table.get(extent.segment).ok_or(format!("no file {:x} in the table", extent.segment))?;
@@ -46,6 +50,19 @@ pub fn get(shared: &Shared, bucket: &str, key: &str) -> Option<Content> {
     Some(read_row(shared, &value, &*snapshot, &format!("{bucket}/{key}")).1)
 }
 
+/// Ids of a key's versions and delete markers, newest first.
+pub fn versions(shared: &Shared, bucket: u32, key: &str) -> Vec<VersionId> {
+    let snapshot = shared.index.snapshot();
+    let query = VersionQuery { prefix: key.to_owned(), limit: 1000, ..VersionQuery::default() };
+    let page = list::versions(&*snapshot, bucket, &query).unwrap();
+    let of_key = page.entries.into_iter().filter_map(|entry| match entry {
+        VersionEntry::Version { key: held, version } => (held == key).then_some(version.version),
+        VersionEntry::Marker { key: held, version, .. } => (held == key).then_some(version),
+        VersionEntry::Prefix(_) => None,
+    });
+    of_key.collect()
+}
+
 /// Everything that the store holds; panics where counters do not agree with it.
 pub fn observe(shared: &Shared) -> Model {
     let snapshot = shared.index.snapshot();
@@ -54,17 +71,30 @@ pub fn observe(shared: &Shared) -> Model {
         row.record.extents.iter().for_each(|extent| *live.entry(extent.segment).or_default() += extent.length);
     };
     let mut model = Model::default();
+    let node = snapshot.prefix(Space::Documents, &keys::documents(0, KIND)).map(|pair| {
+        let (key, value) = pair.unwrap();
+        (keys::parse_document(&key).unwrap().2.to_owned(), DocumentRow::decode(&value).unwrap().value)
+    });
+    model.documents = node.collect();
     let buckets = shared.buckets.load();
     let sorted: BTreeMap<_, _> = buckets.iter().map(|bucket| (&bucket.name, bucket)).collect();
     for (name, bucket) in sorted {
-        let mut held = Bucket::default();
-        for key in list_all(&*snapshot, bucket.id) {
-            let value = snapshot.get(Space::Current, &keys::current(bucket.id, &key)).unwrap().unwrap();
-            let (row, content) = read_row(shared, &value, &*snapshot, &format!("{name}/{key}"));
-            assert_eq!(row.record.size, content.len() as u64, "{name}/{key}: size");
+        let state = buckets.by_id(bucket.id).unwrap();
+        let mut held = Bucket {
+            versioning: state.versioning(),
+            lock: state.rules.lock.map(|lock| lock.default),
+            documents: state.documents(KIND).map(|(name, held)| (name.to_owned(), held.value.to_vec())).collect(),
+            ..Bucket::default()
+        };
+        for (key, id, latest) in list_versions(&*snapshot, bucket.id) {
+            let (row, version) = read_version(shared, &*snapshot, (bucket.id, name, &key), id);
             claim(&row);
-            held.objects.insert(key, content);
+            let versions = held.versions.entry(key).or_default();
+            assert_eq!(latest, versions.is_empty(), "{name}: the newest version is said to be another");
+            versions.insert(0, version);
         }
+        let listed: Vec<String> = held.objects().map(|(key, _)| key.clone()).collect();
+        assert_eq!(list_all(&*snapshot, bucket.id), listed, "{name}: current versions");
         for pair in snapshot.prefix(Space::Uploads, &keys::upload_prefix(bucket.id, "")) {
             let (key, upload) = keys::parse_upload(&pair.unwrap().0).unwrap();
             let mut parts = BTreeMap::new();
@@ -81,6 +111,50 @@ pub fn observe(shared: &Shared) -> Model {
     }
     check_files(&*snapshot, &live);
     model
+}
+
+/// One version as a GET by its id gives it.
+fn read_version(
+    shared: &Shared,
+    snapshot: &dyn Snapshot,
+    (bucket, name, key): (u32, &str, &str),
+    id: VersionId,
+) -> (Row, Version) {
+    let what = format!("{name}/{key} {id}");
+    let mut applier = Applier::new(snapshot);
+    let found = match id.is_null() {
+        true => applier.null_version(bucket, key).unwrap(),
+        false => applier.version(bucket, key, id.record()).unwrap().map(|(_, row)| row),
+    };
+    let (value, _) = found.unwrap_or_else(|| panic!("{what} is listed and not found")).encode();
+    let (row, content) = read_row(shared, &value, snapshot, &what);
+    assert_eq!(row.version, id, "{what}");
+    assert_eq!(row.record.size, content.len() as u64, "{what}: size");
+    let mut version =
+        Version { tag: 0, null: id.is_null(), content: None, tags: Vec::new(), retention: None, legal_hold: false };
+    if !row.marker {
+        let held = object::Version::from_row(&row, false).unwrap().attributes;
+        version.content = Some(content);
+        (version.tags, version.retention, version.legal_hold) = (held.tags, held.retention, held.legal_hold);
+    }
+    (row, version)
+}
+
+/// Key, version and whether it is the newest, page by page.
+fn list_versions(snapshot: &dyn Snapshot, bucket: u32) -> Vec<(String, VersionId, bool)> {
+    let mut found: Vec<(String, VersionId, bool)> = Vec::new();
+    loop {
+        let after = found.last().map(|(key, version, _)| (key.clone(), Some(*version)));
+        let page = list::versions(snapshot, bucket, &VersionQuery { limit: 7, after, ..Default::default() }).unwrap();
+        found.extend(page.entries.into_iter().map(|entry| match entry {
+            VersionEntry::Version { key, version } => (key, version.version, version.latest),
+            VersionEntry::Marker { key, version, latest, .. } => (key, version, latest),
+            VersionEntry::Prefix(prefix) => panic!("prefix {prefix} without a delimiter"),
+        }));
+        if !page.truncated {
+            return found;
+        }
+    }
 }
 
 fn list_all(snapshot: &dyn Snapshot, bucket: u32) -> Vec<String> {
@@ -101,9 +175,42 @@ fn list_all(snapshot: &dyn Snapshot, bucket: u32) -> Vec<String> {
 fn check_bucket(snapshot: &dyn Snapshot, id: u32, held: &Bucket) {
     let value = snapshot.get(Space::Tallies, &keys::bucket_tally(id)).unwrap();
     let tally = value.map(|value| BucketTally::decode(&value).unwrap()).unwrap_or_default();
-    let bytes = held.objects.values().map(|content| content.len() as u64).sum();
-    let real = BucketTally { objects: held.objects.len() as u64, bytes, uploads: held.uploads.len() as u64 };
+    let contents: Vec<_> = held.versions.values().flatten().filter_map(|version| version.content.as_ref()).collect();
+    let bytes = contents.iter().map(|content| content.len() as u64).sum();
+    let real = BucketTally { objects: contents.len() as u64, bytes, uploads: held.uploads.len() as u64 };
     assert_eq!(tally, real, "counters of bucket {id}");
+}
+
+/// Everything in the index that follows from the live entries alone, whichever files they stand in.
+pub fn shape(shared: &Shared) -> BTreeMap<(Space, Vec<u8>), String> {
+    let snapshot = shared.index.snapshot();
+    let mut shape = BTreeMap::new();
+    for space in [Space::Current, Space::Versions, Space::Uploads, Space::Buckets, Space::Documents, Space::Extents] {
+        for pair in snapshot.prefix(space, &[]) {
+            let (key, value) = pair.unwrap();
+            if *key == *keys::MARK {
+                continue;
+            }
+            let is_row = match space {
+                Space::Current => true,
+                Space::Versions => keys::parse_version(&key).unwrap().2 != 0,
+                _ => keys::parse_part(&key).is_some() && space == Space::Uploads,
+            };
+            let text = if is_row {
+                let mut row = Row::decode_whole(&value, &*snapshot).unwrap();
+                row.home = 0;
+                row.amendment.iter_mut().for_each(|amendment| amendment.file = 0);
+                row.record.extents.iter_mut().for_each(|extent| (extent.segment, extent.offset) = (0, 0));
+                format!("{row:?}")
+            } else if space == Space::Extents {
+                String::new()
+            } else {
+                format!("{:?}", packstone_store::index::row::moved(&value, 0))
+            };
+            shape.insert((space, key.to_vec()), text);
+        }
+    }
+    shape
 }
 
 /// Live bytes by file are what the rows claim: compaction erases by them.

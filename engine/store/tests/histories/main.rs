@@ -1,5 +1,5 @@
-//! Random histories on simulated drives, each a function of its seed: puts, deletes, uploads, sealing and compaction,
-//! cut short by crashes anywhere, with up to m drives failing, rotting, gone or old. After every recovery the store
+//! Random histories on simulated drives, each a function of its seed: puts, deletes, versions, locks, documents, uploads,
+//! sealing and compaction, cut short by crashes anywhere, with up to m drives failing, rotting, gone or old. After every recovery the store
 //! holds what it acknowledged, byte for byte, and nothing that ended.
 //!
 //! `PACKSTONE_HISTORIES` says how many are lived at each profile, `PACKSTONE_SEED` replays one, loudly.
@@ -12,6 +12,7 @@ mod model;
 mod node;
 mod run;
 mod verbs;
+mod versions;
 
 use packstone_store::pool::Profile;
 

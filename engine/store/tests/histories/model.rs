@@ -1,96 +1,274 @@
 //! What a store should hold, said as plainly as can be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use packstone_store::object::{AttributeChange, DefaultRetention, Mode, Period, Retention, Versioning};
 
 pub type Content = Arc<Vec<u8>>;
 
+/// Seconds that a retention may differ by: clocks go on between the model and the store.
+const TURN: i64 = 1000;
+
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// What a history calls it; the store knows nothing of it.
+    pub tag: u64,
+    pub null: bool,
+    /// `None` for a delete marker.
+    pub content: Option<Content>,
+    pub tags: Vec<(String, String)>,
+    pub retention: Option<Retention>,
+    pub legal_hold: bool,
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        let turn = |version: &Self| version.retention.map(|held| (held.mode, held.until / TURN));
+        (self.null, &self.content, &self.tags, self.legal_hold, turn(self))
+            == (other.null, &other.content, &other.tags, other.legal_hold, turn(other))
+    }
+}
+
+impl Version {
+    fn new(tag: u64, null: bool, content: Option<Content>) -> Self {
+        Self { tag, null, content, tags: Vec::new(), retention: None, legal_hold: false }
+    }
+
+    fn may_end(&self, now: i64, bypass: bool) -> bool {
+        let held = self.retention.filter(|held| held.until > now && !(held.mode == Mode::Governance && bypass));
+        !self.legal_hold && held.is_none()
+    }
+}
+
+/// Which version of a key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Which {
+    Null,
+    Tag(u64),
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bucket {
-    pub objects: BTreeMap<String, Content>,
+    pub versioning: Versioning,
+    pub lock: Option<Option<DefaultRetention>>,
+    pub documents: BTreeMap<String, Vec<u8>>,
+    /// Of each key that has any, oldest first.
+    pub versions: BTreeMap<String, Vec<Version>>,
     /// Parts by (key, upload).
     pub uploads: BTreeMap<(String, u128), BTreeMap<u16, Content>>,
+}
+
+impl Bucket {
+    /// The current version of a key.
+    pub fn current(&self, key: &str) -> Option<&Content> {
+        self.versions.get(key)?.last()?.content.as_ref()
+    }
+
+    pub fn objects(&self) -> impl Iterator<Item = (&String, &Content)> {
+        self.versions.iter().filter_map(|(key, held)| Some((key, held.last()?.content.as_ref()?)))
+    }
+
+    /// A version or delete marker comes; `None` where what it would end is locked.
+    fn bring(&mut self, key: &str, tag: u64, content: Option<Content>, now: i64) -> Option<()> {
+        let mut version = Version::new(tag, self.versioning != Versioning::Enabled, content);
+        if version.content.is_some() {
+            version.retention = self.lock.flatten().map(|default| default.from(now));
+        }
+        let held = self.versions.entry(key.to_owned()).or_default();
+        if version.null {
+            held.iter().all(|held| !held.null || held.may_end(now, false)).then_some(())?;
+            held.retain(|held| !held.null);
+        }
+        held.push(version);
+        Some(())
+    }
+
+    fn find(&mut self, key: &str, which: Which) -> Option<usize> {
+        let is = |version: &Version| match which {
+            Which::Null => version.null,
+            Which::Tag(tag) => version.tag == tag,
+        };
+        self.versions.get(key)?.iter().position(is)
+    }
+
+    fn end(&mut self, key: &str, which: Which, now: i64, bypass: bool) -> Option<()> {
+        let Some(at) = self.find(key, which) else { return Some(()) };
+        let held = self.versions.get_mut(key)?;
+        held[at].may_end(now, bypass).then_some(())?;
+        held.remove(at);
+        if held.is_empty() {
+            self.versions.remove(key);
+        }
+        Some(())
+    }
+
+    fn amend(
+        &mut self,
+        key: &str,
+        which: Option<Which>,
+        change: &AttributeChange,
+        now: i64,
+        bypass: bool,
+    ) -> Option<()> {
+        let lockable = self.lock.is_some();
+        let at = match which {
+            Some(which) => self.find(key, which)?,
+            None => self.versions.get(key)?.len() - 1,
+        };
+        let version = self.versions.get_mut(key)?.get_mut(at)?;
+        version.content.as_ref()?;
+        match change {
+            AttributeChange::Tags(tags) => version.tags.clone_from(tags),
+            AttributeChange::LegalHold(on) => {
+                lockable.then_some(())?;
+                version.legal_hold = *on;
+            }
+            AttributeChange::Retention(to) => {
+                lockable.then_some(())?;
+                (to.is_none_or(|to| to.until > now)).then_some(())?;
+                if let Some(held) = version.retention.filter(|held| held.until > now) {
+                    let extends = to.is_some_and(|to| to.mode == held.mode && to.until >= held.until);
+                    (extends || (held.mode == Mode::Governance && bypass)).then_some(())?;
+                }
+                version.retention = *to;
+            }
+            AttributeChange::Acl(_) => {}
+        }
+        Some(())
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Model {
     pub buckets: BTreeMap<String, Bucket>,
+    /// Of the node.
+    pub documents: BTreeMap<String, Vec<u8>>,
 }
 
 /// What an operation means.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    CreateBucket(String),
+    CreateBucket { name: String, lock: bool },
     DeleteBucket(String),
-    Put { bucket: String, key: String, content: Content, absent: bool },
-    Delete { bucket: String, key: String },
+    Versioning { bucket: String, to: Versioning },
+    Lock { bucket: String, default: Option<DefaultRetention> },
+    Document { bucket: Option<String>, name: String, value: Option<Vec<u8>> },
+    Put { bucket: String, key: String, tag: u64, content: Content, absent: bool },
+    Delete { bucket: String, key: String, tag: u64 },
+    DeleteVersion { bucket: String, key: String, which: Which, bypass: bool },
+    Amend { bucket: String, key: String, which: Option<Which>, change: AttributeChange, bypass: bool },
     OpenUpload { bucket: String, key: String, upload: u128 },
     Part { bucket: String, key: String, upload: u128, number: u16, content: Content },
-    Complete { bucket: String, key: String, upload: u128, parts: Vec<u16> },
+    Complete { bucket: String, key: String, upload: u128, tag: u64, parts: Vec<u16> },
     Abort { bucket: String, key: String, upload: u128 },
 }
 
 impl Model {
-    /// Carries an operation out; whether it is one that succeeds.
-    pub fn apply(&mut self, effect: &Effect) -> bool {
-        self.try_apply(effect).is_some()
+    /// Carries an operation out at `now`, in seconds; whether it is one that succeeds.
+    pub fn apply(&mut self, effect: &Effect, now: i64) -> bool {
+        self.try_apply(effect, now).is_some()
     }
 
-    fn try_apply(&mut self, effect: &Effect) -> Option<()> {
+    fn bucket(&mut self, name: &str) -> Option<&mut Bucket> {
+        self.buckets.get_mut(name)
+    }
+
+    fn try_apply(&mut self, effect: &Effect, now: i64) -> Option<()> {
         match effect.clone() {
-            Effect::CreateBucket(name) => {
+            Effect::CreateBucket { name, lock } => {
+                let versioning = if lock { Versioning::Enabled } else { Versioning::Never };
+                let bucket = Bucket { versioning, lock: lock.then_some(None), ..Bucket::default() };
                 let free = !self.buckets.contains_key(&name);
-                free.then(|| self.buckets.insert(name, Bucket::default())).map(drop)
+                free.then(|| self.buckets.insert(name, bucket)).map(drop)
             }
             Effect::DeleteBucket(name) => {
                 let held = self.buckets.get(&name)?;
-                (held.objects.is_empty() && held.uploads.is_empty()).then(|| self.buckets.remove(&name)).map(drop)
+                (held.versions.is_empty() && held.uploads.is_empty()).then(|| self.buckets.remove(&name)).map(drop)
             }
-            Effect::Put { bucket, key, content, absent } => {
-                let held = self.buckets.get_mut(&bucket)?;
-                (!absent || !held.objects.contains_key(&key)).then(|| held.objects.insert(key, content)).map(drop)
+            Effect::Versioning { bucket, to } => {
+                let held = self.bucket(&bucket)?;
+                (to == Versioning::Enabled || held.lock.is_none()).then(|| held.versioning = to)
             }
-            Effect::Delete { bucket, key } => {
-                self.buckets.get_mut(&bucket)?.objects.remove(&key);
+            Effect::Lock { bucket, default } => {
+                let held = self.bucket(&bucket)?;
+                (held.versioning == Versioning::Enabled).then(|| held.lock = Some(default))
+            }
+            Effect::Document { bucket, name, value } => {
+                let documents = match bucket {
+                    Some(bucket) => &mut self.bucket(&bucket)?.documents,
+                    None => &mut self.documents,
+                };
+                match value {
+                    Some(value) => documents.insert(name, value),
+                    None => documents.remove(&name),
+                };
                 Some(())
             }
+            Effect::Put { bucket, key, tag, content, absent } => {
+                let held = self.bucket(&bucket)?;
+                (!absent || held.current(&key).is_none()).then_some(())?;
+                held.bring(&key, tag, Some(content), now)
+            }
+            Effect::Delete { bucket, key, tag } => {
+                let held = self.bucket(&bucket)?;
+                match held.versioning {
+                    Versioning::Never => held.end(&key, Which::Null, now, false),
+                    _ => held.bring(&key, tag, None, now),
+                }
+            }
+            Effect::DeleteVersion { bucket, key, which, bypass } => self.bucket(&bucket)?.end(&key, which, now, bypass),
+            Effect::Amend { bucket, key, which, change, bypass } => {
+                self.bucket(&bucket)?.amend(&key, which, &change, now, bypass)
+            }
+            other => self.apply_upload(other, now),
+        }
+    }
+
+    fn apply_upload(&mut self, effect: Effect, now: i64) -> Option<()> {
+        match effect {
             Effect::OpenUpload { bucket, key, upload } => {
-                self.buckets.get_mut(&bucket)?.uploads.insert((key, upload), BTreeMap::new());
+                self.bucket(&bucket)?.uploads.insert((key, upload), BTreeMap::new());
                 Some(())
             }
             Effect::Part { bucket, key, upload, number, content } => {
-                self.buckets.get_mut(&bucket)?.uploads.get_mut(&(key, upload))?.insert(number, content);
+                self.bucket(&bucket)?.uploads.get_mut(&(key, upload))?.insert(number, content);
                 Some(())
             }
-            Effect::Complete { bucket, key, upload, parts } => {
-                let held = self.buckets.get_mut(&bucket)?;
+            Effect::Complete { bucket, key, upload, tag, parts } => {
+                let held = self.bucket(&bucket)?;
                 let uploaded = held.uploads.get(&(key.clone(), upload))?;
                 let named: Option<Vec<_>> = parts.iter().map(|number| uploaded.get(number)).collect();
                 let whole: Vec<u8> = named?.into_iter().flat_map(|part| part.iter().copied()).collect();
-                held.uploads.remove(&(key.clone(), upload));
-                held.objects.insert(key, Arc::new(whole));
-                Some(())
+                held.bring(&key, tag, Some(Arc::new(whole)), now)?;
+                held.uploads.remove(&(key, upload)).map(drop)
             }
-            Effect::Abort { bucket, key, upload } => {
-                self.buckets.get_mut(&bucket)?.uploads.remove(&(key, upload)).map(drop)
-            }
+            Effect::Abort { bucket, key, upload } => self.bucket(&bucket)?.uploads.remove(&(key, upload)).map(drop),
+            _ => None,
         }
     }
 
     /// What this has that the other has not, or has otherwise; one line each.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut out = Vec::new();
-        let names: std::collections::BTreeSet<_> = self.buckets.keys().chain(other.buckets.keys()).collect();
+        if self.documents != other.documents {
+            out.push(format!("the node's documents: {:?} and {:?}", self.documents, other.documents));
+        }
+        let names: BTreeSet<_> = self.buckets.keys().chain(other.buckets.keys()).collect();
         for name in names {
             let (Some(a), Some(b)) = (self.buckets.get(name), other.buckets.get(name)) else {
                 out.push(format!("bucket {name} is in one only"));
                 continue;
             };
-            let keys: std::collections::BTreeSet<_> = a.objects.keys().chain(b.objects.keys()).collect();
+            let rules = |bucket: &Bucket| (bucket.versioning, bucket.lock, bucket.documents.clone());
+            if rules(a) != rules(b) {
+                out.push(format!("{name}: {:?} and {:?}", rules(a), rules(b)));
+            }
+            let keys: BTreeSet<_> = a.versions.keys().chain(b.versions.keys()).collect();
             for key in keys {
-                let (x, y) = (a.objects.get(key), b.objects.get(key));
+                let (x, y) = (a.versions.get(key), b.versions.get(key));
                 if x != y {
-                    out.push(format!("{name}/{key}: {:?} and {:?} bytes", x.map(|x| x.len()), y.map(|y| y.len())));
+                    out.push(format!("{name}/{key}: {:?} and {:?}", x.map(brief), y.map(brief)));
                 }
             }
             if a.uploads != b.uploads {
@@ -105,4 +283,18 @@ impl Model {
         }
         out
     }
+}
+
+/// Versions in one line.
+fn brief(versions: &Vec<Version>) -> String {
+    let of = |version: &Version| {
+        let bytes = version.content.as_ref().map(|content| content.len());
+        format!("({} {bytes:?} {:?} {:?} {})", version.null, version.tags, version.retention, version.legal_hold)
+    };
+    versions.iter().map(of).collect::<Vec<_>>().join(" ")
+}
+
+/// A default of some days.
+pub fn default_of(mode: Mode, days: u32) -> DefaultRetention {
+    DefaultRetention { mode, period: Period::Days(days) }
 }

@@ -27,6 +27,16 @@ fn clock() -> i64 {
     TIME.get()
 }
 
+/// What the clock says, in seconds.
+pub fn seconds() -> i64 {
+    TIME.get().div_euclid(1_000_000_000)
+}
+
+/// Time goes by: much more than all commits of a history take.
+pub fn pass(seconds: i64) {
+    TIME.set(TIME.get() + seconds * 1_000_000_000);
+}
+
 /// The index loses its power with the drives.
 #[derive(Clone)]
 pub struct PoweredIndex {

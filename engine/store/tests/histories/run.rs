@@ -14,7 +14,7 @@ use packstone_store::segment::stream::OpenStream;
 
 use crate::check;
 use crate::model::{Effect, Model};
-use crate::node::{Node, pick};
+use crate::node::{Node, pass, pick, seconds};
 
 /// What a store keeps while it is up.
 pub struct Life {
@@ -105,18 +105,30 @@ impl Run {
         }
         let life = self.recover(false);
         self.settle(&life);
+        let grown = check::shape(&life.core.shared);
         drop(life);
         self.node.crash(&mut self.generator);
         self.node.index.memory.clear();
         self.say(|| "made anew".into());
         let life = self.recover(false);
         self.settle(&life);
+        let made = check::shape(&life.core.shared);
+        for place in grown.keys().chain(made.keys()) {
+            assert_eq!(grown.get(place), made.get(place), "seed {}: {place:?} grown, and made anew", self.seed);
+        }
     }
 
     /// One step; `false` when the power is gone.
     fn step(&mut self, life: &mut Life) -> bool {
         let result = match self.below(100) {
-            0..50 => self.objects(life),
+            0..35 => self.objects(life),
+            35..42 => self.versions(life),
+            42..46 => self.amendments(life),
+            46..49 => self.documents(life),
+            49 => {
+                pass(1000);
+                Ok(())
+            }
             50..58 => self.streamed(life),
             58..65 => self.uploads(life),
             65..68 => self.buckets(life),
@@ -238,7 +250,7 @@ impl Run {
     /// Commits one batch and holds each answer against the model.
     pub fn commit(&mut self, life: &mut Life, batch: Vec<(Op, Effect)>) -> Step {
         let mut after = self.model.clone();
-        let expected: Vec<bool> = batch.iter().map(|(_, effect)| after.apply(effect)).collect();
+        let expected: Vec<bool> = batch.iter().map(|(_, effect)| after.apply(effect, seconds())).collect();
         let ops: Vec<Op> = batch.iter().map(|(op, _)| op.clone()).collect();
         let answers = life.core.commit(&ops);
         if answers.iter().any(|answer| matches!(answer, Err(Error::OutOfSpace))) {
@@ -259,7 +271,7 @@ impl Run {
         for ((answer, expected), (_, effect)) in answers.iter().zip(&expected).zip(&batch) {
             let seed = self.seed;
             assert_eq!(answer.is_ok(), *expected, "seed {seed}: {effect:?} was answered {answer:?}");
-            if let (Ok(Outcome::Bucket(bucket)), Effect::CreateBucket(_)) = (answer, effect) {
+            if let (Ok(Outcome::Bucket(bucket)), Effect::CreateBucket { .. }) = (answer, effect) {
                 self.ids.insert(bucket.name.to_string(), bucket.id);
             }
         }
@@ -282,12 +294,12 @@ impl Run {
             .model
             .buckets
             .iter()
-            .flat_map(|(bucket, held)| held.objects.keys().map(move |key| (bucket.clone(), key.clone())))
+            .flat_map(|(bucket, held)| held.objects().map(move |(key, _)| (bucket.clone(), key.clone())))
             .collect();
         if let Some((bucket, key)) = pick(&all, &mut self.generator) {
             let seen = check::get(&life.core.shared, bucket, key);
-            let expected = &self.model.buckets[bucket].objects[key];
-            assert!(seen.as_ref() == Some(expected), "seed {}: {bucket}/{key} reads otherwise", self.seed);
+            let expected = self.model.buckets[bucket].current(key);
+            assert!(seen.as_ref() == expected, "seed {}: {bucket}/{key} reads otherwise", self.seed);
         }
         Ok(())
     }

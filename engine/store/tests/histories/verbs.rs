@@ -15,6 +15,7 @@ use packstone_store::segment::stripe::UNIT;
 use crate::model::{Content, Effect};
 use crate::node::pick;
 use crate::run::{Life, Run, Step};
+use crate::versions::locked;
 
 /// A stream is retired when its shards have so many bytes together.
 const STREAM_SIZE: u64 = 2 << 20;
@@ -45,7 +46,12 @@ impl Run {
         body(self.next_body, length as usize)
     }
 
-    fn bucket(&mut self) -> Option<String> {
+    pub fn tag(&mut self) -> u64 {
+        self.next_body += 1;
+        self.next_body
+    }
+
+    pub fn bucket(&mut self) -> Option<String> {
         let names: Vec<String> = self.model.buckets.keys().cloned().collect();
         pick(&names, &mut self.generator).cloned()
     }
@@ -70,7 +76,8 @@ impl Run {
                     precondition: Precondition::None,
                     bypass: false,
                 };
-                batch.push((op, Effect::Delete { bucket, key }));
+                let tag = self.tag();
+                batch.push((op, Effect::Delete { bucket, key, tag }));
             } else {
                 let length = match self.below(10) {
                     0 => 0,
@@ -83,7 +90,8 @@ impl Run {
                 let precondition = if absent { Precondition::Absent } else { Precondition::None };
                 let draft = draft(content.len(), small);
                 let op = Op::Put { bucket: id, key: key.clone(), draft, precondition };
-                batch.push((op, Effect::Put { bucket, key, content, absent }));
+                let tag = self.tag();
+                batch.push((op, Effect::Put { bucket, key, tag, content, absent }));
             }
         }
         self.commit(life, batch)
@@ -92,10 +100,10 @@ impl Run {
     pub fn buckets(&mut self, life: &mut Life) -> Step {
         let name = format!("bucket{}", self.below(3));
         if self.model.buckets.is_empty() || self.generator.happens(6000) {
-            self.commit(
-                life,
-                vec![(Op::CreateBucket { name: name.clone(), documents: Vec::new() }, Effect::CreateBucket(name))],
-            )
+            let lock = name != "bucket0" && self.generator.happens(2500);
+            let documents = if lock { locked() } else { Vec::new() };
+            let op = Op::CreateBucket { name: name.clone(), documents };
+            self.commit(life, vec![(op, Effect::CreateBucket { name, lock })])
         } else {
             self.commit(life, vec![(Op::DeleteBucket { name: name.clone() }, Effect::DeleteBucket(name))])
         }
@@ -157,7 +165,8 @@ impl Run {
         let Some((extent, stream)) = self.stream_body(life, &content)? else { return Ok(()) };
         let draft = draft(content.len(), Body::Streamed(vec![extent]));
         let op = Op::Put { bucket: self.ids[&bucket], key: key.clone(), draft, precondition: Precondition::None };
-        let result = self.commit(life, vec![(op, Effect::Put { bucket, key, content, absent: false })]);
+        let tag = self.tag();
+        let result = self.commit(life, vec![(op, Effect::Put { bucket, key, tag, content, absent: false })]);
         Self::give_stream(life, stream);
         result
     }
@@ -217,6 +226,7 @@ impl Run {
             checksum: None,
             precondition: Precondition::None,
         };
-        self.commit(life, vec![(op, Effect::Complete { bucket, key, upload, parts: named })])
+        let tag = self.tag();
+        self.commit(life, vec![(op, Effect::Complete { bucket, key, upload, tag, parts: named })])
     }
 }
