@@ -5,10 +5,12 @@ use packstone_store::checksum::record_hash;
 use packstone_store::codec::{Reader, Writer};
 use packstone_store::drive::{DirectoryDrive, Superblock, superblock};
 use packstone_store::index::Row;
-use packstone_store::index::row::{BucketRow, BucketTally, FileTally, UploadRow};
+use packstone_store::index::keys;
+use packstone_store::index::row::{BucketRow, BucketTally, DocumentRow, FileTally, UploadRow};
 use packstone_store::journal::Entry;
 use packstone_store::journal::batch::{BatchHeader, FileKey};
 use packstone_store::journal::file::FileHeader;
+use packstone_store::object::{ObjectLock, Version, Versioning};
 use packstone_store::record::{Extent, Record};
 use packstone_store::segment::{SegmentInfo, Toc, toc};
 use proptest::prelude::*;
@@ -38,7 +40,12 @@ proptest! {
         let _ = SegmentInfo::decode(&mut Reader(&bytes));
         let _ = Record::decode(&mut Reader(&bytes));
         let _ = Extent::decode(&mut Reader(&bytes));
-        let _ = Row::decode_brief(&bytes);
+        if let Ok(row) = Row::decode_brief(&bytes) {
+            let _ = Version::from_row(&row, true);
+        }
+        let _ = DocumentRow::decode(&bytes);
+        let _ = (Versioning::decode(&bytes), ObjectLock::decode(&bytes));
+        let _ = (keys::parse_version(&bytes), keys::parse_document(&bytes));
         let _ = UploadRow::decode(&bytes);
         let _ = BucketRow::decode(&bytes);
         let _ = BucketTally::decode(&bytes);
@@ -47,7 +54,7 @@ proptest! {
 
     /// An entry of each kind, framed as a journal does, whose body is hostile.
     #[test]
-    fn no_entry_panics(kind in 0u8..16, bytes in bytes()) {
+    fn no_entry_panics(kind in 0u8..20, bytes in bytes()) {
         let mut framed = Writer::default();
         let mut body = vec![kind];
         body.extend(bytes);

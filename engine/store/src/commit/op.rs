@@ -152,6 +152,7 @@ impl Op {
         match self {
             Self::CreateBucket { .. } | Self::Put { .. } | Self::OpenUpload { .. } | Self::PutPart { .. } => true,
             Self::PutDocument { value, .. } => value.is_some(),
+            Self::Amend { change, .. } => matches!(change, AttributeChange::Tags(_) | AttributeChange::Acl(_)),
             _ => false,
         }
     }

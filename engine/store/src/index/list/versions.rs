@@ -37,9 +37,8 @@ pub fn versions(snapshot: &dyn Snapshot, bucket: u32, query: &VersionQuery) -> R
         Some((key, _)) if key.len() > MAX_KEY => Walk::after(snapshot, bucket, query, &shortened(key)),
         Some((key, None)) => Walk::after(snapshot, bucket, query, key),
         Some((key, Some(version))) => {
-            let rest = rest_of(snapshot, bucket, key, *version)?;
             let latest = newest_record(snapshot, bucket, key)?;
-            for row in rest {
+            for row in rest_of(snapshot, bucket, key, *version)?.into_iter().flatten() {
                 if page.entries.len() >= query.limit {
                     page.truncated = true;
                     return Ok(page);
@@ -65,27 +64,21 @@ pub fn versions(snapshot: &dyn Snapshot, bucket: u32, query: &VersionQuery) -> R
     Ok(page)
 }
 
-/// Rows of a key that are older than a version of it, newest first.
+/// Rows of a key that are older than a version of it, newest first; `None` for a version that tells nothing of its place,
+/// as a null version that is gone.
 fn rest_of<'a>(
     snapshot: &'a dyn Snapshot,
     bucket: u32,
     key: &str,
     version: VersionId,
-) -> IndexResult<impl Iterator<Item = IndexResult<Row>> + 'a> {
-    let record = match version.is_null() {
-        false => version.record(),
-        true => null_record(snapshot, bucket, key)?.unwrap_or(0),
-    };
-    let (mut from, end) = (keys::version(bucket, key, record), keys::null_pointer(bucket, key));
-    // A null version that is gone tells nothing of its place: the key is passed over.
-    if from > end {
-        from.clone_from(&end);
-    }
-    let current = current_row(snapshot, bucket, key)?.filter(|row| record != 0 && row.record.id < record);
-    let bound = if from == end { Bound::Included(end.as_slice()) } else { Bound::Excluded(from.as_slice()) };
-    let older = snapshot.range(Space::Versions, bound, Bound::Excluded(&end));
+) -> IndexResult<Option<impl Iterator<Item = IndexResult<Row>> + 'a>> {
+    let record = if version.is_null() { null_record(snapshot, bucket, key)? } else { Some(version.record()) };
+    let Some(record) = record.filter(|record| *record != 0) else { return Ok(None) };
+    let (from, end) = (keys::version(bucket, key, record), keys::null_pointer(bucket, key));
+    let current = current_row(snapshot, bucket, key)?.filter(|row| row.record.id < record);
+    let older = snapshot.range(Space::Versions, Bound::Excluded(&from), Bound::Excluded(&end));
     let older = older.map(|pair| Row::decode_brief(&pair?.1));
-    Ok(current.map(Ok).into_iter().chain(older))
+    Ok(Some(current.map(Ok).into_iter().chain(older)))
 }
 
 fn current_row(snapshot: &dyn Snapshot, bucket: u32, key: &str) -> IndexResult<Option<Row>> {
