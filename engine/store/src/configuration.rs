@@ -16,6 +16,8 @@ pub const OBJECT_LOCK: &str = "object-lock";
 pub const MAX_DOCUMENT: usize = 1 << 20;
 /// The most documents of one bucket: it ends by one entry that names all.
 pub const MAX_DOCUMENTS: usize = 4096;
+/// The most bytes that the documents of one bucket have together: they are held in memory.
+pub const MAX_DOCUMENT_BYTES: usize = 8 << 20;
 /// The longest kind and the longest name, in bytes.
 const MAX_KIND: usize = 64;
 const MAX_NAME: usize = 1024;

@@ -32,7 +32,7 @@ async fn create(store: &Store, bucket: &str, documents: Vec<NewDocument>) -> Res
 
 async fn set(store: &Store, bucket: &str, to: Versioning) -> Result<u64> {
     let value = to.encode().map(Into::into);
-    let grant = grant(Action::PutBucketConfiguration, bucket, "");
+    let grant = grant(Action::PutBucketVersioning, bucket, "");
     store.put_document(&grant, VERSIONING, "", value, Replaces::Anything).await
 }
 
@@ -285,6 +285,9 @@ async fn attributes_change_without_the_bytes() {
         let plain = named(&store, "plain", VersionId::NULL).unwrap();
         assert_eq!(plain.version.attributes.tags, tags("second"));
         assert_eq!(text(plain).await, "plain");
+        let asks = grant(Action::GetObjectVersionTagging, "bkt", "plain");
+        assert_eq!(store.describe(&asks, Some(VersionId::NULL)).unwrap().attributes.tags, tags("second"));
+        assert!(matches!(store.get(&asks, Some(VersionId::NULL)), Err(Error::Denied(_))), "tags are no bytes");
         assert_eq!(named(&store, "large", large).unwrap().version.attributes.acl.as_deref(), Some(&b"acl"[..]));
         tokio::task::block_in_place(|| store.seal()).unwrap();
         store = reopen(&node, store, anew);
@@ -361,7 +364,7 @@ async fn locks_are_for_buckets_that_have_them() {
     let upload = store.open_upload(&grant(Action::PutObject, "bkt", "k"), held).await;
     assert!(matches!(upload, Err(Error::NoObjectLock)));
     let lock = Some(ObjectLock::default().encode().into());
-    let configure = grant(Action::PutBucketConfiguration, "bkt", "");
+    let configure = grant(Action::PutBucketObjectLockConfiguration, "bkt", "");
     store.put_document(&configure, OBJECT_LOCK, "", lock, Replaces::Nothing).await.unwrap();
     let past = Some(Retention { mode: Mode::Governance, until: 1 });
     let past = try_with(Attributes { retention: past, ..Attributes::default() }).await;
@@ -403,14 +406,18 @@ async fn documents_stand_until_they_are_replaced_and_die_with_their_bucket() {
     assert!(matches!(create(&store, "bkt", both).await, Err(Error::InvalidDocument(_))));
     assert!(store.bucket_state("bkt").is_none(), "all or nothing");
     create(&store, "bkt", vec![document("policy", b"allow".to_vec())]).await.unwrap();
-    let (change, read) =
-        (grant(Action::PutBucketConfiguration, "bkt", ""), grant(Action::GetBucketConfiguration, "bkt", ""));
+    let (change, read) = (grant(Action::PutBucketPolicy, "bkt", ""), grant(Action::GetBucketPolicy, "bkt", ""));
     let first = store.bucket_state("bkt").unwrap().document("policy", "").unwrap().lsn;
     let large: bytes::Bytes = body(1, 1 << 20).into();
     let second = store.put_document(&change, "policy", "", Some(large.clone()), Replaces::Lsn(first)).await.unwrap();
     for stale in [Replaces::Lsn(first), Replaces::Nothing] {
-        let refused = store.put_document(&change, "policy", "", None, stale).await;
+        let remove = grant(Action::DeleteBucketPolicy, "bkt", "");
+        let refused = store.put_document(&remove, "policy", "", None, stale).await;
         assert!(matches!(refused, Err(Error::DocumentChanged)));
+    }
+    for kind in ["cors", "quota"] {
+        let refused = store.put_document(&change, kind, "", Some(large.clone()), Replaces::Anything).await;
+        assert!(matches!(refused, Err(Error::Denied(_))), "{kind} with a grant for the policy");
     }
     let over = store.put_document(&change, "policy", "", Some(body(1, (1 << 20) + 1).into()), Replaces::Anything).await;
     assert!(matches!(over, Err(Error::InvalidDocument(_))));

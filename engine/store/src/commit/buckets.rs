@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::configuration::{Rules, Versioning};
-use crate::error::Result;
+use crate::configuration::{MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, Rules, Versioning};
+use crate::error::{Error, Result};
 use crate::object::{Bucket, Document};
 use crate::retention::DefaultRetention;
 
@@ -62,6 +62,16 @@ impl BucketState {
     /// Documents of a kind with their names, in order.
     pub fn documents<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Document)> {
         self.documents.iter().filter(move |((held, _), _)| **held == *kind).map(|((_, name), held)| (&**name, held))
+    }
+
+    /// # Errors
+    /// [`Error::InvalidDocument`] for more of them than a bucket may have.
+    pub fn check_size(&self) -> Result<()> {
+        let bytes: usize = self.documents.values().map(|document| document.value.len()).sum();
+        if self.documents.len() > MAX_DOCUMENTS || bytes > MAX_DOCUMENT_BYTES {
+            return Err(Error::InvalidDocument("the bucket's documents would be more than 4096, or 8 MiB"));
+        }
+        Ok(())
     }
 
     #[must_use]

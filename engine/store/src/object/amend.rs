@@ -2,6 +2,7 @@
 
 use packstone_access::{Action, Grant};
 
+use super::covers_one_of;
 use super::delete::covers_bypass;
 use super::{Attributes, Version};
 use crate::commit::{Op, Outcome};
@@ -21,13 +22,18 @@ pub enum AttributeChange {
 }
 
 impl AttributeChange {
-    /// The action that a grant must be for.
-    fn action(&self) -> Action {
+    /// The actions that a grant may be for.
+    fn actions(&self) -> &'static [Action] {
         match self {
-            Self::Tags(_) => Action::PutObjectTagging,
-            Self::Retention(_) => Action::PutObjectRetention,
-            Self::LegalHold(_) => Action::PutObjectLegalHold,
-            Self::Acl(_) => Action::PutObjectAcl,
+            Self::Tags(_) => &[
+                Action::PutObjectTagging,
+                Action::PutObjectVersionTagging,
+                Action::DeleteObjectTagging,
+                Action::DeleteObjectVersionTagging,
+            ],
+            Self::Retention(_) => &[Action::PutObjectRetention],
+            Self::LegalHold(_) => &[Action::PutObjectLegalHold],
+            Self::Acl(_) => &[Action::PutObjectAcl, Action::PutObjectVersionAcl],
         }
     }
 
@@ -56,7 +62,7 @@ impl Store {
         change: AttributeChange,
         bypass: Option<&Grant>,
     ) -> Result<Version> {
-        grant.covers(change.action())?;
+        covers_one_of(grant, change.actions())?;
         if let Some(bypass) = bypass {
             covers_bypass(bypass, grant)?;
         }

@@ -44,14 +44,54 @@ pub enum Replaces {
     Lsn(u64),
 }
 
-/// Whose a document is.
-fn scope_of(store: &Store, grant: &Grant, of_bucket: Action) -> Result<u32> {
-    if grant.bucket().is_empty() {
-        grant.covers(Action::Administer)?;
-        return Ok(0);
-    }
-    grant.covers(of_bucket)?;
-    Ok(store.bucket_of(grant)?.bucket.id)
+/// Kinds of a bucket's documents, and the actions that read and change them. Others are the administrator's.
+const KINDS: &[(&str, Action, Action)] = &[
+    ("accelerate", Action::GetAccelerateConfiguration, Action::PutAccelerateConfiguration),
+    ("acl", Action::GetBucketAcl, Action::PutBucketAcl),
+    ("analytics", Action::GetAnalyticsConfiguration, Action::PutAnalyticsConfiguration),
+    ("cors", Action::GetBucketCORS, Action::PutBucketCORS),
+    ("encryption", Action::GetEncryptionConfiguration, Action::PutEncryptionConfiguration),
+    ("intelligent-tiering", Action::GetIntelligentTieringConfiguration, Action::PutIntelligentTieringConfiguration),
+    ("inventory", Action::GetInventoryConfiguration, Action::PutInventoryConfiguration),
+    ("lifecycle", Action::GetLifecycleConfiguration, Action::PutLifecycleConfiguration),
+    ("logging", Action::GetBucketLogging, Action::PutBucketLogging),
+    ("metrics", Action::GetMetricsConfiguration, Action::PutMetricsConfiguration),
+    ("notification", Action::GetBucketNotification, Action::PutBucketNotification),
+    ("object-lock", Action::GetBucketObjectLockConfiguration, Action::PutBucketObjectLockConfiguration),
+    ("ownership", Action::GetBucketOwnershipControls, Action::PutBucketOwnershipControls),
+    ("policy", Action::GetBucketPolicy, Action::PutBucketPolicy),
+    ("public-access", Action::GetBucketPublicAccessBlock, Action::PutBucketPublicAccessBlock),
+    ("replication", Action::GetReplicationConfiguration, Action::PutReplicationConfiguration),
+    ("request-payment", Action::GetBucketRequestPayment, Action::PutBucketRequestPayment),
+    ("tagging", Action::GetBucketTagging, Action::PutBucketTagging),
+    ("versioning", Action::GetBucketVersioning, Action::PutBucketVersioning),
+    ("website", Action::GetBucketWebsite, Action::PutBucketWebsite),
+];
+
+#[derive(Clone, Copy)]
+enum Access {
+    Reads,
+    Changes,
+    Removes,
+}
+
+/// Checks that a grant is for documents of that kind.
+fn check_grant(grant: &Grant, kind: &str, access: Access) -> Result<()> {
+    let known = KINDS.iter().find(|(held, ..)| !grant.bucket().is_empty() && *held == kind);
+    let action = match (known, access) {
+        (None, _) => Action::Administer,
+        (Some(("policy", ..)), Access::Removes) => Action::DeleteBucketPolicy,
+        (Some(("website", ..)), Access::Removes) => Action::DeleteBucketWebsite,
+        (Some((_, reads, _)), Access::Reads) => *reads,
+        (Some((_, _, changes)), Access::Changes | Access::Removes) => *changes,
+    };
+    Ok(grant.covers(action)?)
+}
+
+/// Whose a document is: the grant's bucket's, or the node's if it names none.
+fn scope_of(store: &Store, grant: &Grant, kind: &str, access: Access) -> Result<u32> {
+    check_grant(grant, kind, access)?;
+    if grant.bucket().is_empty() { Ok(0) } else { Ok(store.bucket_of(grant)?.bucket.id) }
 }
 
 impl Store {
@@ -75,7 +115,8 @@ impl Store {
         value: Option<Bytes>,
         replaces: Replaces,
     ) -> Result<u64> {
-        let scope = scope_of(self, grant, Action::PutBucketConfiguration)?;
+        let access = if value.is_some() { Access::Changes } else { Access::Removes };
+        let scope = scope_of(self, grant, kind, access)?;
         let op = Op::PutDocument { scope, kind: kind.to_owned(), name: name.to_owned(), value, replaces };
         match self.inner.queue.commit(op).await? {
             Outcome::Document(lsn) => Ok(lsn),
@@ -88,7 +129,7 @@ impl Store {
     /// # Errors
     /// No such bucket, or a fault of the index.
     pub fn document(&self, grant: &Grant, kind: &str, name: &str) -> Result<Option<Document>> {
-        let scope = scope_of(self, grant, Action::GetBucketConfiguration)?;
+        let scope = scope_of(self, grant, kind, Access::Reads)?;
         let value = self.inner.shared.index.snapshot().get(Space::Documents, &keys::document(scope, kind, name))?;
         value.map(|value| read(&value)).transpose()
     }
@@ -98,7 +139,7 @@ impl Store {
     /// # Errors
     /// As [`Self::document`].
     pub fn documents(&self, grant: &Grant, kind: &str) -> Result<Vec<(String, Document)>> {
-        let scope = scope_of(self, grant, Action::GetBucketConfiguration)?;
+        let scope = scope_of(self, grant, kind, Access::Reads)?;
         let snapshot = self.inner.shared.index.snapshot();
         let mut found = Vec::new();
         for pair in snapshot.prefix(Space::Documents, &keys::documents(scope, kind)) {

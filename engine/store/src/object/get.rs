@@ -11,7 +11,7 @@ use bytes::Bytes;
 use packstone_access::{Action, Grant};
 
 use super::put::blocking;
-use super::{Version, Versioning, is_marker};
+use super::{Version, Versioning, covers_one_of, is_marker};
 use crate::checksum::truncate;
 use crate::commit::BucketState;
 use crate::compression::expand;
@@ -36,7 +36,32 @@ pub struct Object {
     homes: Vec<Home>,
 }
 
+/// Actions that ask what is said of a version.
+const DESCRIBES: &[Action] = &[
+    Action::GetObject,
+    Action::GetObjectVersion,
+    Action::GetObjectAcl,
+    Action::GetObjectVersionAcl,
+    Action::GetObjectAttributes,
+    Action::GetObjectVersionAttributes,
+    Action::GetObjectTagging,
+    Action::GetObjectVersionTagging,
+    Action::GetObjectRetention,
+    Action::GetObjectLegalHold,
+];
+
 impl Store {
+    /// What is said of the current version, or of the one that is named; its bytes can't be read by it.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn describe(&self, grant: &Grant, version: Option<VersionId>) -> Result<Version> {
+        covers_one_of(grant, DESCRIBES)?;
+        let state = self.bucket_of(grant)?;
+        let (row, latest) = find(&*self.inner.shared.index.snapshot(), &state, grant.key(), version)?;
+        Version::from_row(&row, latest)
+    }
+
     /// Looks the current version up, or the one that is named; reads no data yet.
     ///
     /// # Errors
@@ -46,16 +71,21 @@ impl Store {
         let state = self.bucket_of(grant)?;
         for _ in 0..TRIES {
             let snapshot = self.inner.shared.index.snapshot();
-            let (row, latest) = match version {
-                None => (current(&*snapshot, &state, grant.key())?, true),
-                Some(version) => named(&*snapshot, &state, grant.key(), version)?,
-            };
+            let (row, latest) = find(&*snapshot, &state, grant.key(), version)?;
             if let Some(homes) = self.inner.pin(&row.record.extents) {
                 let version = Version::from_row(&row, latest)?;
                 return Ok(Object { version, store: self.inner.clone(), record: row.record, homes });
             }
         }
         Err(Error::Unavailable("the index names a segment that is not there: run `packstone rebuild-index`".into()))
+    }
+}
+
+/// The current version of a key or the one that is named, and whether it is the newest.
+fn find(snapshot: &dyn Snapshot, state: &BucketState, key: &str, version: Option<VersionId>) -> Result<(Row, bool)> {
+    match version {
+        None => Ok((current(snapshot, state, key)?, true)),
+        Some(version) => named(snapshot, state, key, version),
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) mod upload;
 
 use std::time::SystemTime;
 
+use packstone_access::{Action, Denied, Grant};
+
 use crate::codec::Reader;
 use crate::error::{Error, Result};
 use crate::index::Row;
@@ -160,6 +162,14 @@ pub enum VersionEntry {
 pub struct VersionPage {
     pub entries: Vec<VersionEntry>,
     pub truncated: bool,
+}
+
+/// Checks that a grant is for one of some actions.
+fn covers_one_of(grant: &Grant, actions: &[Action]) -> Result<()> {
+    match actions.iter().find(|action| **action == grant.action()) {
+        Some(_) => Ok(()),
+        None => Err(Error::Denied(Denied { action: grant.action() })),
+    }
 }
 
 /// That a delete marker stands where an object was asked for.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::Decider;
 use crate::commit::BucketState;
 use crate::commit::op::Outcome;
-use crate::configuration::{MAX_DOCUMENTS, check_document};
+use crate::configuration::check_document;
 use crate::error::{Error, Result};
 use crate::index::row::{self, BucketRow};
 use crate::index::{Space, keys};
@@ -35,6 +35,7 @@ impl Decider<'_, '_> {
         if state.count_documents() != documents.len() {
             return Err(Error::InvalidDocument("it is given twice"));
         }
+        state.check_size()?;
         self.push(Entry::BucketCreate { id, name: name.to_owned(), created: self.site.now })?;
         for NewDocument { kind, name, value } in documents.iter().cloned() {
             self.push(Entry::Document { scope: id, kind, name, value: Some(value.to_vec()), kills: Vec::new() })?;
@@ -74,10 +75,7 @@ impl Decider<'_, '_> {
         check_document(kind, name, value.map(|value| &**value))?;
         if scope != 0 {
             let document = value.map(|value| Document { lsn: 0, value: value.clone() });
-            let next = self.bucket(scope)?.with(kind, name, document)?;
-            if next.count_documents() > MAX_DOCUMENTS {
-                return Err(Error::InvalidDocument("the bucket has 4096 already"));
-            }
+            self.bucket(scope)?.with(kind, name, document)?.check_size()?;
         }
         let held = self.applier.snapshot().get(Space::Documents, &keys::document(scope, kind, name))?;
         let held = held.map(|held| row::identity(&held)).transpose()?;
