@@ -268,7 +268,11 @@ impl Model {
             for key in keys {
                 let (x, y) = (a.versions.get(key), b.versions.get(key));
                 if x != y {
-                    out.push(format!("{name}/{key}: {:?} and {:?}", x.map(brief), y.map(brief)));
+                    out.push(format!(
+                        "{name}/{key}: {:?} and {:?}",
+                        x.map(|held| brief(held)),
+                        y.map(|held| brief(held))
+                    ));
                 }
             }
             if a.uploads != b.uploads {
@@ -286,7 +290,7 @@ impl Model {
 }
 
 /// Versions in one line.
-fn brief(versions: &Vec<Version>) -> String {
+fn brief(versions: &[Version]) -> String {
     let of = |version: &Version| {
         let bytes = version.content.as_ref().map(|content| content.len());
         format!("({} {bytes:?} {:?} {:?} {})", version.null, version.tags, version.retention, version.legal_hold)
