@@ -54,16 +54,16 @@ impl Glob {
     }
 }
 
-/// What stands between two stars.
+/// What stands between two stars, or before the first or after the last.
 #[derive(Debug)]
-enum Segment {
+pub(crate) enum Segment {
     Text(Box<str>),
     /// Letters, and None for each `?`.
     Gaps(Box<[Option<char>]>),
 }
 
 impl Segment {
-    fn new(slots: Vec<Option<char>>) -> Self {
+    pub fn new(slots: Vec<Option<char>>) -> Self {
         match slots.iter().copied().collect::<Option<String>>() {
             Some(text) => Self::Text(text.into()),
             None => Self::Gaps(slots.into()),
@@ -103,13 +103,13 @@ fn fits(slot: Option<char>, letter: Option<char>) -> bool {
 
 /// A segment to be found wherever it comes first.
 #[derive(Debug)]
-enum Search {
+pub(crate) enum Search {
     Text(Finder<'static>),
     Gaps(ShiftAnd),
 }
 
 impl Search {
-    fn new(segment: &Segment) -> Self {
+    pub fn new(segment: &Segment) -> Self {
         match segment {
             Segment::Text(text) => Self::Text(Finder::new(text.as_bytes()).into_owned()),
             Segment::Gaps(slots) => Self::Gaps(ShiftAnd::new(slots)),
@@ -117,7 +117,7 @@ impl Search {
     }
 
     /// What follows its first occurrence.
-    fn after<'t>(&self, text: &'t str) -> Option<&'t str> {
+    pub fn after<'t>(&self, text: &'t str) -> Option<&'t str> {
         match self {
             Self::Text(finder) => text.get(finder.find(text.as_bytes())? + finder.needle().len()..),
             Self::Gaps(automaton) => automaton.after(text),
@@ -127,7 +127,7 @@ impl Search {
 
 /// The automaton of a segment with gaps: bit i of the state says that the segment's first i + 1 characters end here.
 #[derive(Debug)]
-struct ShiftAnd {
+pub(crate) struct ShiftAnd {
     /// By letter, sorted: the places where the letter fits.
     places: Box<[(char, Box<[u64]>)]>,
     /// The places of `?`, where any letter fits.

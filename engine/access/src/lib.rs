@@ -23,6 +23,7 @@ mod pattern;
 mod policy;
 mod principal;
 mod public_access;
+mod template;
 
 pub use acl::{Acl, AclGrant, CannedAcl, Grantee, Group, ObjectOwnership, Permission};
 pub use action::{Action, Level};

@@ -7,9 +7,10 @@
 use std::borrow::Cow;
 use std::iter::once;
 
-use crate::context::{Fact, Key};
+use crate::context::Key;
 use crate::glob::{Glob, Token};
 use crate::inquiry::Inquiry;
+use crate::template::{Template, Variable};
 
 /// What is special in a string.
 #[derive(Clone, Copy, Debug)]
@@ -27,20 +28,20 @@ pub(crate) enum Pattern {
     Text(Box<str>),
     Glob(Glob),
     /// It depends on the request.
-    Variable(Box<[Piece]>),
+    Template(Template),
 }
 
-#[derive(Debug)]
+/// What a pattern is read as.
 pub(crate) enum Piece {
     Token(Token),
-    Variable { key: Key, default: Option<Box<str>> },
+    Variable(Variable),
 }
 
 impl Pattern {
     pub fn new(text: &str, syntax: Syntax) -> Result<Self, BadVariable> {
         let pieces = pieces(text, syntax)?;
         let tokens: Option<Vec<Token>> = pieces.iter().map(Piece::token).collect();
-        let Some(tokens) = tokens else { return Ok(Self::Variable(pieces.into())) };
+        let Some(tokens) = tokens else { return Ok(Self::Template(Template::new(pieces))) };
         match tokens.iter().map(|token| token.letter()).collect::<Option<String>>() {
             Some(text) => Ok(Self::Text(text.into())),
             None => Ok(Self::Glob(Glob::new(tokens.into_iter()))),
@@ -57,9 +58,7 @@ impl Pattern {
         match self {
             Self::Text(own) => **own == *text,
             Self::Glob(glob) => glob.matches(text),
-            Self::Variable(pieces) => {
-                resolve(pieces, inquiry).is_some_and(|tokens| Glob::new(tokens.into_iter()).matches(text))
-            }
+            Self::Template(template) => template.matches(text, inquiry).is_some(),
         }
     }
 
@@ -68,10 +67,7 @@ impl Pattern {
         match self {
             Self::Text(own) => Some(Cow::Borrowed(own)),
             Self::Glob(_) => None,
-            Self::Variable(pieces) => {
-                let letters: Option<String> = resolve(pieces, inquiry)?.iter().map(|token| token.letter()).collect();
-                letters.map(Cow::Owned)
-            }
+            Self::Template(template) => template.text(inquiry).map(Cow::Owned),
         }
     }
 }
@@ -92,22 +88,6 @@ impl Piece {
             Self::Variable { .. } => None,
         }
     }
-}
-
-fn resolve(pieces: &[Piece], inquiry: &Inquiry<'_>) -> Option<Vec<Token>> {
-    let mut tokens = Vec::with_capacity(pieces.len());
-    for piece in pieces {
-        match piece {
-            Piece::Token(token) => tokens.push(*token),
-            Piece::Variable { key, default } => match (inquiry.fact(key), default) {
-                (Fact::One(value), _) => tokens.extend(value.chars().map(Token::Char)),
-                (Fact::Absent, Some(default)) => tokens.extend(default.chars().map(Token::Char)),
-                // A key of many values has none to put in its place.
-                (Fact::Absent | Fact::Many(_), _) => return None,
-            },
-        }
-    }
-    Some(tokens)
 }
 
 fn pieces(text: &str, syntax: Syntax) -> Result<Vec<Piece>, BadVariable> {
@@ -139,12 +119,12 @@ fn variable(opened: &str) -> Result<(Piece, &str), BadVariable> {
     let (name, rest) = opened.split_at(end);
     let key = Key::parse(name.trim()).ok_or(BadVariable)?;
     if let Some(rest) = rest.strip_prefix('}') {
-        return Ok((Piece::Variable { key, default: None }, rest));
+        return Ok((Piece::Variable(Variable { key, default: None }), rest));
     }
     let quoted = rest.trim_start_matches(',').trim_start().strip_prefix('\'').ok_or(BadVariable)?;
     let (default, rest) = quoted.split_once('\'').ok_or(BadVariable)?;
     let rest = rest.trim_start().strip_prefix('}').ok_or(BadVariable)?;
-    Ok((Piece::Variable { key, default: Some(default.into()) }, rest))
+    Ok((Piece::Variable(Variable { key, default: Some(default.into()) }), rest))
 }
 
 /// The parts of an ARN's pattern, cut at the colons outside of variables, six at most.

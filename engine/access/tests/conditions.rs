@@ -13,8 +13,7 @@ fn holds(condition: &str, facts: &Context) -> bool {
 }
 
 fn holds_for(identity: Identity, condition: &str, facts: &Context) -> bool {
-    let statement =
-        format!(r#"{{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {{{condition}}}}}"#);
+    let statement = format!(r#"{{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {{{condition}}}}}"#);
     let policy = Policy::parse(PolicyKind::Inline, "conditions", &document(&statement)).unwrap();
     let identity = Arc::new(identity.with_policy(policy));
     let own = owner(ACCOUNT);
@@ -122,7 +121,8 @@ fn several_values_are_or_and_for_negated_operators_nor() {
 
 #[test]
 fn several_conditions_must_all_hold() {
-    let condition = r#""StringEquals": {"s3:prefix": "a", "s3:delimiter": "/"}, "NumericLessThan": {"s3:max-keys": 10}"#;
+    let condition =
+        r#""StringEquals": {"s3:prefix": "a", "s3:delimiter": "/"}, "NumericLessThan": {"s3:max-keys": 10}"#;
     let facts = Context::new().with(Name::Prefix, "a").with(Name::Delimiter, "/");
     assert!(holds(condition, &facts.clone().with(Name::MaxKeys, "9")));
     assert!(!holds(condition, &facts.with(Name::MaxKeys, "10")));

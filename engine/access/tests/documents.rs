@@ -75,11 +75,17 @@ fn s3_says_what_is_wrong_with_a_bucket_policy() {
         (with_field("Resource", r#""arn:aws:s3:::ticks/${aws:username""#), "Invalid policy syntax."),
         (with_field("Condition", r#"{"StringEqual": {"s3:prefix": "a"}}"#), "Invalid Condition type : StringEqual"),
         (with_field("Condition", r#"{"StringEquals": {"s3:prefixx": "a"}}"#), "Policy has an invalid condition key"),
-        (with_field("Condition", r#"{"StringEquals": {"aws:PrincipalTag": "a"}}"#), "Policy has an invalid condition key"),
+        (
+            with_field("Condition", r#"{"StringEquals": {"aws:PrincipalTag": "a"}}"#),
+            "Policy has an invalid condition key",
+        ),
         (with_field("Condition", r#"{"NumericEquals": {"s3:max-keys": "ten"}}"#), "Invalid policy syntax."),
         (with_field("Condition", r#"{"IpAddress": {"aws:SourceIp": "10.0.0.0/33"}}"#), "Invalid policy syntax."),
         (with_field("Condition", r#"{"DateEquals": {"aws:CurrentTime": "tomorrow"}}"#), "Invalid policy syntax."),
-        (with_field("Condition", r#"{"NullIfExists": {"s3:prefix": "true"}}"#), "Invalid Condition type : NullIfExists"),
+        (
+            with_field("Condition", r#"{"NullIfExists": {"s3:prefix": "true"}}"#),
+            "Invalid Condition type : NullIfExists",
+        ),
         (with_field("Condition", r#"{"StringEquals": "a"}"#), "Invalid policy syntax."),
         (with_field("Colour", r#""blue""#), "Unknown field Colour"),
     ];
@@ -123,10 +129,7 @@ fn iam_says_what_is_wrong_with_its_policies() {
                 {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Principal": "*"}}"#,
             "Policy document should not specify a principal.",
         ),
-        (
-            r#"{"Version": "2012-10-17", "Statement": {"Action": "s3:*", "Resource": "*"}}"#,
-            "Syntax errors in policy.",
-        ),
+        (r#"{"Version": "2012-10-17", "Statement": {"Action": "s3:*", "Resource": "*"}}"#, "Syntax errors in policy."),
         (
             r#"{"Version": "2012-10-17", "Statement":
                 {"Effect": "Allow", "Action": "s3:*", "NotAction": "s3:*", "Resource": "*"}}"#,
@@ -174,15 +177,20 @@ fn what_aws_accepts_is_accepted() {
     ] {
         accepted(bucket(), &with_field("Principal", principal));
     }
-    for action in [r#""*""#, r#""S3:getobject""#, r#"["s3:Get*", "s3:*Object?ersion"]"#, r#""s3:PutAccessPointPolicy""#] {
+    for action in [r#""*""#, r#""S3:getobject""#, r#"["s3:Get*", "s3:*Object?ersion"]"#, r#""s3:PutAccessPointPolicy""#]
+    {
         accepted(bucket(), &with_field("Action", action));
     }
-    for resource in [r#""arn:aws:s3:::*""#, r#"["arn:aws:s3:::ticks", "arn:aws:s3:::tick*/a"]"#, r#""arn:aws:s3:::t*""#] {
+    for resource in [r#""arn:aws:s3:::*""#, r#"["arn:aws:s3:::ticks", "arn:aws:s3:::tick*/a"]"#, r#""arn:aws:s3:::t*""#]
+    {
         accepted(bucket(), &with_field("Resource", resource));
     }
     accepted(bucket(), &with_field("Sid", r#""AWS Console: sid 1""#));
     accepted(bucket(), &with_field("Condition", r#"{"Bool": {"aws:SecureTransport": false}}"#));
-    accepted(PolicyKind::Inline, &document(r#"{"Effect": "Deny", "NotAction": "iam:*", "NotResource": "arn:aws:s3:::a/*"}"#));
+    accepted(
+        PolicyKind::Inline,
+        &document(r#"{"Effect": "Deny", "NotAction": "iam:*", "NotResource": "arn:aws:s3:::a/*"}"#),
+    );
     let oidc = r#"{"Effect": "Allow", "Principal": {"Federated": "idp"}, "Action": "sts:AssumeRoleWithWebIdentity",
                    "Condition": {"StringEquals": {"idp.example.com/realm:sub": "alice"}}}"#;
     accepted(PolicyKind::Trust, &document(oidc));
@@ -214,7 +222,10 @@ fn length_is_counted_without_white_space() {
         assert_eq!(refusal(kind.clone(), &padded).fault, Fault::TooLarge { limit: kind.limit() });
     }
     let managed = refusal(PolicyKind::Managed, &"x".repeat(7000));
-    assert_eq!((managed.code(), managed.to_string().as_str()), ("LimitExceeded", "Cannot exceed quota for PolicySize: 6144"));
+    assert_eq!(
+        (managed.code(), managed.to_string().as_str()),
+        ("LimitExceeded", "Cannot exceed quota for PolicySize: 6144")
+    );
 }
 
 #[test]
@@ -230,8 +241,26 @@ fn deep_json_is_refused() {
 /// JSON that looks somewhat like a policy.
 fn json() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
-        "Version", "2012-10-17", "Statement", "Effect", "Allow", "Principal", "AWS", "*", "Action", "s3:*", "Resource",
-        "arn:aws:s3:::ticks/*", "Condition", "StringLike", "s3:prefix", "${aws:username}", "${", "}", "Sid", "é",
+        "Version",
+        "2012-10-17",
+        "Statement",
+        "Effect",
+        "Allow",
+        "Principal",
+        "AWS",
+        "*",
+        "Action",
+        "s3:*",
+        "Resource",
+        "arn:aws:s3:::ticks/*",
+        "Condition",
+        "StringLike",
+        "s3:prefix",
+        "${aws:username}",
+        "${",
+        "}",
+        "Sid",
+        "é",
     ]);
     let leaf = prop_oneof![
         word.clone().prop_map(|word| format!("\"{word}\"")),

@@ -25,7 +25,9 @@ impl Network {
         let digits = bits.bytes().all(|byte| byte.is_ascii_digit());
         let bits: u32 = bits.parse().ok().filter(|bits| digits && *bits <= width(base))?;
         match (base.to_canonical(), base) {
-            (IpAddr::V4(mapped), IpAddr::V6(_)) if bits >= 96 => Some(Self { base: IpAddr::V4(mapped), bits: bits - 96 }),
+            (IpAddr::V4(mapped), IpAddr::V6(_)) if bits >= 96 => {
+                Some(Self { base: IpAddr::V4(mapped), bits: bits - 96 })
+            }
             _ => Some(Self { base, bits }),
         }
     }

@@ -26,7 +26,8 @@ pub(super) fn read(value: Json) -> Result<Vec<PrincipalName>, Fault> {
     let mut names = Vec::new();
     for (kind, values) in kinds {
         for value in values.strings()? {
-            let name = named(&kind, &value).ok_or_else(|| Fault::Principal(format!("\"{kind}\":\"{value}\"").into()))?;
+            let name =
+                named(&kind, &value).ok_or_else(|| Fault::Principal(format!("\"{kind}\":\"{value}\"").into()))?;
             names.push(name);
         }
     }
@@ -36,9 +37,7 @@ pub(super) fn read(value: Json) -> Result<Vec<PrincipalName>, Fault> {
 fn named(kind: &str, value: &str) -> Option<PrincipalName> {
     match kind {
         "AWS" => aws(value),
-        "CanonicalUser" => {
-            (!value.is_empty() && is_name(value)).then(|| PrincipalName::CanonicalUser(value.into()))
-        }
+        "CanonicalUser" => (!value.is_empty() && is_name(value)).then(|| PrincipalName::CanonicalUser(value.into())),
         "Federated" => (!value.is_empty() && is_name(value)).then(|| PrincipalName::Federated(value.into())),
         "Service" => value.contains('.').then(|| PrincipalName::Service(value.into())),
         _ => None,

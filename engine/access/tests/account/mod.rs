@@ -29,8 +29,7 @@ pub fn root_of(account: &str) -> Identity {
 }
 
 pub fn session(role: &str, session: &str) -> Identity {
-    let kind =
-        Kind::Role { path: "/".into(), name: role.into(), id: "AROAROLE".into(), session: session.into() };
+    let kind = Kind::Role { path: "/".into(), name: role.into(), id: "AROAROLE".into(), session: session.into() };
     Identity::new(Principal::new(kind, owner(ACCOUNT)))
 }
 
