@@ -4,7 +4,7 @@
 //! between is taken where it first occurs, and no match is lost by that, so nothing is ever tried twice. A segment of
 //! letters is found by `memmem`, one with `?` by Shift-And, 64 characters of it at a time.
 
-use memchr::memmem::Finder;
+use memchr::memmem;
 
 /// One character of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Segment {
             Self::Text(prefix) => text.strip_prefix(&**prefix),
             Self::Gaps(slots) => {
                 let mut letters = text.chars();
-                slots.iter().all(|slot| fits(*slot, letters.next())).then(|| letters.as_str())
+                slots.iter().all(|slot| fits(*slot, letters.next())).then_some(letters.as_str())
             }
         }
     }
@@ -91,7 +91,7 @@ impl Segment {
             Self::Text(suffix) => text.strip_suffix(&**suffix),
             Self::Gaps(slots) => {
                 let mut letters = text.chars();
-                slots.iter().rev().all(|slot| fits(*slot, letters.next_back())).then(|| letters.as_str())
+                slots.iter().rev().all(|slot| fits(*slot, letters.next_back())).then_some(letters.as_str())
             }
         }
     }
@@ -104,14 +104,15 @@ fn fits(slot: Option<char>, letter: Option<char>) -> bool {
 /// A segment to be found wherever it comes first.
 #[derive(Debug)]
 pub(crate) enum Search {
-    Text(Finder<'static>),
+    /// The searcher is built for each search: kept, it would make a policy many times its length.
+    Text(Box<str>),
     Gaps(ShiftAnd),
 }
 
 impl Search {
     pub fn new(segment: &Segment) -> Self {
         match segment {
-            Segment::Text(text) => Self::Text(Finder::new(text.as_bytes()).into_owned()),
+            Segment::Text(text) => Self::Text(text.clone()),
             Segment::Gaps(slots) => Self::Gaps(ShiftAnd::new(slots)),
         }
     }
@@ -119,7 +120,7 @@ impl Search {
     /// What follows its first occurrence.
     pub fn after<'t>(&self, text: &'t str) -> Option<&'t str> {
         match self {
-            Self::Text(finder) => text.get(finder.find(text.as_bytes())? + finder.needle().len()..),
+            Self::Text(needle) => text.get(memmem::find(text.as_bytes(), needle.as_bytes())? + needle.len()..),
             Self::Gaps(automaton) => automaton.after(text),
         }
     }

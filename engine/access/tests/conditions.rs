@@ -1,5 +1,7 @@
 //! Every operator, on keys that are there, missing, and of many values.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod account;
 
 use std::sync::Arc;

@@ -1,5 +1,13 @@
 //! Every example of `docs/policies.md` is a policy, and does what is said below it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
 mod account;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! What is a policy and what isn't, in AWS's words.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
 mod account;
 
 use account::{BUCKET, document};

@@ -1,5 +1,7 @@
 //! The order of evaluation: who must allow, and what a deny ends.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
 mod account;
 
 use std::sync::Arc;

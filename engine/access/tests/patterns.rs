@@ -1,5 +1,7 @@
 //! Wildcards: what they match, and that no pattern makes it slow.
 
+#![allow(clippy::indexing_slicing, reason = "a test may panic")]
+
 mod account;
 
 use account::{inline, may_get, user};

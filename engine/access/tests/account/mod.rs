@@ -1,5 +1,6 @@
 //! An account with a bucket and people, for the tests of this crate.
 #![allow(dead_code, reason = "each test takes what it needs")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 
