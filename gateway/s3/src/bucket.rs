@@ -9,6 +9,7 @@ use s3s::dto::{
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
+use crate::asker::Asker;
 use crate::condition::whole_seconds;
 use crate::error::{from_store, invalid_argument, refused};
 use crate::face::Face;
@@ -25,12 +26,13 @@ impl Face {
         &self,
         request: S3Request<CreateBucketInput>,
     ) -> S3Result<S3Response<CreateBucketOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         let configuration = input.create_bucket_configuration;
         if let Some(constraint) = configuration.and_then(|configuration| configuration.location_constraint) {
             self.check_location(constraint.as_str())?;
         }
-        let grant = self.may(Action::CreateBucket, Resource::Bucket(&input.bucket))?;
+        let grant = self.may(&asker, Action::CreateBucket, Resource::Bucket(&input.bucket))?;
         self.store.create_bucket(&grant, Vec::new()).await.map_err(from_store)?;
         Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
     }
@@ -52,9 +54,10 @@ impl Face {
         &self,
         request: S3Request<HeadBucketInput>,
     ) -> S3Result<S3Response<HeadBucketOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
-        self.bucket(&input.bucket)?;
+        self.bucket(&asker, &input.bucket)?;
         Ok(S3Response::new(HeadBucketOutput {
             access_point_alias: Some(false),
             bucket_region: Some(self.region.to_string()),
@@ -66,9 +69,10 @@ impl Face {
         &self,
         request: S3Request<DeleteBucketInput>,
     ) -> S3Result<S3Response<DeleteBucketOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
-        let grant = self.may(Action::DeleteBucket, Resource::Bucket(&input.bucket))?;
+        let grant = self.may(&asker, Action::DeleteBucket, Resource::Bucket(&input.bucket))?;
         self.store.delete_bucket(&grant).await.map_err(from_store)?;
         Ok(S3Response::new(DeleteBucketOutput {}))
     }
@@ -77,9 +81,10 @@ impl Face {
         &self,
         request: S3Request<GetBucketLocationInput>,
     ) -> S3Result<S3Response<GetBucketLocationOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
-        self.bucket(&input.bucket)?;
+        self.bucket(&asker, &input.bucket)?;
         let location_constraint =
             (&*self.region != FIRST_REGION).then(|| BucketLocationConstraint::from(self.region.to_string()));
         Ok(S3Response::new(GetBucketLocationOutput { location_constraint }))
@@ -89,6 +94,7 @@ impl Face {
         &self,
         request: S3Request<ListBucketsInput>,
     ) -> S3Result<S3Response<ListBucketsOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         let most = match input.max_buckets.unwrap_or(MOST) {
             most @ 1..=MOST => usize::try_from(most).unwrap_or(usize::MAX),
@@ -97,7 +103,7 @@ impl Face {
         let after = input.continuation_token.as_deref().map(Token::read).transpose()?.unwrap_or_default();
         let elsewhere = input.bucket_region.is_some_and(|region| region != *self.region);
         let prefix = input.prefix.as_deref().unwrap_or_default();
-        let grant = self.may(Action::ListAllMyBuckets, Resource::Node)?;
+        let grant = self.may(&asker, Action::ListAllMyBuckets, Resource::Node)?;
         let mut buckets = self.store.buckets(&grant).map_err(from_store)?;
         buckets.retain(|bucket| !elsewhere && bucket.name.starts_with(prefix) && *bucket.name > *after);
         buckets.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -121,8 +127,8 @@ impl Face {
     }
 
     /// The bucket, which must exist.
-    pub(crate) fn bucket(&self, name: &str) -> S3Result<Bucket> {
-        let grant = self.may(Action::ListBucket, Resource::Bucket(name))?;
+    pub(crate) fn bucket(&self, asker: &Asker, name: &str) -> S3Result<Bucket> {
+        let grant = self.may(asker, Action::ListBucket, Resource::Bucket(name))?;
         self.store.bucket(&grant).map_err(from_store)
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! Concurrency: a [`Face`] is read only and shared by all requests; what is shared beyond it is the store's.
 
-use packstone_access::{Action, Actor, Grant, Resource, authorise};
+use packstone_access::{Action, Grant, Resource, authorise};
 use packstone_store::Store;
 use s3s::dto;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
+use crate::asker::Asker;
 use crate::error::from_denied;
 
 /// What S3's verbs act on.
@@ -16,14 +17,14 @@ pub(crate) struct Face {
 }
 
 impl Face {
-    /// Leave for `action`, which every verb asks for first. Whoever comes this far has signed as root.
-    pub fn may(&self, action: Action, resource: Resource<'_>) -> S3Result<Grant> {
-        authorise(&Actor::Root, action, resource).map_err(from_denied)
+    /// Leave for `action`, which every verb asks for first.
+    pub fn may(&self, asker: &Asker, action: Action, resource: Resource<'_>) -> S3Result<Grant> {
+        authorise(&asker.actor, action, resource).map_err(from_denied)
     }
 
     /// Leave for `action` on a key.
-    pub fn may_on(&self, action: Action, bucket: &str, key: &str) -> S3Result<Grant> {
-        self.may(action, Resource::Object { bucket, key })
+    pub fn may_on(&self, asker: &Asker, action: Action, bucket: &str, key: &str) -> S3Result<Grant> {
+        self.may(asker, action, Resource::Object { bucket, key })
     }
 }
 

@@ -7,6 +7,7 @@
 //! `s3s` logs every refused request as an error, under targets that begin with [`QUIET_TARGET`]; whoever installs a
 //! log leaves that target out, since the front says itself what is worth saying.
 
+mod asker;
 mod body;
 mod bucket;
 mod checksum;

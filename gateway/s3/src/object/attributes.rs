@@ -9,6 +9,7 @@ use s3s::{S3Request, S3Response, S3Result};
 
 use super::expect_version;
 use super::part::page_of;
+use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::whole_seconds;
 use crate::error::invalid_argument;
@@ -20,6 +21,7 @@ impl Face {
         &self,
         request: S3Request<GetObjectAttributesInput>,
     ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         expect_version(input.version_id.as_deref())?;
@@ -29,7 +31,7 @@ impl Face {
         if asked.iter().any(|name| !KNOWN.contains(name)) {
             return Err(invalid_argument("Invalid attribute name specified."));
         }
-        let object = self.current(&input.bucket, &input.key)?;
+        let object = self.current(&asker, &input.bucket, &input.key)?;
         let version = &object.version;
         let mut output = GetObjectAttributesOutput {
             last_modified: Some(whole_seconds(version.modified)),

@@ -14,6 +14,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::range::copied;
 use super::{expect_version, part};
+use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::{Conditions, whole_seconds};
 use crate::digest::{Digester, Sums};
@@ -26,6 +27,7 @@ impl Face {
         &self,
         request: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
+        let asker = Asker::of(&request);
         let S3Request { input, headers: fields, .. } = request;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         owner::expect(input.expected_source_bucket_owner.as_deref())?;
@@ -34,7 +36,7 @@ impl Face {
             condition(&fields, "if-none-match")?.as_ref(),
         )?;
         let replaces = replaces(input.metadata_directive.as_ref())?;
-        let source = self.source(&input.copy_source)?;
+        let source = self.source(&asker, &input.copy_source)?;
         let asked = Conditions {
             matches: input.copy_source_if_match.as_ref(),
             none_match: input.copy_source_if_none_match.as_ref(),
@@ -59,7 +61,7 @@ impl Face {
             None => source.version.attributes.checksum.as_ref().map(|checksum| checksum.algorithm),
         };
 
-        let grant = self.may_on(Action::PutObject, &input.bucket, &input.key)?;
+        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let size = source.version.size;
         let mut writer = self.store.writer(&grant, Some(size)).map_err(from_store)?;
         let sums = pour(source, 0..size, algorithm, &mut writer).await?;
@@ -74,14 +76,15 @@ impl Face {
         &self,
         request: S3Request<UploadPartCopyInput>,
     ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         owner::expect(input.expected_source_bucket_owner.as_deref())?;
         let number = part::number(input.part_number)?;
         let id = part::upload_id(&input.upload_id)?;
-        let grant = self.may_on(Action::PutObject, &input.bucket, &input.key)?;
+        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
-        let source = self.source(&input.copy_source)?;
+        let source = self.source(&asker, &input.copy_source)?;
         let asked = Conditions {
             matches: input.copy_source_if_match.as_ref(),
             none_match: input.copy_source_if_none_match.as_ref(),
@@ -112,11 +115,11 @@ impl Face {
         Ok(S3Response::new(UploadPartCopyOutput { copy_part_result: Some(result), ..UploadPartCopyOutput::default() }))
     }
 
-    fn source(&self, source: &CopySource) -> S3Result<Object> {
+    fn source(&self, asker: &Asker, source: &CopySource) -> S3Result<Object> {
         match source {
             CopySource::Bucket { bucket, key, version_id } => {
                 expect_version(version_id.as_deref())?;
-                self.current(bucket, key)
+                self.current(asker, bucket, key)
             }
             CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => Err(not_implemented()),
         }

@@ -10,6 +10,7 @@ use s3s::dto::{
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::expect_version;
+use crate::asker::Asker;
 use crate::body::verify_document;
 use crate::error::{from_store, not_implemented};
 use crate::face::Face;
@@ -23,16 +24,17 @@ impl Face {
         &self,
         request: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         expect_version(input.version_id.as_deref())?;
         let precondition = etag::precondition(input.if_match.as_ref(), None)?;
-        self.delete(&input.bucket, &input.key, precondition).await?;
+        self.delete(&asker, &input.bucket, &input.key, precondition).await?;
         Ok(S3Response::new(DeleteObjectOutput { version_id: input.version_id, ..DeleteObjectOutput::default() }))
     }
 
-    async fn delete(&self, bucket: &str, key: &str, precondition: Precondition) -> S3Result<()> {
-        let grant = self.may_on(Action::DeleteObject, bucket, key)?;
+    async fn delete(&self, asker: &Asker, bucket: &str, key: &str, precondition: Precondition) -> S3Result<()> {
+        let grant = self.may_on(asker, Action::DeleteObject, bucket, key)?;
         self.store.delete(&grant, precondition).await.map(drop).map_err(from_store)
     }
 
@@ -41,13 +43,15 @@ impl Face {
         &self,
         request: S3Request<DeleteObjectsInput>,
     ) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         verify_document(&request.headers, &request.extensions, true)?;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         if input.delete.objects.is_empty() || input.delete.objects.len() > MOST {
             return Err(S3Error::new(S3ErrorCode::MalformedXML));
         }
-        let outcomes = join_all(input.delete.objects.iter().map(|named| self.delete_named(&input.bucket, named))).await;
+        let outcomes =
+            join_all(input.delete.objects.iter().map(|named| self.delete_named(&asker, &input.bucket, named))).await;
 
         let bucket_is_gone = |error: &S3Error| *error.code() == S3ErrorCode::NoSuchBucket;
         if outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(bucket_is_gone)) {
@@ -73,7 +77,7 @@ impl Face {
         }))
     }
 
-    async fn delete_named(&self, bucket: &str, named: &ObjectIdentifier) -> S3Result<()> {
+    async fn delete_named(&self, asker: &Asker, bucket: &str, named: &ObjectIdentifier) -> S3Result<()> {
         expect_version(named.version_id.as_deref())?;
         if named.last_modified_time.is_some() || named.size.is_some() {
             return Err(not_implemented());
@@ -82,7 +86,7 @@ impl Face {
             "*" => ETagCondition::Any,
             _ => ETagCondition::ETag(tag),
         });
-        self.delete(bucket, &named.key, etag::precondition(matches.as_ref(), None)?).await
+        self.delete(asker, bucket, &named.key, etag::precondition(matches.as_ref(), None)?).await
     }
 }
 

@@ -15,6 +15,7 @@ use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::expect_version;
 use super::range::{Selection, select};
+use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::{Conditions, Unmet, whole_seconds};
 use crate::error::from_store;
@@ -28,10 +29,11 @@ impl Face {
         &self,
         request: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         expect_version(input.version_id.as_deref())?;
-        let object = self.current(&input.bucket, &input.key)?;
+        let object = self.current(&asker, &input.bucket, &input.key)?;
         let conditions = Conditions {
             matches: input.if_match.as_ref(),
             none_match: input.if_none_match.as_ref(),
@@ -54,10 +56,11 @@ impl Face {
         &self,
         request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         expect_version(input.version_id.as_deref())?;
-        let object = self.current(&input.bucket, &input.key)?;
+        let object = self.current(&asker, &input.bucket, &input.key)?;
         let conditions = Conditions {
             matches: input.if_match.as_ref(),
             none_match: input.if_none_match.as_ref(),
@@ -77,8 +80,8 @@ impl Face {
     }
 
     /// The current version of a key.
-    pub(crate) fn current(&self, bucket: &str, key: &str) -> S3Result<Object> {
-        let grant = self.may_on(Action::GetObject, bucket, key)?;
+    pub(crate) fn current(&self, asker: &Asker, bucket: &str, key: &str) -> S3Result<Object> {
+        let grant = self.may_on(asker, Action::GetObject, bucket, key)?;
         self.store.get(&grant, None).map_err(from_store)
     }
 }

@@ -11,6 +11,7 @@ use s3s::dto::{
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::url::Spelling;
+use crate::asker::Asker;
 use crate::checksum;
 use crate::condition::whole_seconds;
 use crate::error::{from_store, invalid_argument};
@@ -61,6 +62,7 @@ impl Face {
         &self,
         request: S3Request<ListObjectsInput>,
     ) -> S3Result<S3Response<ListObjectsOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let spelling = Spelling::of(input.encoding_type.as_ref())?;
@@ -72,7 +74,7 @@ impl Face {
             limit: most,
         };
         let delimited = !query.delimiter.is_empty();
-        let page = self.page(&input.bucket, query, spelling, true).await?;
+        let page = self.page(&asker, &input.bucket, query, spelling, true).await?;
         Ok(S3Response::new(ListObjectsOutput {
             name: Some(input.bucket),
             prefix: Some(spelling.write(input.prefix.unwrap_or_default())),
@@ -93,6 +95,7 @@ impl Face {
         &self,
         request: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let spelling = Spelling::of(input.encoding_type.as_ref())?;
@@ -107,7 +110,7 @@ impl Face {
             after,
             limit: most,
         };
-        let page = self.page(&input.bucket, query, spelling, input.fetch_owner.unwrap_or_default()).await?;
+        let page = self.page(&asker, &input.bucket, query, spelling, input.fetch_owner.unwrap_or_default()).await?;
         Ok(S3Response::new(ListObjectsV2Output {
             name: Some(input.bucket),
             prefix: Some(spelling.write(input.prefix.unwrap_or_default())),
@@ -125,17 +128,24 @@ impl Face {
         }))
     }
 
-    async fn page(&self, bucket: &str, query: ListQuery, spelling: Spelling, owners: bool) -> S3Result<Page> {
+    async fn page(
+        &self,
+        asker: &Asker,
+        bucket: &str,
+        query: ListQuery,
+        spelling: Spelling,
+        owners: bool,
+    ) -> S3Result<Page> {
         if query.limit == 0 {
-            self.bucket(bucket)?;
+            self.bucket(asker, bucket)?;
             return Ok(Page { contents: Vec::new(), prefixes: Vec::new(), last: None });
         }
-        Ok(told(self.entries(bucket, query).await?, spelling, owners))
+        Ok(told(self.entries(asker, bucket, query).await?, spelling, owners))
     }
 
     /// A page takes the index milliseconds: other requests must not wait for it on the same thread.
-    async fn entries(&self, bucket: &str, query: ListQuery) -> S3Result<ListPage> {
-        let grant = self.may(Action::ListBucket, Resource::Bucket(bucket))?;
+    async fn entries(&self, asker: &Asker, bucket: &str, query: ListQuery) -> S3Result<ListPage> {
+        let grant = self.may(asker, Action::ListBucket, Resource::Bucket(bucket))?;
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.list(&grant, &query))
             .await

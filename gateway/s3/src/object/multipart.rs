@@ -12,6 +12,7 @@ use s3s::dto::{
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::part;
+use crate::asker::Asker;
 use crate::body::Announcement;
 use crate::checksum::{self, Announced, place};
 use crate::error::{from_store, invalid_request};
@@ -23,6 +24,7 @@ impl Face {
         &self,
         request: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let mut attributes = headers::described(&request.headers, input.metadata)?;
@@ -36,7 +38,7 @@ impl Face {
             ));
         }
         let announced = attributes.checksum.clone();
-        let grant = self.may_on(Action::PutObject, &input.bucket, &input.key)?;
+        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let id = self.store.open_upload(&grant, attributes).await.map_err(from_store)?;
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
@@ -54,12 +56,13 @@ impl Face {
         &self,
         request: S3Request<UploadPartInput>,
     ) -> S3Result<S3Response<UploadPartOutput>> {
+        let asker = Asker::of(&request);
         let S3Request { input, headers, extensions, trailing_headers, .. } = request;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let number = part::number(input.part_number)?;
         let id = part::upload_id(&input.upload_id)?;
         let announced = Announcement::parse(&headers, &extensions, input.content_length, trailing_headers)?;
-        let grant = self.may_on(Action::PutObject, &input.bucket, &input.key)?;
+        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
         let algorithm = part_algorithm(&upload, announced.algorithm())?;
 
@@ -78,16 +81,17 @@ impl Face {
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let asker = Asker::of(&request);
         let S3Request { input, headers, .. } = request;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let announced = Announced::parse(&headers)?;
         let id = part::upload_id(&input.upload_id)?;
         let named = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
-        let grant = self.may_on(Action::PutObject, &input.bucket, &input.key)?;
+        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
         expect_kind(&upload, input.checksum_type.as_ref())?;
-        let uploaded = self.all_parts(&input.bucket, &input.key, id).await?;
+        let uploaded = self.all_parts(&asker, &input.bucket, &input.key, id).await?;
         let parts = chosen(&named, &uploaded)?;
 
         let size: u64 = parts.iter().map(|part| part.size).sum();
@@ -123,17 +127,18 @@ impl Face {
         &self,
         request: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let id = part::upload_id(&input.upload_id)?;
-        let grant = self.may_on(Action::AbortMultipartUpload, &input.bucket, &input.key)?;
+        let grant = self.may_on(&asker, Action::AbortMultipartUpload, &input.bucket, &input.key)?;
         self.store.abort_upload(&grant, id).await.map_err(from_store)?;
         Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
 
     /// Every part of an upload, by its number.
-    async fn all_parts(&self, bucket: &str, key: &str, id: UploadId) -> S3Result<BTreeMap<u16, Part>> {
-        let parts = self.part_page(bucket, key, id, 0, usize::from(MAX_PARTS)).await?;
+    async fn all_parts(&self, asker: &Asker, bucket: &str, key: &str, id: UploadId) -> S3Result<BTreeMap<u16, Part>> {
+        let parts = self.part_page(asker, bucket, key, id, 0, usize::from(MAX_PARTS)).await?;
         Ok(parts.into_iter().map(|part| (part.number, part)).collect())
     }
 }

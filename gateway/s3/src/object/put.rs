@@ -4,6 +4,7 @@ use packstone_access::Action;
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
+use crate::asker::Asker;
 use crate::body::Announcement;
 use crate::checksum::{self, place};
 use crate::error::from_store;
@@ -15,12 +16,13 @@ impl Face {
         &self,
         request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
+        let asker = Asker::of(&request);
         let S3Request { input, headers, extensions, trailing_headers, .. } = request;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let announced = Announcement::parse(&headers, &extensions, input.content_length, trailing_headers)?;
         let mut attributes = headers::described(&headers, input.metadata)?;
-        let grant = self.may_on(Action::PutObject, &input.bucket, &input.key)?;
+        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
 
         let mut writer = self.store.writer(&grant, Some(announced.length)).map_err(from_store)?;
         let sums = announced.pour(input.body, announced.algorithm(), &mut writer).await?;

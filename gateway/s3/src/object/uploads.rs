@@ -11,6 +11,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use super::list::page_size;
 use super::part::{self, page_of};
 use super::url::Spelling;
+use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::whole_seconds;
 use crate::error::from_store;
@@ -22,14 +23,15 @@ impl Face {
         &self,
         request: S3Request<ListPartsInput>,
     ) -> S3Result<S3Response<ListPartsOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let id = part::upload_id(&input.upload_id)?;
         let (after, most) = page_of(input.part_number_marker, input.max_parts)?;
-        let grant = self.may_on(Action::PutObject, &input.bucket, &input.key)?;
+        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
         // One more than asked for tells whether there are more.
-        let mut parts = self.part_page(&input.bucket, &input.key, id, after, most + 1).await?;
+        let mut parts = self.part_page(&asker, &input.bucket, &input.key, id, after, most + 1).await?;
         let truncated = parts.len() > most;
         parts.truncate(most);
         let promised = upload.attributes.checksum;
@@ -57,6 +59,7 @@ impl Face {
         &self,
         request: S3Request<ListMultipartUploadsInput>,
     ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let spelling = Spelling::of(input.encoding_type.as_ref())?;
@@ -67,7 +70,7 @@ impl Face {
             after: after(input.key_marker.as_deref(), input.upload_id_marker.as_deref()),
             limit: most,
         };
-        let page = self.upload_page(&input.bucket, query).await?;
+        let page = self.upload_page(&asker, &input.bucket, query).await?;
         let (next_key, next_id) = page.entries.last().filter(|_| page.truncated).map(end_of).unzip();
         let (mut uploads, mut prefixes) = (Vec::new(), Vec::new());
         for entry in page.entries {
@@ -96,13 +99,14 @@ impl Face {
     /// A page of parts, read where waiting for the index keeps nobody else waiting.
     pub(crate) async fn part_page(
         &self,
+        asker: &Asker,
         bucket: &str,
         key: &str,
         id: UploadId,
         after: u16,
         most: usize,
     ) -> S3Result<Vec<Part>> {
-        let grant = self.may_on(Action::ListMultipartUploadParts, bucket, key)?;
+        let grant = self.may_on(asker, Action::ListMultipartUploadParts, bucket, key)?;
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.parts(&grant, id, after, most))
             .await
@@ -110,12 +114,12 @@ impl Face {
             .map_err(from_store)
     }
 
-    async fn upload_page(&self, bucket: &str, query: UploadQuery) -> S3Result<UploadPage> {
+    async fn upload_page(&self, asker: &Asker, bucket: &str, query: UploadQuery) -> S3Result<UploadPage> {
         if query.limit == 0 {
-            self.bucket(bucket)?;
+            self.bucket(asker, bucket)?;
             return Ok(UploadPage::default());
         }
-        let grant = self.may(Action::ListBucket, Resource::Bucket(bucket))?;
+        let grant = self.may(asker, Action::ListBucket, Resource::Bucket(bucket))?;
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.uploads(&grant, &query))
             .await
