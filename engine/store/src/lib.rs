@@ -10,6 +10,7 @@ pub mod commit;
 pub mod compaction;
 mod compression;
 pub mod drive;
+pub mod epoch;
 pub mod erasure;
 pub mod error;
 pub mod feed;

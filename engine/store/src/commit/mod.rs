@@ -300,7 +300,8 @@ impl Core {
         // A file was tried: what it may hold follows the last batch of this one.
         self.must_fence = opened.is_err() && self.shared.next_file.load(Ordering::Relaxed) > before;
         let (log, batch) = opened?;
-        self.adopt(log, &batch)
+        self.adopt(log, &batch)?;
+        self.fence_retired()
     }
 
     fn live_set_with(&self, closing: &Journal) -> LiveSet {
@@ -321,7 +322,7 @@ impl Core {
         self.shared.index.write(applier.finish())?;
         self.lags = false;
         self.shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
-        self.shared.epoch.store(self.log.journal.epoch, Ordering::Release);
+        self.shared.epoch.store(self.log.journal.epoch.number, Ordering::Release);
         Ok(())
     }
 
@@ -331,7 +332,9 @@ impl Core {
         let live = self.live_set_with(&self.log.journal);
         let (log, batch) = self.log.fence(&self.shared, live, now)?;
         self.must_fence = false;
-        self.adopt(log, &batch)
+        self.adopt(log, &batch)?;
+        // A drive that failed on the way knows the epoch all the same: it takes one more, without that drive.
+        self.fence_retired()
     }
 
     /// Closes the current journal if it holds more than its live set.
