@@ -15,7 +15,7 @@ use crate::epoch::{Epoch, Fence};
 use crate::erasure::Codes;
 use crate::index::apply::Marks;
 use crate::index::row::BucketRow;
-use crate::index::{Index, IndexResult, Space, keys};
+use crate::index::{Index, IndexBatch, IndexResult, Space, keys};
 use crate::journal::{self, LiveSet};
 use crate::node::Hardware;
 use crate::object::Bucket;
@@ -123,7 +123,9 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
     }
     let replayed = update_index(&shared, &recovered, progress)?;
     *shared.closed.lock() = recovered.journals.iter().cloned().collect::<VecDeque<_>>();
-    shared.buckets.store(Arc::new(read_buckets(&shared)?));
+    let buckets = read_buckets(&shared)?;
+    forget_tallies(&shared, &buckets)?;
+    shared.buckets.store(Arc::new(buckets));
     shared
         .claims
         .lock()
@@ -225,6 +227,19 @@ fn read_buckets(shared: &Shared) -> IndexResult<Buckets> {
         buckets.insert(bucket);
     }
     Ok(buckets)
+}
+
+/// Removes counters of buckets that are no more: replay can't tell whose they were where the bucket's row was gone already.
+fn forget_tallies(shared: &Shared, buckets: &Buckets) -> IndexResult<()> {
+    let mut batch = IndexBatch::default();
+    for pair in shared.index.snapshot().prefix(Space::Tallies, keys::BUCKET_TALLIES) {
+        let (key, _) = pair?;
+        let id = key.get(1..).and_then(|id| id.try_into().ok()).map(u32::from_be_bytes);
+        if id.is_some_and(|id| !buckets.knows(id)) {
+            batch.remove(Space::Tallies, key.to_vec());
+        }
+    }
+    if batch.writes.is_empty() { Ok(()) } else { shared.index.write(batch) }
 }
 
 /// Removes files that nothing names: what a crash left of segments and journals that were never sealed or are no more.

@@ -38,7 +38,7 @@ use crate::journal::{Claim, Entry, Journal, LiveSet};
 use crate::node::Hardware;
 use crate::object::Bucket;
 use crate::record::Extent;
-use crate::segment::{Home, Segment, SegmentInfo, SegmentKind, SegmentTable};
+use crate::segment::{Home, Pin, Segment, SegmentInfo, SegmentKind, SegmentTable};
 use crate::time::to_system_time;
 
 /// What readers and workers share with the commit loop.
@@ -71,7 +71,11 @@ impl Shared {
     pub fn publish(&self, info: SegmentInfo) -> Result<(), ErasureError> {
         let code = self.hardware.codes.of(info.profile)?;
         let id = info.id;
-        let segment = Segment::new(info, self.hardware.appliance, &self.hardware.members, code);
+        let pin = match self.table.get(id) {
+            Some(Home::Segment(open)) => open.pin.clone(),
+            _ => Pin::default(),
+        };
+        let segment = Segment::new(info, self.hardware.appliance, &self.hardware.members, code, pin);
         self.table.insert(id, &Home::Segment(Arc::new(segment)));
         Ok(())
     }

@@ -51,6 +51,8 @@ pub struct Applier<'a> {
     tallies: Tallies,
     /// Rows that end in this batch or came in it, so that a kill finds what an earlier entry brought.
     rows: HashMap<(Space, Vec<u8>), Option<Row>>,
+    /// Buckets that came in this batch.
+    created: HashMap<String, u32>,
     last_lsn: u64,
 }
 
@@ -63,6 +65,7 @@ impl<'a> Applier<'a> {
             batch: IndexBatch::default(),
             tallies: Tallies::default(),
             rows: HashMap::new(),
+            created: HashMap::new(),
             last_lsn: 0,
         }
     }
@@ -138,8 +141,9 @@ impl<'a> Applier<'a> {
             Entry::BucketCreate { id, name, created } => {
                 let row = BucketRow { lsn, home, id: *id, created: *created };
                 self.put(lsn, Space::Buckets, name.as_bytes().to_vec(), row.encode());
+                self.created.insert(name.clone(), *id);
             }
-            Entry::BucketDelete { name, .. } => self.remove(lsn, Space::Buckets, name.as_bytes().to_vec()),
+            Entry::BucketDelete { name, .. } => self.end_bucket(lsn, name)?,
             Entry::Erased { id } => self.forget(lsn, *id)?,
             Entry::Live(_) | Entry::StreamOpen(_) | Entry::Sealed(_) | Entry::Grave { .. } | Entry::Claims(_) => {}
         }
@@ -200,6 +204,19 @@ impl<'a> Applier<'a> {
         let tally = self.tallies.bucket(self.snapshot, bucket)?;
         tally.objects = (tally.objects + u64::from(record.is_some())).saturating_sub(u64::from(removed.objects));
         tally.bytes = (tally.bytes + record.map_or(0, |record| record.size)).saturating_sub(removed.bytes);
+        Ok(())
+    }
+
+    fn end_bucket(&mut self, lsn: u64, name: &str) -> IndexResult<()> {
+        self.remove(lsn, Space::Buckets, name.as_bytes().to_vec());
+        let held = self.snapshot.get(Space::Buckets, name.as_bytes())?;
+        let row = held.map(|value| BucketRow::decode(&value)).transpose()?;
+        // At replay the space may have seen this entry, and the name may be another bucket's by then.
+        let row = row.filter(|row| row.lsn < lsn).map(|row| row.id);
+        if let Some(id) = self.created.remove(name).or(row) {
+            self.tallies.forget_bucket(id);
+            self.remove(lsn, Space::Tallies, keys::bucket_tally(id));
+        }
         Ok(())
     }
 

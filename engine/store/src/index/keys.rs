@@ -131,10 +131,13 @@ pub fn dead_lsn(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.get(8..)?.try_into().ok()?))
 }
 
+/// In `Tallies`: what the counters of buckets begin with.
+pub const BUCKET_TALLIES: &[u8] = b"b";
+
 /// In `Tallies`: the counters of a bucket.
 #[must_use]
 pub fn bucket_tally(bucket: u32) -> Vec<u8> {
-    let mut out = vec![b'b'];
+    let mut out = BUCKET_TALLIES.to_vec();
     out.extend_from_slice(&bucket.to_be_bytes());
     out
 }

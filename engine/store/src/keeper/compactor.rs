@@ -1,6 +1,5 @@
 //! Carrying out what `compaction::choose` decides, one step at a time, and finishing what a crash cut short.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{MOVES, Work};
@@ -55,11 +54,11 @@ impl Work {
         Ok(self.shared.index.persist()?)
     }
 
-    /// Unlinks the files of erased segments that no reader holds: one that looked a segment up before may open a shard
-    /// only now.
+    /// Unlinks the files of erased segments that no reader holds: one that looked a segment up before, perhaps when it was
+    /// an open stream, may open a shard only now.
     pub(super) fn unlink_erased(&self) {
         let held = std::mem::take(&mut *self.erased.lock());
-        let (free, busy): (Vec<_>, Vec<_>) = held.into_iter().partition(|segment| Arc::strong_count(segment) == 1);
+        let (free, busy): (Vec<_>, Vec<_>) = held.into_iter().partition(|segment| !segment.is_held());
         for segment in free {
             compaction::unlink(&self.shared, &segment.info);
         }
