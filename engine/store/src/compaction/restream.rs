@@ -4,6 +4,8 @@
 //! Cut short anywhere, some records have moved and the rest have not; the next run goes on. The source is erased once
 //! every claim on it is known to be dead, as any stream is.
 
+use std::collections::HashMap;
+
 use crate::commit::{Relocation, Shared};
 use crate::index::{IndexError, Row, Space};
 use crate::record::Extent;
@@ -11,13 +13,16 @@ use crate::segment::stream::OpenStream;
 use crate::segment::stripe::UNIT;
 use crate::segment::{Segment, SegmentError};
 
-/// Rows whose records have bytes in a segment, from a walk through the index.
+/// A row with its place in the index.
+pub type Tenant = (Space, Vec<u8>, Row);
+
+/// Rows whose records have bytes in any of some segments, by segment, from one walk through the index.
 ///
 /// # Errors
 /// A fault of the index.
-pub fn tenants(shared: &Shared, segment: u64) -> Result<Vec<(Space, Vec<u8>, Row)>, IndexError> {
+pub fn tenants(shared: &Shared, segments: &[u64]) -> Result<HashMap<u64, Vec<Tenant>>, IndexError> {
     let snapshot = shared.index.snapshot();
-    let mut found = Vec::new();
+    let mut found: HashMap<u64, Vec<Tenant>> = HashMap::new();
     for space in [Space::Current, Space::Uploads] {
         for pair in snapshot.prefix(space, &[]) {
             let (key, value) = pair?;
@@ -29,8 +34,10 @@ pub fn tenants(shared: &Shared, segment: u64) -> Result<Vec<(Space, Vec<u8>, Row
                 continue;
             }
             let row = Row::decode_whole(&value, &*snapshot)?;
-            if row.record.extents.iter().any(|extent| extent.segment == segment) {
-                found.push((space, key.to_vec(), row));
+            for segment in segments {
+                if row.record.extents.iter().any(|extent| extent.segment == *segment) {
+                    found.entry(*segment).or_default().push((space, key.to_vec(), row.clone()));
+                }
             }
         }
     }
@@ -46,7 +53,7 @@ pub fn copy(
     shared: &Shared,
     source: &Segment,
     target: &mut OpenStream,
-    (space, key, row): (Space, Vec<u8>, Row),
+    (space, key, row): Tenant,
 ) -> Result<Relocation, SegmentError> {
     let mut extents = Vec::with_capacity(row.record.extents.len());
     for extent in &row.record.extents {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{MOVES, Work};
 use crate::commit::{Op, Outcome};
-use crate::compaction::{self, Choice, Compacted, FileFacts};
+use crate::compaction::{self, Choice, Compacted, FileFacts, Tenant};
 use crate::error::{Error, Result};
 use crate::index::Space;
 use crate::recovery::replay;
@@ -91,7 +91,7 @@ impl Work {
         match compaction::choose(&facts, self.dead_share, self.journal_size) {
             Choice::Nothing => Ok(false),
             Choice::EraseStream(id) => self.or_pass_over(id, self.erase_stream(id)),
-            Choice::Restream(id) => self.or_pass_over(id, self.restream(id)),
+            Choice::Restream(ids) => self.restream_all(&ids),
             Choice::Pack(sources) => self.pack(&sources).map(|()| true),
         }
     }
@@ -114,10 +114,23 @@ impl Work {
         Ok(true)
     }
 
+    /// Moves what lives in some streams. Rows that change meanwhile stay as they are: each move is a compare-and-set.
+    fn restream_all(&self, ids: &[u64]) -> Result<bool> {
+        let mut tenants = compaction::tenants(&self.shared, ids)?;
+        let mut moved = false;
+        for id in ids {
+            if self.stopping() {
+                break;
+            }
+            let own = tenants.remove(id).unwrap_or_default();
+            moved |= self.or_pass_over(*id, self.restream(*id, own))?;
+        }
+        Ok(moved)
+    }
+
     /// Moves what lives in a stream to another one; it is erased when nothing claims it any more.
-    fn restream(&self, id: u64) -> Result<bool> {
+    fn restream(&self, id: u64, tenants: Vec<Tenant>) -> Result<bool> {
         let Some(Home::Segment(source)) = self.shared.table.get(id) else { return Ok(false) };
-        let tenants = compaction::tenants(&self.shared, id)?;
         let mut moved = false;
         for tenant in tenants {
             if self.stopping() {

@@ -5,9 +5,13 @@ use packstone_store::checksum::record_hash;
 use packstone_store::commit::{Body, Core, Draft, Op, Outcome};
 use packstone_store::drive::simulated::{Faults, Generator};
 use packstone_store::drive::{DriveState, Superblock};
+use packstone_store::index::{Space, keys};
 use packstone_store::object::Precondition;
 use packstone_store::pool::Profile;
 use packstone_store::record::Compression;
+use packstone_store::sealing;
+use packstone_store::segment::Home;
+use packstone_store::segment::stream::OpenStream;
 
 use crate::check;
 use crate::node::Node;
@@ -138,4 +142,42 @@ fn a_drive_that_a_fence_reached_alone_is_stale_when_it_comes_back() {
         check_after_restart(&node, core, &["before", "during"]);
     }
     assert!(alone > 10, "a fence reached one drive alone {alone} times");
+}
+
+/// Counters of a bucket end with it.
+#[test]
+fn a_deleted_bucket_leaves_no_counters() {
+    let (_, mut core) = node();
+    let create = |name: &str| Op::CreateBucket { name: name.into() };
+    let delete = |name: &str| Op::DeleteBucket { name: name.into() };
+    assert!(put(&mut core, "only"));
+    let emptied = Op::Delete { bucket: 1, key: "only".into(), precondition: Precondition::None };
+    for batch in [vec![emptied], vec![delete("ticks")], vec![create("brief")], vec![delete("brief")]] {
+        assert!(core.commit(&batch).iter().all(Result::is_ok));
+    }
+    let left = core.shared.index.snapshot().prefix(Space::Tallies, keys::BUCKET_TALLIES).count();
+    assert_eq!(left, 0);
+}
+
+/// A stream that a crash left open is sealed without one of its drives: the shard there is not forgotten.
+#[test]
+fn a_stream_sealed_without_a_drive_remembers_its_shard() {
+    let (mut node, mut core) = node();
+    let shared = core.shared.clone();
+    let (pool, id) = (shared.hardware.landing_pool().unwrap(), shared.take_file_id());
+    let drives = pool.place(id).unwrap();
+    let mut stream = OpenStream::create(&shared.hardware, pool, id, drives.clone()).unwrap();
+    assert!(core.commit(&[Op::OpenStream(stream.info.clone())]).pop().unwrap().is_ok());
+    stream.write_stripe(&shared.hardware, &[7; 10_000]).unwrap();
+    stream.sync(&shared.hardware).unwrap();
+    drop((stream, shared, core));
+    node.leave_out(&[usize::from(drives[0])]);
+    let mut core = node.open().unwrap();
+    let open = core.living.segments[&id].clone();
+    let stream = OpenStream::reopen(&core.shared.hardware, open).unwrap();
+    let sealed = sealing::seal_stream(&core.shared, stream, Vec::new()).unwrap();
+    assert_eq!(sealed.drives, drives);
+    assert!(core.commit(&[Op::Sealed(sealed)]).pop().unwrap().is_ok());
+    let Some(Home::Segment(segment)) = core.shared.table.get(id) else { panic!("no segment") };
+    assert_eq!(segment.read_toc().unwrap().len(), 1);
 }
