@@ -11,6 +11,7 @@ pub mod compaction;
 mod compression;
 pub mod configuration;
 pub mod drive;
+pub mod epoch;
 pub mod erasure;
 pub mod error;
 pub mod feed;

@@ -8,11 +8,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use crate::commit::log::{self, Superblocks};
+use crate::commit::log::{self, Start, Superblocks};
 use crate::commit::{BucketState, Buckets, Core, Living, Shared, is_open_stream};
 use crate::configuration::VERSIONING;
-use crate::drive::superblock::Fence;
 use crate::drive::{DriveState, Executor, Member};
+use crate::epoch::{Epoch, Fence};
 use crate::erasure::Codes;
 use crate::index::apply::Marks;
 use crate::index::row::{BucketRow, DocumentRow};
@@ -55,10 +55,10 @@ pub fn find(
     executor: Arc<dyn Executor>,
     timeout: Duration,
 ) -> RecoveryResult<FoundNode> {
-    let inventory = take_inventory(pools, candidates, &executor, timeout)?;
+    let mut inventory = take_inventory(pools, candidates, &executor, timeout)?;
     let recovered = loop {
         let online = inventory.online();
-        match read_journals(&inventory) {
+        match read_journals(&mut inventory) {
             // What the drive that went out of use alone held is not there any more: the others say what is.
             Err(_) if inventory.online() < online => inventory.check_quorum()?,
             other => break other?,
@@ -67,20 +67,19 @@ pub fn find(
     Ok(FoundNode { inventory, recovered, executor, timeout, clock: crate::time::now })
 }
 
-fn read_journals(inventory: &Inventory) -> RecoveryResult<Recovered> {
+fn read_journals(inventory: &mut Inventory) -> RecoveryResult<Recovered> {
     let found = journals::find_all(inventory)?;
-    inventory.retire_stale(&found);
+    inventory.retire_stale(&found)?;
     inventory.check_quorum()?;
-    let recovered = if is_fresh(inventory, &found) { fresh() } else { journals::read(inventory, found)? };
+    let recovered = if is_fresh(inventory) { fresh() } else { journals::read(inventory, found)? };
     inventory.check_quorum()?;
     Ok(recovered)
 }
 
 /// Whether nothing was ever committed: no journal has a batch, no segment is there, and no epoch ended behind one. Crashes
 /// at the very first starts leave epochs that ended at nothing.
-fn is_fresh(inventory: &Inventory, found: &[journal::merge::Found]) -> bool {
-    let begun = found.iter().any(|copy| journal::merge::has_begun(copy, &inventory.fences));
-    if begun || inventory.fences.iter().any(|fence| fence.lsn > 0) {
+fn is_fresh(inventory: &Inventory) -> bool {
+    if inventory.effective.is_some() || inventory.fences.iter().any(|fence| fence.lsn > 0) {
         return false;
     }
     for member in inventory.members.values().filter(|member| member.online()) {
@@ -100,7 +99,7 @@ fn fresh() -> Recovered {
         next_lsn: 1,
         chain: [0; 32],
         time: 0,
-        epoch: 0,
+        epoch: Epoch::default(),
         journals: Vec::new(),
         segments: BTreeMap::new(),
         entries: Vec::new(),
@@ -113,7 +112,7 @@ fn fresh() -> Recovered {
 /// TOCs that can't be read, a fault of the index, or no drive that takes a journal.
 pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) -> RecoveryResult<(Core, Replayed)> {
     let FoundNode { inventory, recovered, executor, timeout, clock } = found;
-    let newest_epoch = inventory.newest_epoch.max(recovered.epoch);
+    let fences = inventory.fences;
     let superblocks: Superblocks = Arc::new(Mutex::new(inventory.superblocks));
     let shared =
         Arc::new(share(inventory.appliance, inventory.members, inventory.pools, index, &recovered, executor, timeout));
@@ -125,31 +124,52 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
     }
     let replayed = update_index(&shared, &recovered, progress)?;
     *shared.closed.lock() = recovered.journals.iter().cloned().collect::<VecDeque<_>>();
-    shared.buckets.store(Arc::new(read_buckets(&shared)?));
+    let buckets = read_buckets(&shared)?;
+    shared.buckets.store(Arc::new(buckets));
     shared
         .claims
         .lock()
         .extend(recovered.segments.values().filter(|info| is_open_stream(info)).map(|info| (info.id, Vec::new())));
     sweep(&shared.hardware, &recovered);
     let fence = Fence { epoch: recovered.epoch, lsn: recovered.next_lsn - 1 };
-    let epoch = newest_epoch + 1;
-    log::begin_epoch(&shared.hardware, &superblocks, epoch, &[fence])?;
+    let online = log::count_online(&shared.hardware);
+    let epoch = begin_epoch(&shared, &superblocks, fence, fences)?;
     let live = LiveSet {
         next_file: recovered.next_file,
         next_bucket: recovered.next_bucket,
         journals: recovered.journals.iter().map(|journal| journal.info()).collect(),
         segments: recovered.segments.values().cloned().collect(),
     };
-    let start = (recovered.next_lsn, recovered.chain, clock().max(recovered.time + 1));
-    let (log, batch) = log::open(&shared, epoch, live, start, &superblocks)?;
+    let now = clock().max(recovered.time + 1);
+    let start = Start { epoch, online, next_lsn: recovered.next_lsn, chain: recovered.chain, now };
+    let (log, batch) = log::open(&shared, start, live, &superblocks)?;
     let living = Living {
         next_bucket: recovered.next_bucket,
         closed: recovered.journals.into_iter().map(|journal| (journal.id, journal)).collect(),
         segments: recovered.segments,
     };
-    shared.epoch.store(epoch, Ordering::Release);
+    shared.epoch.store(epoch.number, Ordering::Release);
     shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
     Ok((Core::new(shared, living, log, clock), replayed))
+}
+
+/// Begins the epoch of this start, behind the one that ended at `fence`. Every drive hears of all fences that hold, and that
+/// the epochs which some of them are in never took effect: a first batch of one may be on a drive that is not there.
+fn begin_epoch(
+    shared: &Shared,
+    superblocks: &Superblocks,
+    fence: Fence,
+    mut fences: Vec<Fence>,
+) -> RecoveryResult<Epoch> {
+    let newest = superblocks.lock().values().map(|superblock| superblock.epoch.number).max().unwrap_or(0);
+    let epoch = Epoch::after(newest.max(fence.epoch.number))?;
+    let online = shared.hardware.members.values().filter(|member| member.online());
+    let held: Vec<Epoch> =
+        online.filter_map(|member| superblocks.lock().get(&member.number).map(|held| held.epoch)).collect();
+    fences.extend(held.into_iter().filter(|held| *held != fence.epoch).map(|epoch| Fence { epoch, lsn: 0 }));
+    fences.push(fence);
+    log::begin_epoch(&shared.hardware, superblocks, epoch, &fences)?;
+    Ok(epoch)
 }
 
 fn share(
@@ -167,7 +187,7 @@ fn share(
         table: segment::SegmentTable::default(),
         next_file: AtomicU64::new(recovered.next_file),
         lsn: AtomicU64::new(recovered.next_lsn - 1),
-        epoch: AtomicU64::new(recovered.epoch),
+        epoch: AtomicU64::new(recovered.epoch.number),
         room: AtomicBool::new(true),
         buckets: ArcSwap::default(),
         removed_rows: AtomicU64::new(0),

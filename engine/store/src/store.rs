@@ -16,6 +16,7 @@ use crate::cache::RecordCache;
 use crate::commit::{CommitQueue, Shared};
 use crate::drive::superblock::Superblock;
 use crate::drive::{DirectoryDrive, Drive, Executor, Threads, within};
+use crate::epoch::Epoch;
 use crate::index::fjall::FjallIndex;
 use crate::index::row::BucketTally;
 use crate::index::{Index, Space, keys};
@@ -187,7 +188,7 @@ pub(crate) fn format(drive: &dyn Drive, pool: &PoolSettings, place: u8, own: Ide
         pool_name: pool.name.clone(),
         class: pool.class,
         profile: pool.profile,
-        epoch: 0,
+        epoch: Epoch::default(),
         fences: Vec::new(),
         retain_until: 0,
         formatted: crate::time::now(),

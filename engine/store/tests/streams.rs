@@ -11,6 +11,39 @@ use packstone_access::Action;
 use packstone_store::object::{Attributes, Precondition};
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reader_from_before_the_seal_reads_on_after_the_delete() {
+    let node = Node::new(profile(3, 1));
+    let store = node.open();
+    node::create_bucket(&store, "ticks").await;
+    let whole = body(1, 5 << 20);
+    node::put(&store, "ticks", "gone", &whole).await;
+    let large = |n: usize| {
+        let names = std::fs::read_dir(node.drive(n).join("segments")).unwrap();
+        names.filter(|name| name.as_ref().unwrap().metadata().unwrap().len() > 1 << 20).count()
+    };
+    let shards = || (0..4).map(large).sum::<usize>();
+    let size = whole.len() as u64;
+    let mut reader = store.get(&node::grant(Action::GetObject, "ticks", "gone"), None).unwrap().read(0..size);
+    let mut read = reader.next().await.unwrap().unwrap().to_vec();
+    tokio::task::block_in_place(|| store.seal()).unwrap();
+    node::delete(&store, "ticks", "gone").await;
+    // Long enough for the stream to be found dead and erased.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(shards(), 4, "the shards of a stream that is read were unlinked");
+    while let Some(piece) = reader.next().await {
+        read.extend_from_slice(&piece.unwrap());
+    }
+    assert!(read == whole);
+    drop(reader);
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while shards() > 0 {
+        assert!(std::time::Instant::now() < deadline, "the stream's shards were never unlinked");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    node::close(&store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_fills_before_its_body_ends_outlives_sealing_and_compaction() {
     let mut node = Node::new(profile(3, 1));
     node.settings.stream_size = 4 << 20;

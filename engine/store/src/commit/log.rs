@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 
 use super::Shared;
 use crate::checksum::BLOCK;
-use crate::drive::superblock::Fence;
 use crate::drive::{DriveNumber, DriveState, Job, Member, Superblock};
+use crate::epoch::{Epoch, Fence};
 use crate::error::{Error, Result};
 use crate::journal::batch::{Batch, Chain, FileKey, Position};
 use crate::journal::file::{FileHeader, JournalCopy, Place, path_of};
@@ -36,13 +36,18 @@ pub struct Log {
     /// Batches in the current file.
     pub batches: u64,
     pub superblocks: Superblocks,
-    /// Drives in use when the file was opened.
+    /// Drives in use when the epoch's superblocks were written, or since then when the file before was opened.
     online: usize,
     /// Commit time of the newest batch, Unix nanoseconds.
     pub last_time: i64,
+    /// The epoch that a fence wrote to the drives and that no file could be opened in yet, with how many drives were in
+    /// use then.
+    fenced: Option<(Epoch, usize)>,
 }
 
-fn count_online(hardware: &Hardware) -> usize {
+/// How many drives are in use.
+#[must_use]
+pub fn count_online(hardware: &Hardware) -> usize {
     hardware.members.values().filter(|member| member.online()).count()
 }
 
@@ -61,7 +66,7 @@ fn check_strength(hardware: &Hardware) -> Result<()> {
 }
 
 impl Log {
-    /// Whether a drive went out of use since the file was opened.
+    /// Whether a drive went out of use that knows this epoch, or may: a write that failed can be there all the same.
     #[must_use]
     pub fn lost_a_drive(&self, hardware: &Hardware) -> bool {
         count_online(hardware) < self.online
@@ -139,20 +144,32 @@ impl Log {
     /// # Errors
     /// No drive takes it, or there is no space.
     pub fn open_next(&self, shared: &Shared, live: LiveSet, now: i64) -> Result<(Self, Batch)> {
-        open(shared, self.journal.epoch, live, (self.next_lsn, self.chain, now), &self.superblocks)
+        open(shared, self.start(now), live, &self.superblocks)
     }
 
     /// Ends this epoch at the last acknowledged batch on every drive in use, and opens the first file of the next.
     ///
     /// # Errors
     /// No drive takes it, or there is no space.
-    pub fn fence(&self, shared: &Shared, live: LiveSet, now: i64) -> Result<(Self, Batch)> {
+    pub fn fence(&mut self, shared: &Shared, live: LiveSet, now: i64) -> Result<(Self, Batch)> {
         check_strength(&shared.hardware)?;
-        let epoch = self.journal.epoch + 1;
+        let (epoch, online) = match self.fenced {
+            Some(fenced) => fenced,
+            None => (Epoch::after(self.journal.epoch.number)?, count_online(&shared.hardware)),
+        };
+        self.fenced = Some((epoch, online));
         let fence = Fence { epoch: self.journal.epoch, lsn: self.next_lsn - 1 };
-        tracing::warn!(epoch, lsn = fence.lsn, "a drive went out of use: beginning a new epoch without it");
+        tracing::warn!(
+            epoch = epoch.number,
+            lsn = fence.lsn,
+            "a drive went out of use: beginning a new epoch without it"
+        );
         begin_epoch(&shared.hardware, &self.superblocks, epoch, &[fence])?;
-        open(shared, epoch, live, (self.next_lsn, self.chain, now), &self.superblocks)
+        open(shared, Start { epoch, online, ..self.start(now) }, live, &self.superblocks)
+    }
+
+    fn start(&self, now: i64) -> Start {
+        Start { epoch: self.journal.epoch, online: self.online, next_lsn: self.next_lsn, chain: self.chain, now }
     }
 }
 
@@ -160,7 +177,7 @@ impl Log {
 ///
 /// # Errors
 /// No drive is left.
-pub fn begin_epoch(hardware: &Hardware, superblocks: &Superblocks, epoch: u64, fences: &[Fence]) -> Result<()> {
+pub fn begin_epoch(hardware: &Hardware, superblocks: &Superblocks, epoch: Epoch, fences: &[Fence]) -> Result<()> {
     let online: Vec<Arc<Member>> = hardware.members.values().filter(|member| member.online()).cloned().collect();
     let jobs = online.iter().map(|member| -> Job {
         let (member, superblocks, fences) = (member.clone(), superblocks.clone(), fences.to_vec());
@@ -186,38 +203,47 @@ pub fn begin_epoch(hardware: &Hardware, superblocks: &Superblocks, epoch: u64, f
     }
 }
 
-/// Opens a journal file in `epoch` and writes its first batch, the live set.
+/// Where a journal file begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    pub epoch: Epoch,
+    /// Drives in use when the epoch began.
+    pub online: usize,
+    pub next_lsn: u64,
+    pub chain: Chain,
+    /// Commit time of the first batch, Unix nanoseconds.
+    pub now: i64,
+}
+
+/// Opens a journal file and writes its first batch, the live set.
 ///
 /// # Errors
 /// No drive takes it, or there is no space.
-pub fn open(
-    shared: &Shared,
-    epoch: u64,
-    live: LiveSet,
-    (next_lsn, chain, now): (u64, Chain, i64),
-    superblocks: &Superblocks,
-) -> Result<(Log, Batch)> {
+pub fn open(shared: &Shared, start: Start, live: LiveSet, superblocks: &Superblocks) -> Result<(Log, Batch)> {
     loop {
         check_strength(&shared.hardware)?;
         let id = shared.take_file_id();
-        let online = count_online(&shared.hardware);
         let members = shared.hardware.place_journal(0);
         let live = LiveSet { next_file: id + 1, ..live.clone() };
         let entries = [Entry::Live(live)];
         let least = HASTY_CAPACITY.max(entries_weight(&entries) * 4);
-        let Some((copies, capacity)) = create_copies(&shared.hardware, id, epoch, least, &members)? else { continue };
-        let journal = Arc::new(Journal::new(FileKey::new(shared.hardware.appliance, id), epoch, capacity, copies));
+        let Some((copies, capacity)) = create_copies(&shared.hardware, id, start.epoch, least, &members)? else {
+            continue;
+        };
+        let journal =
+            Arc::new(Journal::new(FileKey::new(shared.hardware.appliance, id), start.epoch, capacity, copies));
         let mut log = Log {
             journal,
-            next_lsn,
-            chain,
+            next_lsn: start.next_lsn,
+            chain: start.chain,
             offset: BLOCK as u64,
             batches: 0,
             superblocks: superblocks.clone(),
-            online,
-            last_time: now,
+            online: start.online,
+            last_time: start.now,
+            fenced: None,
         };
-        let batch = Batch::build(log.position(now), &entries, &[] as &[&[u8]]);
+        let batch = Batch::build(log.position(start.now), &entries, &[] as &[&[u8]]);
         if log.write(&shared.hardware, &batch)? {
             log.advance(&batch);
             shared.table.insert(id, &Home::Journal(log.journal.clone()));
@@ -238,7 +264,7 @@ type Created = Arc<Mutex<Vec<(usize, JournalCopy, u64)>>>;
 fn create_copies(
     hardware: &Hardware,
     id: u64,
-    epoch: u64,
+    epoch: Epoch,
     least: u64,
     members: &[Arc<Member>],
 ) -> Result<Option<(Vec<JournalCopy>, u64)>> {

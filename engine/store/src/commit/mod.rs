@@ -39,7 +39,7 @@ use crate::journal::{Claim, Entry, Journal, LiveSet};
 use crate::node::Hardware;
 use crate::object::{Bucket, Document};
 use crate::record::Extent;
-use crate::segment::{Home, Segment, SegmentInfo, SegmentKind, SegmentTable};
+use crate::segment::{Home, Pin, Segment, SegmentInfo, SegmentKind, SegmentTable};
 use crate::time::to_system_time;
 
 /// What readers and workers share with the commit loop.
@@ -72,7 +72,11 @@ impl Shared {
     pub fn publish(&self, info: SegmentInfo) -> Result<(), ErasureError> {
         let code = self.hardware.codes.of(info.profile)?;
         let id = info.id;
-        let segment = Segment::new(info, self.hardware.appliance, &self.hardware.members, code);
+        let pin = match self.table.get(id) {
+            Some(Home::Segment(open)) => open.pin.clone(),
+            _ => Pin::default(),
+        };
+        let segment = Segment::new(info, self.hardware.appliance, &self.hardware.members, code, pin);
         self.table.insert(id, &Home::Segment(Arc::new(segment)));
         Ok(())
     }
@@ -278,7 +282,8 @@ impl Core {
         // A file was tried: what it may hold follows the last batch of this one.
         self.must_fence = opened.is_err() && self.shared.next_file.load(Ordering::Relaxed) > before;
         let (log, batch) = opened?;
-        self.adopt(log, &batch)
+        self.adopt(log, &batch)?;
+        self.fence_retired()
     }
 
     fn live_set_with(&self, closing: &Journal) -> LiveSet {
@@ -299,7 +304,7 @@ impl Core {
         self.shared.index.write(applier.finish())?;
         self.lags = false;
         self.shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
-        self.shared.epoch.store(self.log.journal.epoch, Ordering::Release);
+        self.shared.epoch.store(self.log.journal.epoch.number, Ordering::Release);
         Ok(())
     }
 
@@ -309,7 +314,9 @@ impl Core {
         let live = self.live_set_with(&self.log.journal);
         let (log, batch) = self.log.fence(&self.shared, live, now)?;
         self.must_fence = false;
-        self.adopt(log, &batch)
+        self.adopt(log, &batch)?;
+        // A drive that failed on the way knows the epoch all the same: it takes one more, without that drive.
+        self.fence_retired()
     }
 
     /// Closes the current journal if it holds more than its live set.

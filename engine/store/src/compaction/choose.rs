@@ -37,28 +37,35 @@ pub enum Choice {
     Pack(Vec<u64>),
     /// Nothing claims this stream any more: prove it, and erase it.
     EraseStream(u64),
-    /// Copy what lives in this stream to another one.
-    Restream(u64),
+    /// Copy what lives in these streams to others.
+    Restream(Vec<u64>),
 }
+
+/// Streams of one round: what lives in all of them is found by one walk through the index.
+const STREAMS: usize = 16;
 
 /// So many segments without records are worth one.
 const BARE: usize = 8;
 
-/// Chooses what to do next: a stream without claims, the emptiest stream whose dead share is over `dead_share`, else packed segments whose dead share is over `dead_share`, emptiest
+/// Chooses what to do next: a stream without claims, the emptiest streams
+/// whose dead share is over `dead_share`, else packed segments whose dead share is over `dead_share`, emptiest
 /// first, as many as fill one segment of `target` payload bytes.
 #[must_use]
 pub fn choose(files: &[FileFacts], dead_share: f64, target: u64) -> Choice {
     if let Some(stream) = files.iter().find(|file| file.kind == SegmentKind::Stream && file.live == 0) {
         return Choice::EraseStream(stream.id);
     }
-    let emptier = |a: &&FileFacts, b: &&FileFacts| a.dead_share().total_cmp(&b.dead_share());
-    let streams = files.iter().filter(|file| file.kind == SegmentKind::Stream && file.dead_share() > dead_share);
-    if let Some(stream) = streams.max_by(emptier) {
-        return Choice::Restream(stream.id);
+    let emptiest_first =
+        |a: &&FileFacts, b: &&FileFacts| b.dead_share().total_cmp(&a.dead_share()).then(a.id.cmp(&b.id));
+    let over = |file: &&FileFacts| file.kind == SegmentKind::Stream && file.dead_share() > dead_share;
+    let mut streams: Vec<&FileFacts> = files.iter().filter(over).collect();
+    if !streams.is_empty() {
+        streams.sort_by(emptiest_first);
+        return Choice::Restream(streams.iter().take(STREAMS).map(|file| file.id).collect());
     }
     let mut worst: Vec<&FileFacts> =
         files.iter().filter(|file| file.kind == SegmentKind::Packed && file.dead_share() > dead_share).collect();
-    worst.sort_by(|a, b| b.dead_share().total_cmp(&a.dead_share()).then(a.id.cmp(&b.id)));
+    worst.sort_by(emptiest_first);
     let mut chosen = Vec::new();
     let mut bytes = 0;
     for file in worst {
@@ -107,7 +114,9 @@ mod tests {
     #[test]
     fn a_half_dead_stream_is_copied() {
         let stream = FileFacts { id: 9, kind: SegmentKind::Stream, payload: 10, live: 5, entries: 1, dead: 1 };
-        assert_eq!(choose(&[stream], 0.25, 90), Choice::Restream(9));
+        assert_eq!(choose(&[stream], 0.25, 90), Choice::Restream(vec![9]));
+        let emptier = FileFacts { id: 10, live: 1, ..stream };
+        assert_eq!(choose(&[stream, emptier], 0.25, 90), Choice::Restream(vec![10, 9]));
         assert_eq!(choose(&[FileFacts { live: 9, ..stream }], 0.25, 90), Choice::Nothing);
     }
 

@@ -20,7 +20,7 @@ mod restream;
 
 pub use carry::{Compacted, compact};
 pub use choose::{Choice, FileFacts, choose};
-pub use restream::{copy, tenants};
+pub use restream::{Tenant, copy, tenants};
 
 use crate::commit::Shared;
 use crate::drive::Member;

@@ -4,6 +4,8 @@
 //! Cut short anywhere, some records have moved and the rest have not; the next run goes on. The source is erased once
 //! every claim on it is known to be dead, as any stream is.
 
+use std::collections::HashMap;
+
 use crate::commit::{Relocation, Shared};
 use crate::index::{IndexError, Place, Row, Space, keys};
 use crate::record::Extent;
@@ -11,20 +13,22 @@ use crate::segment::stream::OpenStream;
 use crate::segment::stripe::UNIT;
 use crate::segment::{Segment, SegmentError};
 
-/// Rows whose records have bytes in a segment, from a walk through the index.
+/// A row with its place in the index.
+pub type Tenant = (Place, Row);
+
+/// Rows whose records have bytes in any of some segments, by segment, from one walk through the index.
 ///
 /// # Errors
 /// A fault of the index.
-pub fn tenants(shared: &Shared, segment: u64) -> Result<Vec<(Place, Row)>, IndexError> {
+pub fn tenants(shared: &Shared, segments: &[u64]) -> Result<HashMap<u64, Vec<Tenant>>, IndexError> {
     let snapshot = shared.index.snapshot();
-    let mut found = Vec::new();
+    let mut found: HashMap<u64, Vec<Tenant>> = HashMap::new();
     for space in [Space::Current, Space::Versions, Space::Uploads] {
         for pair in snapshot.prefix(space, &[]) {
             let (key, value) = pair?;
             if *key == *keys::MARK {
                 continue;
             }
-            let part = || Place::Row(space, key.to_vec());
             let is_row = match space {
                 Space::Current => true,
                 // The pointer to a null version is no row.
@@ -35,18 +39,25 @@ pub fn tenants(shared: &Shared, segment: u64) -> Result<Vec<(Place, Row)>, Index
                 continue;
             }
             let row = Row::decode_whole(&value, &*snapshot)?;
-            if row.record.extents.iter().any(|extent| extent.segment == segment) {
-                let place = match space {
-                    Space::Current => keys::parse_current(&key).map(|(bucket, key)| (bucket, key.to_owned())),
-                    Space::Versions => keys::parse_version(&key).map(|(bucket, key, _)| (bucket, key)),
-                    _ => None,
-                };
-                let version = |(bucket, key)| Place::Version { bucket, key, record: row.record.id };
-                found.push((place.map_or_else(part, version), row));
+            for segment in segments {
+                if row.record.extents.iter().any(|extent| extent.segment == *segment) {
+                    found.entry(*segment).or_default().push((place_of(space, &key, &row), row.clone()));
+                }
             }
         }
     }
     Ok(found)
+}
+
+/// How the row under that key is found again, whatever space its version is in by then.
+fn place_of(space: Space, key: &[u8], row: &Row) -> Place {
+    let version = match space {
+        Space::Current => keys::parse_current(key).map(|(bucket, key)| (bucket, key.to_owned())),
+        Space::Versions => keys::parse_version(key).map(|(bucket, key, _)| (bucket, key)),
+        _ => None,
+    };
+    let version = version.map(|(bucket, key)| Place::Version { bucket, key, record: row.record.id });
+    version.unwrap_or_else(|| Place::Row(space, key.to_vec()))
 }
 
 /// Copies a record's bytes that lie in `source` to the end of `target`, and makes them durable there. Each extent is
@@ -58,7 +69,7 @@ pub fn copy(
     shared: &Shared,
     source: &Segment,
     target: &mut OpenStream,
-    (place, row): (Place, Row),
+    (place, row): Tenant,
 ) -> Result<Relocation, SegmentError> {
     let mut extents = Vec::with_capacity(row.record.extents.len());
     for extent in &row.record.extents {

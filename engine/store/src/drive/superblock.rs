@@ -9,20 +9,16 @@ use std::io;
 use super::Drive;
 use crate::checksum::{BLOCK, seeded_crc64};
 use crate::codec::{DecodeError, Reader, Writer};
+use crate::epoch::{Epoch, Fence};
 use crate::pool::{DriveClass, Profile};
 
 pub const PATH: &str = "packstone.superblock";
 const MAGIC: &[u8; 8] = b"PKSTSUPR";
-const VERSION: u16 = 1;
-/// Fences are kept for this many epochs back; older journals were sealed long before.
-const FENCES: usize = 100;
-
-/// Batches of `epoch` above `lsn` are void for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fence {
-    pub epoch: u64,
-    pub lsn: u64,
-}
+const VERSION: u16 = 2;
+/// The ends of so many epochs that took effect are kept; older journals were sealed long before.
+const ENDED: usize = 100;
+/// So many epochs are kept that never took effect.
+const IDLE: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Superblock {
@@ -38,7 +34,8 @@ pub struct Superblock {
     pub class: DriveClass,
     pub profile: Profile,
     /// The newest generation of the journal and the live set that this drive took part in.
-    pub epoch: u64,
+    pub epoch: Epoch,
+    /// In the order of their epochs.
     pub fences: Vec<Fence>,
     /// The latest retain-until of any record here, in Unix nanoseconds; 0 for none, `i64::MAX` for a legal hold.
     pub retain_until: i64,
@@ -49,16 +46,40 @@ pub struct Superblock {
 }
 
 impl Superblock {
-    /// Notes that `epoch` has begun and that the one before ended at `fence`.
-    pub fn advance(&mut self, epoch: u64, fences: &[Fence]) {
+    /// Notes that `epoch` has begun, and where others ended.
+    pub fn advance(&mut self, epoch: Epoch, fences: &[Fence]) {
         self.epoch = epoch;
-        for fence in fences {
-            if !self.fences.contains(fence) {
-                self.fences.push(*fence);
-            }
-        }
-        let surplus = self.fences.len().saturating_sub(FENCES);
-        self.fences.drain(..surplus);
+        self.fences.extend_from_slice(fences);
+        self.fences.sort_unstable();
+        self.fences.dedup();
+        // Starts that fail over and over must not push out where an epoch ended whose journals are still needed.
+        let (mut idle, mut ended): (Vec<_>, Vec<_>) = self.fences.iter().partition(|fence| fence.lsn == 0);
+        ended.drain(..ended.len().saturating_sub(ENDED));
+        idle.drain(..idle.len().saturating_sub(IDLE));
+        self.fences = ended;
+        self.fences.append(&mut idle);
+        self.fences.sort_unstable();
+    }
+
+    /// Whether the drive took part in `epoch`: it is in it, or was told where it ended.
+    #[must_use]
+    pub fn knows(&self, epoch: Epoch) -> bool {
+        // Version 1 told nobody of epochs that never took effect: there the higher number knows.
+        let both_numbered = self.epoch.nonce == 0 && epoch.nonce == 0;
+        self.epoch == epoch
+            || self.fences.iter().any(|fence| fence.epoch == epoch)
+            || (both_numbered && self.epoch.number >= epoch.number)
+    }
+
+    /// Whether an epoch of that number may have been known and was forgotten since.
+    #[must_use]
+    pub fn forgot(&self, number: u64) -> bool {
+        let oldest = |idle: bool, most: usize| {
+            let mut kind = self.fences.iter().filter(|fence| (fence.lsn == 0) == idle);
+            let oldest = kind.next().map_or(0, |fence| fence.epoch.number);
+            if kind.count() + 1 >= most { oldest } else { 0 }
+        };
+        number < oldest(false, ENDED).max(oldest(true, IDLE))
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -73,14 +94,15 @@ impl Superblock {
         out.u8(self.class as u8);
         out.u8(self.profile.data);
         out.u8(self.profile.parity);
-        out.u64(self.epoch);
+        out.u64(self.epoch.number);
         out.i64(self.retain_until);
         out.i64(self.formatted);
         out.u64(self.change);
+        out.u64(self.epoch.nonce);
         out.short(self.pool_name.as_bytes());
         out.u16(u16::try_from(self.fences.len()).unwrap_or(u16::MAX));
         for fence in &self.fences {
-            out.u64(fence.epoch);
+            fence.epoch.encode(&mut out);
             out.u64(fence.lsn);
         }
         out.0.resize(BLOCK - 8, 0);
@@ -111,15 +133,20 @@ impl Superblock {
             pool: from.u8()?,
             class: DriveClass::try_from(from.u8()?)?,
             profile: Profile { data: from.u8()?, parity: from.u8()? },
-            epoch: from.u64()?,
+            epoch: Epoch { number: from.u64()?, nonce: 0 },
             retain_until: from.i64()?,
             formatted: from.i64()?,
             change: from.u64()?,
-            pool_name: from.short_str()?,
+            pool_name: String::new(),
             fences: Vec::new(),
         };
+        // Version 1 knew epochs by their numbers.
+        let nonces = version > 1;
+        superblock.epoch.nonce = if nonces { from.u64()? } else { 0 };
+        superblock.pool_name = from.short_str()?;
         for _ in 0..from.u16()? {
-            superblock.fences.push(Fence { epoch: from.u64()?, lsn: from.u64()? });
+            let epoch = if nonces { Epoch::decode(&mut from)? } else { Epoch { number: from.u64()?, nonce: 0 } };
+            superblock.fences.push(Fence { epoch, lsn: from.u64()? });
         }
         Ok(superblock)
     }

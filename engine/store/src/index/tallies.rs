@@ -53,6 +53,11 @@ impl Tallies {
         self.files.remove(&file);
     }
 
+    /// Forgets a bucket that is no more.
+    pub fn forget_bucket(&mut self, bucket: u32) {
+        self.buckets.remove(&bucket);
+    }
+
     /// Writes what has changed.
     pub fn write(self, batch: &mut IndexBatch) {
         for (bucket, tally) in self.buckets {

@@ -7,6 +7,7 @@
 use super::{Entry, Logged};
 use crate::checksum::{BLOCK, block_align, seeded_crc64};
 use crate::codec::{DecodeError, Reader, Writer};
+use crate::epoch::Epoch;
 
 /// Names a journal file and seeds its checksums.
 ///
@@ -34,7 +35,7 @@ pub type Chain = [u8; 32];
 
 pub const HEADER: usize = 128;
 const MAGIC: u32 = u32::from_le_bytes(*b"PKSB");
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// No batch has more bytes of records.
 const MOST_DATA: u64 = 1 << 40;
 
@@ -42,7 +43,7 @@ const MOST_DATA: u64 = 1 << 40;
 pub struct BatchHeader {
     /// The file that it was written to; its seed is not encoded.
     pub key: FileKey,
-    pub epoch: u64,
+    pub epoch: Epoch,
     pub first_lsn: u64,
     pub entries: u32,
     /// Bytes of encoded entries.
@@ -95,9 +96,9 @@ impl BatchHeader {
             return Err(DecodeError::Newer("the journal", version));
         }
         let file = from.u64()?;
-        let header = Self {
+        let mut header = Self {
             key,
-            epoch: from.u64()?,
+            epoch: Epoch { number: from.u64()?, nonce: 0 },
             first_lsn: from.u64()?,
             entries: from.u32()?,
             meta_length: from.u32()?,
@@ -108,6 +109,8 @@ impl BatchHeader {
             meta_crc: from.u64()?,
             data_crc: from.u64()?,
         };
+        // Zeros in version 1.
+        header.epoch.nonce = from.u64()?;
         if file != key.file || header.entries == 0 {
             return Err(DecodeError::Inconsistent("a batch of another file, or empty"));
         }
@@ -151,7 +154,7 @@ pub struct Batch {
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
     pub key: FileKey,
-    pub epoch: u64,
+    pub epoch: Epoch,
     pub first_lsn: u64,
     pub data_offset: u64,
     pub time: i64,
@@ -205,7 +208,7 @@ fn encode_header(header: &BatchHeader) -> [u8; HEADER] {
     out.u16(VERSION);
     out.u16(0);
     out.u64(header.key.file);
-    out.u64(header.epoch);
+    out.u64(header.epoch.number);
     out.u64(header.first_lsn);
     out.u32(header.entries);
     out.u32(header.meta_length);
@@ -215,7 +218,7 @@ fn encode_header(header: &BatchHeader) -> [u8; HEADER] {
     out.bytes(&header.previous);
     out.u64(header.meta_crc);
     out.u64(header.data_crc);
-    out.0.resize(HEADER - 8, 0);
+    out.u64(header.epoch.nonce);
     let crc = seeded_crc64(header.key.seed, &[&out.0]);
     out.u64(crc);
     out.0.try_into().unwrap_or([0; HEADER])

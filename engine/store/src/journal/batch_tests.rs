@@ -8,7 +8,14 @@ const KEY: FileKey = FileKey { file: 9, seed: 77 };
 fn sample(data: &[Vec<u8>]) -> Batch {
     let entries: Vec<Entry> =
         (0..data.len().max(1)).map(|at| Entry::Grave { kills: vec![Target { file: at as u64, lsn: 7 }] }).collect();
-    let at = Position { key: KEY, epoch: 2, first_lsn: 100, data_offset: 4096, time: 1, previous: [3; 32] };
+    let at = Position {
+        key: KEY,
+        epoch: Epoch { number: 2, nonce: 5 },
+        first_lsn: 100,
+        data_offset: 4096,
+        time: 1,
+        previous: [3; 32],
+    };
     Batch::build(at, &entries, data)
 }
 

@@ -11,10 +11,11 @@ use super::{DIRECTORY, JournalInfo};
 use crate::checksum::{BLOCK, record_hash, seeded_crc64};
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::drive::{DriveFile, Member, Patience};
+use crate::epoch::Epoch;
 use crate::record::Extent;
 
 const MAGIC: &[u8; 8] = b"PKSTJRNL";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// The first block of a journal file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub struct FileHeader {
     pub appliance: u128,
     /// The file's id, which is the id of the segment it becomes. It seeds every checksum in the file.
     pub file: u64,
-    pub epoch: u64,
+    pub epoch: Epoch,
     /// Bytes of the file.
     pub capacity: u64,
 }
@@ -41,8 +42,9 @@ impl FileHeader {
         out.u16(VERSION);
         out.u128(self.appliance);
         out.u64(self.file);
-        out.u64(self.epoch);
+        out.u64(self.epoch.number);
         out.u64(self.capacity);
+        out.u64(self.epoch.nonce);
         out.0.resize(BLOCK - 8, 0);
         let crc = seeded_crc64(self.file, &[&out.0]);
         out.u64(crc);
@@ -58,7 +60,14 @@ impl FileHeader {
             return Err(DecodeError::Magic("journal file"));
         }
         let version = from.u16()?;
-        let header = Self { appliance: from.u128()?, file: from.u64()?, epoch: from.u64()?, capacity: from.u64()? };
+        let mut header = Self {
+            appliance: from.u128()?,
+            file: from.u64()?,
+            epoch: Epoch { number: from.u64()?, nonce: 0 },
+            capacity: from.u64()?,
+        };
+        // Zeros in version 1.
+        header.epoch.nonce = from.u64()?;
         if Reader(block.get(BLOCK - 8..).unwrap_or_default()).u64()? != seeded_crc64(header.file, &[covered]) {
             return Err(DecodeError::Checksum);
         }
@@ -109,7 +118,7 @@ impl JournalCopy {
 pub struct Journal {
     pub id: u64,
     pub key: FileKey,
-    pub epoch: u64,
+    pub epoch: Epoch,
     pub capacity: u64,
     pub copies: Vec<JournalCopy>,
     places: RwLock<Vec<Place>>,
@@ -121,7 +130,7 @@ pub struct Journal {
 
 impl Journal {
     #[must_use]
-    pub fn new(key: FileKey, epoch: u64, capacity: u64, copies: Vec<JournalCopy>) -> Self {
+    pub fn new(key: FileKey, epoch: Epoch, capacity: u64, copies: Vec<JournalCopy>) -> Self {
         Self {
             id: key.file,
             key,

@@ -11,8 +11,8 @@ use super::file::{FileHeader, Place};
 use super::{DIRECTORY, Logged};
 use crate::checksum::BLOCK;
 use crate::codec::DecodeError;
-use crate::drive::superblock::Fence;
 use crate::drive::{DriveFile, Member};
+use crate::epoch::Fence;
 
 /// One copy of a journal file as it was found.
 #[derive(Clone, Debug)]
@@ -168,19 +168,18 @@ pub fn read_whole(file: &dyn DriveFile, key: FileKey, offset: u64, length: u64) 
     Ok((entries, bytes))
 }
 
-/// Whether a copy's first batch is there: then its epoch took effect.
+/// The LSN that a copy begins with, if its first batch is there: then its epoch took effect, unless a fence says otherwise.
 #[must_use]
-pub fn has_begun(copy: &Found, fences: &[Fence]) -> bool {
+pub fn first_lsn(copy: &Found) -> Option<u64> {
     match read_batch(copy, BLOCK as u64) {
-        Ok(Some(read)) => !is_void(&read.header, fences),
-        Ok(None) => false,
-        // One that can't be read by this release took effect too.
-        Err(_) => true,
+        Ok(read) => read.map(|read| read.header.first_lsn),
+        // One that can't be read by this release took effect too, and nothing voids it.
+        Err(_) => Some(0),
     }
 }
 
 fn is_void(header: &BatchHeader, fences: &[Fence]) -> bool {
-    fences.iter().any(|fence| fence.epoch == header.epoch && header.first_lsn > fence.lsn)
+    fences.iter().any(|fence| fence.voids(header.epoch, header.first_lsn))
 }
 
 /// Merges the copies of one file.

@@ -1,11 +1,10 @@
 //! Carrying out what `compaction::choose` decides, one step at a time, and finishing what a crash cut short.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{MOVES, Work};
 use crate::commit::{Op, Outcome};
-use crate::compaction::{self, Choice, Compacted, FileFacts};
+use crate::compaction::{self, Choice, Compacted, FileFacts, Tenant};
 use crate::error::{Error, Result};
 use crate::index::Space;
 use crate::recovery::replay;
@@ -55,11 +54,11 @@ impl Work {
         Ok(self.shared.index.persist()?)
     }
 
-    /// Unlinks the files of erased segments that no reader holds: one that looked a segment up before may open a shard
-    /// only now.
+    /// Unlinks the files of erased segments that no reader holds: one that looked a segment up before, perhaps when it was
+    /// an open stream, may open a shard only now.
     pub(super) fn unlink_erased(&self) {
         let held = std::mem::take(&mut *self.erased.lock());
-        let (free, busy): (Vec<_>, Vec<_>) = held.into_iter().partition(|segment| Arc::strong_count(segment) == 1);
+        let (free, busy): (Vec<_>, Vec<_>) = held.into_iter().partition(|segment| !segment.is_held());
         for segment in free {
             compaction::unlink(&self.shared, &segment.info);
         }
@@ -92,7 +91,7 @@ impl Work {
         match compaction::choose(&facts, self.dead_share, self.journal_size) {
             Choice::Nothing => Ok(false),
             Choice::EraseStream(id) => self.or_pass_over(id, self.erase_stream(id)),
-            Choice::Restream(id) => self.or_pass_over(id, self.restream(id)),
+            Choice::Restream(ids) => self.restream_all(&ids),
             Choice::Pack(sources) => self.pack(&sources).map(|()| true),
         }
     }
@@ -115,10 +114,23 @@ impl Work {
         Ok(true)
     }
 
+    /// Moves what lives in some streams. Rows that change meanwhile stay as they are: each move is a compare-and-set.
+    fn restream_all(&self, ids: &[u64]) -> Result<bool> {
+        let mut tenants = compaction::tenants(&self.shared, ids)?;
+        let mut moved = false;
+        for id in ids {
+            if self.stopping() {
+                break;
+            }
+            let own = tenants.remove(id).unwrap_or_default();
+            moved |= self.or_pass_over(*id, self.restream(*id, own))?;
+        }
+        Ok(moved)
+    }
+
     /// Moves what lives in a stream to another one; it is erased when nothing claims it any more.
-    fn restream(&self, id: u64) -> Result<bool> {
+    fn restream(&self, id: u64, tenants: Vec<Tenant>) -> Result<bool> {
         let Some(Home::Segment(source)) = self.shared.table.get(id) else { return Ok(false) };
-        let tenants = compaction::tenants(&self.shared, id)?;
         let mut moved = false;
         for tenant in tenants {
             if self.stopping() {

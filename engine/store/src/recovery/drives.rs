@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::epochs::{self, Begun};
 use super::{RecoveryError, RecoveryResult};
-use crate::drive::superblock::Fence;
 use crate::drive::{Drive, DriveNumber, DriveState, Executor, Member, Superblock, TimedDrive, within};
+use crate::epoch::{Epoch, Fence};
 use crate::journal;
 use crate::pool::{DriveClass, Pool, Profile};
 
@@ -37,8 +38,9 @@ pub struct Inventory {
     pub pools: Vec<Pool>,
     /// How many drives the appliance has, whether or not they are configured.
     pub drives: usize,
-    /// The newest epoch that any drive knows.
-    pub newest_epoch: u64,
+    /// The epoch in effect, once [`Inventory::retire_stale`] has found it out; `None` where none ever was.
+    pub effective: Option<Epoch>,
+    /// Fences that hold, likewise.
     pub fences: Vec<Fence>,
 }
 
@@ -73,13 +75,6 @@ pub fn take_inventory(
     }
     let appliance = one_appliance(&seen)?;
     distinct(&seen)?;
-    let newest_epoch = seen.iter().map(|(_, _, superblock, _)| superblock.epoch).max().unwrap_or(0);
-    let mut fences: Vec<Fence> = Vec::new();
-    for fence in seen.iter().flat_map(|(_, _, superblock, _)| &superblock.fences) {
-        if !fences.contains(fence) {
-            fences.push(*fence);
-        }
-    }
     let expected = seen.iter().map(|(_, _, superblock, _)| superblock.drives).max().unwrap_or(0);
     let timed = |drive| TimedDrive::new(drive, executor.clone(), timeout);
     let mut members = BTreeMap::new();
@@ -92,7 +87,15 @@ pub fn take_inventory(
     }
     add_absent(&mut members, absent, expected, pools, &timed);
     let pools = pools.iter().enumerate().map(|(number, settings)| assemble(number, settings, &members)).collect();
-    Ok(Inventory { appliance, members, superblocks, pools, drives: usize::from(expected), newest_epoch, fences })
+    Ok(Inventory {
+        appliance,
+        members,
+        superblocks,
+        pools,
+        drives: usize::from(expected),
+        effective: None,
+        fences: Vec::new(),
+    })
 }
 
 /// Whether a drive failed to be read because a newer release wrote it.
@@ -175,26 +178,36 @@ fn assemble(number: usize, settings: &PoolSettings, members: &BTreeMap<DriveNumb
 }
 
 impl Inventory {
-    /// Leaves out the drives that were away: their superblock is older than an epoch that took effect, which its first
-    /// journal batch proves. A crash between superblocks makes nobody stale.
+    /// Leaves out the drives that missed the epoch in effect, and finds the fences that hold.
     ///
     /// # Errors
-    /// The journal directories of the drives can't be read.
-    pub fn retire_stale(&self, found: &[journal::merge::Found]) {
-        let effective = found
+    /// Drives that took writes without each other.
+    pub fn retire_stale(&mut self, found: &[journal::merge::Found]) -> RecoveryResult<()> {
+        let begun: Vec<Begun> = found
             .iter()
-            .filter(|copy| journal::merge::has_begun(copy, &self.fences))
-            .map(|copy| copy.header.epoch)
-            .max()
-            .unwrap_or(0);
-        for (number, superblock) in &self.superblocks {
-            if superblock.epoch < effective
-                && let Some(member) = self.members.get(number)
-            {
-                let reason = format!("it was away: it knows epoch {} and the others {effective}", superblock.epoch);
-                member.retire(DriveState::Stale, reason);
-            }
+            .filter_map(|copy| {
+                let first_lsn = journal::merge::first_lsn(copy)?;
+                Some(Begun { drive: copy.member.number, epoch: copy.header.epoch, first_lsn })
+            })
+            .collect();
+        let verdict = epochs::judge(&self.superblocks, &begun);
+        if let Some(apart) = verdict.apart {
+            let path = self.members.get(&apart.drive).map_or("a drive", |member| member.drive.path());
+            return Err(operator(format!(
+                "{path} and other drives took writes without each other: take those out whose writes are to be given up"
+            )));
         }
+        for number in &verdict.stale {
+            let (Some(member), Some(superblock)) = (self.members.get(number), self.superblocks.get(number)) else {
+                continue;
+            };
+            let others = verdict.effective.unwrap_or_default();
+            let reason = format!("it was away: it knows epoch {} and not {others}", superblock.epoch);
+            member.retire(DriveState::Stale, reason);
+        }
+        self.effective = verdict.effective;
+        self.fences = verdict.fences;
+        Ok(())
     }
 
     /// How many drives are in use.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::drives::Inventory;
 use super::{RecoveryError, RecoveryResult};
 use crate::checksum::BLOCK;
-use crate::drive::superblock::Fence;
 use crate::drive::{Drive, DriveFile, DriveState};
+use crate::epoch::{Epoch, Fence};
 use crate::journal::batch::Chain;
 use crate::journal::file::{JournalCopy, path_of};
 use crate::journal::merge::{self, Found, Merged, MergedBatch};
@@ -24,7 +24,7 @@ pub struct Recovered {
     /// Commit time of the last batch, Unix nanoseconds.
     pub time: i64,
     /// The epoch of the newest journal file, to be fenced at the last batch.
-    pub epoch: u64,
+    pub epoch: Epoch,
     /// Journals that are not sealed, oldest first.
     pub journals: Vec<Arc<Journal>>,
     pub segments: BTreeMap<u64, SegmentInfo>,
@@ -176,7 +176,7 @@ fn finish(
         next_lsn: 1,
         chain: [0; 32],
         time: 0,
-        epoch: 0,
+        epoch: Epoch::default(),
         journals: Vec::new(),
         segments: state.segments,
         entries: Vec::new(),

@@ -1,14 +1,16 @@
 //! From drives to a store that can serve.
 //!
-//! 1. [`drives`]: superblocks are read; foreign, doubled and newer ones are refused, stale drives left out.
-//! 2. [`journals`]: the newest journal file says what lives; its and all live journals' copies are merged.
-//! 3. copies that are not whole are written anew, all are synced, and none is ever appended to again.
-//! 4. [`replay`]: the index is brought up to the last batch, or made anew.
-//! 5. a new epoch begins on every drive in use, with a new journal file.
+//! 1. [`drives`]: superblocks are read; foreign, doubled and newer ones are refused.
+//! 2. [`epochs`]: which epoch is in effect, by superblocks and journals, and which drives missed it.
+//! 3. [`journals`]: the newest journal file says what lives; its and all live journals' copies are merged.
+//! 4. copies that are not whole are written anew, all are synced, and none is ever appended to again.
+//! 5. [`replay`]: the index is brought up to the last batch, or made anew.
+//! 6. a new epoch begins on every drive in use, with a new journal file.
 //!
-//! Every step can be cut short and done again: until 5 nothing but copies of what is durable already was written.
+//! Every step can be cut short and done again: until 6 nothing but copies of what is durable already was written.
 
 pub mod drives;
+pub mod epochs;
 pub mod journals;
 pub mod replay;
 

@@ -16,7 +16,7 @@ pub mod table;
 pub mod toc;
 
 pub use info::{SegmentInfo, SegmentKind, Toc};
-pub use read::Segment;
+pub use read::{Pin, Segment};
 pub use table::{Home, SegmentTable};
 
 /// Where shard files stand on a drive.

@@ -60,7 +60,10 @@ impl ShardWriters {
         Ok(writers)
     }
 
-    /// Opens the shard files of a stream again; with how many rows the longest of them has, in whole blocks.
+    /// Opens the shard files of a stream again; with how many rows the longest of them has, in whole blocks. A drive that
+    /// is out of use keeps its place in `info`: a committed row is written once, so what passes its CRCs there is right, and
+    /// what it missed does not pass. Only behind the committed rows it may hold units that others write anew. One that is in
+    /// use and has no such file loses its place.
     ///
     /// # Errors
     /// Fewer shards than the profile needs data can be opened.
@@ -68,13 +71,14 @@ impl ShardWriters {
         let mut files = Vec::new();
         let mut rows = 0;
         for (shard, number) in info.drives.iter_mut().enumerate() {
-            let member = hardware.members.get(number).filter(|member| member.online());
-            let opened = member.and_then(|member| {
+            let member = hardware.members.get(number);
+            let away = member.is_none_or(|member| !member.online());
+            let opened = member.filter(|member| member.online()).and_then(|member| {
                 let file = member.drive.open(&path_of(info.id, shard)).ok()?;
                 rows = rows.max(block_align(file.length().ok()?.saturating_sub(BLOCK as u64)));
                 Some((member.clone(), file))
             });
-            if opened.is_none() {
+            if opened.is_none() && !away {
                 *number = NO_DRIVE;
             }
             files.push(opened);

@@ -18,9 +18,13 @@ use crate::erasure::Code;
 use crate::journal::Logged;
 use crate::record::Extent;
 
+/// Keeps the shard files of a segment where they are: shared by what stands for the segment in the table, open and sealed.
+pub type Pin = Arc<()>;
+
 #[derive(Debug)]
 pub struct Segment {
     pub info: SegmentInfo,
+    pub pin: Pin,
     shards: Arc<Shards>,
     code: Arc<Code>,
 }
@@ -32,9 +36,17 @@ impl Segment {
         appliance: u128,
         members: &BTreeMap<DriveNumber, Arc<Member>>,
         code: Arc<Code>,
+        pin: Pin,
     ) -> Self {
         let shards = Arc::new(Shards::new(&info, appliance, members));
-        Self { info, shards, code }
+        Self { info, pin, shards, code }
+    }
+
+    /// Whether anyone else holds the segment, be it as it was before it was sealed. No longer in the table, it finds no
+    /// more holders.
+    #[must_use]
+    pub fn is_held(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) > 1 || Arc::strong_count(&self.pin) > 1
     }
 
     fn data(&self) -> usize {

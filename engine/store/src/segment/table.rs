@@ -1,7 +1,8 @@
 //! Where the bytes of each live file are read from.
 //!
 //! Readers take a copy of an entry and so pin what it points at; writers replace the whole map. A journal's entry gives
-//! way to its segment's under the same id, so an extent that was looked up before stays right.
+//! way to its segment's under the same id, so an extent that was looked up before stays right. A sealed stream's entry
+//! takes the place of the open one's and shares its [`Pin`]: whoever holds either holds the shard files.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -110,6 +110,10 @@ pub fn observe(shared: &Shared) -> Model {
         model.buckets.insert(name.to_string(), held);
     }
     check_files(&*snapshot, &live);
+    for pair in snapshot.prefix(Space::Tallies, b"b") {
+        let id = u32::from_be_bytes(pair.unwrap().0[1..].try_into().unwrap());
+        assert!(buckets.knows(id), "counters of bucket {id}, which is no more");
+    }
     model
 }
 

@@ -4,9 +4,14 @@ use bytes::Bytes;
 use packstone_store::checksum::record_hash;
 use packstone_store::commit::{Body, Core, Draft, Op, Outcome};
 use packstone_store::drive::simulated::{Faults, Generator};
+use packstone_store::drive::{DriveState, Superblock};
+use packstone_store::index::{Space, keys};
 use packstone_store::object::Precondition;
 use packstone_store::pool::Profile;
 use packstone_store::record::Compression;
+use packstone_store::sealing;
+use packstone_store::segment::Home;
+use packstone_store::segment::stream::OpenStream;
 
 use crate::check;
 use crate::node::Node;
@@ -25,7 +30,11 @@ fn put(core: &mut Core, key: &str) -> bool {
 }
 
 fn node() -> (Node, Core) {
-    let node = Node::new(Profile { data: 3, parity: 1 }, &mut Generator::new(1));
+    node_of(1)
+}
+
+fn node_of(seed: u64) -> (Node, Core) {
+    let node = Node::new(Profile { data: 3, parity: 1 }, &mut Generator::new(seed));
     let mut core = node.open().unwrap();
     assert!(core.commit(&[Op::CreateBucket { name: "ticks".into(), documents: Vec::new() }]).pop().unwrap().is_ok());
     (node, core)
@@ -96,4 +105,79 @@ fn a_lost_journal_copy_is_replicated() {
     drop(node.open().unwrap());
     node.drives[1].truncate(&journal(1), 0);
     check_after_restart(&node, node.open().unwrap(), &["before"]);
+}
+
+/// Which drives' superblocks were written since they were in `before`.
+fn advanced(node: &Node, before: &[Superblock]) -> Vec<usize> {
+    let epoch = |drive: usize| Superblock::load(&node.drives[drive]).unwrap().unwrap().epoch;
+    (0..node.drives.len()).filter(|drive| epoch(*drive) != before[*drive].epoch).collect()
+}
+
+/// A fence reaches one drive, and the next start goes on without that drive: both epochs are the next after the same one,
+/// and the drive knows nothing of what was acknowledged without it.
+#[test]
+fn a_drive_that_a_fence_reached_alone_is_stale_when_it_comes_back() {
+    let mut alone = 0;
+    for seed in 0..200 {
+        let mut generator = Generator::new(seed);
+        let (mut node, mut core) = node_of(seed);
+        assert!(put(&mut core, "before"));
+        let before: Vec<_> = node.drives.iter().map(|drive| Superblock::load(drive).unwrap().unwrap()).collect();
+        node.drives[1].set_faults(Faults { write: 10_000, ..Faults::default() });
+        node.world.cut_power_after(seed % 10);
+        put(&mut core, "doubtful");
+        drop(core);
+        node.crash(&mut generator);
+        let [victim] = advanced(&node, &before)[..] else { continue };
+        alone += 1;
+        node.leave_out(&[victim]);
+        let mut core = node.open().unwrap();
+        assert!(put(&mut core, "during"));
+        drop(core);
+        node.crash(&mut generator);
+        node.leave_out(&[]);
+        let core = node.open().unwrap();
+        let state = core.shared.hardware.members[&(victim as u16)].state();
+        assert_eq!(state, DriveState::Stale, "seed {seed}: drive {victim}");
+        check_after_restart(&node, core, &["before", "during"]);
+    }
+    assert!(alone > 10, "a fence reached one drive alone {alone} times");
+}
+
+/// Counters of a bucket end with it.
+#[test]
+fn a_deleted_bucket_leaves_no_counters() {
+    let (_, mut core) = node();
+    let create = |name: &str| Op::CreateBucket { name: name.into() };
+    let delete = |name: &str| Op::DeleteBucket { name: name.into() };
+    assert!(put(&mut core, "only"));
+    let emptied = Op::Delete { bucket: 1, key: "only".into(), precondition: Precondition::None };
+    for batch in [vec![emptied], vec![delete("ticks")], vec![create("brief")], vec![delete("brief")]] {
+        assert!(core.commit(&batch).iter().all(Result::is_ok));
+    }
+    let left = core.shared.index.snapshot().prefix(Space::Tallies, keys::BUCKET_TALLIES).count();
+    assert_eq!(left, 0);
+}
+
+/// A stream that a crash left open is sealed without one of its drives: the shard there is not forgotten.
+#[test]
+fn a_stream_sealed_without_a_drive_remembers_its_shard() {
+    let (mut node, mut core) = node();
+    let shared = core.shared.clone();
+    let (pool, id) = (shared.hardware.landing_pool().unwrap(), shared.take_file_id());
+    let drives = pool.place(id).unwrap();
+    let mut stream = OpenStream::create(&shared.hardware, pool, id, drives.clone()).unwrap();
+    assert!(core.commit(&[Op::OpenStream(stream.info.clone())]).pop().unwrap().is_ok());
+    stream.write_stripe(&shared.hardware, &[7; 10_000]).unwrap();
+    stream.sync(&shared.hardware).unwrap();
+    drop((stream, shared, core));
+    node.leave_out(&[usize::from(drives[0])]);
+    let mut core = node.open().unwrap();
+    let open = core.living.segments[&id].clone();
+    let stream = OpenStream::reopen(&core.shared.hardware, open).unwrap();
+    let sealed = sealing::seal_stream(&core.shared, stream, Vec::new()).unwrap();
+    assert_eq!(sealed.drives, drives);
+    assert!(core.commit(&[Op::Sealed(sealed)]).pop().unwrap().is_ok());
+    let Some(Home::Segment(segment)) = core.shared.table.get(id) else { panic!("no segment") };
+    assert_eq!(segment.read_toc().unwrap().len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use packstone_store::Error;
 use packstone_store::commit::Op;
-use packstone_store::compaction::{self, Choice, Compacted, FileFacts};
+use packstone_store::compaction::{self, Choice, Compacted, FileFacts, Tenant};
 use packstone_store::index::Space;
 use packstone_store::journal::{Claim, spare};
 use packstone_store::recovery::replay;
@@ -89,7 +89,7 @@ impl Run {
         match choice {
             Choice::Nothing => Ok(()),
             Choice::EraseStream(id) => self.erase_stream(life, id),
-            Choice::Restream(id) => self.restream(life, id),
+            Choice::Restream(ids) => self.restream_all(life, &ids),
             Choice::Pack(sources) => self.pack(life, &sources),
         }
     }
@@ -103,10 +103,15 @@ impl Run {
         self.erase(life, &[id])
     }
 
-    fn restream(&mut self, life: &mut Life, id: u64) -> Step {
+    fn restream_all(&mut self, life: &mut Life, ids: &[u64]) -> Step {
+        let mut tenants = compaction::tenants(&life.core.shared, ids).map_err(Error::from)?;
+        ids.iter().try_for_each(|id| self.restream(life, *id, tenants.remove(id).unwrap_or_default()))
+    }
+
+    fn restream(&mut self, life: &mut Life, id: u64, tenants: Vec<Tenant>) -> Step {
         let shared = life.core.shared.clone();
         let Some(Home::Segment(source)) = shared.table.get(id) else { return Ok(()) };
-        for tenant in compaction::tenants(&shared, id).map_err(Error::from)? {
+        for tenant in tenants {
             let mut target = self.take_stream(life)?;
             let copied = compaction::copy(&shared, &source, &mut target, tenant);
             // Clients go on while a record is copied.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use packstone_store::commit::Core;
 use packstone_store::drive::simulated::{Faults, Generator, Image, Seeded, SimulatedDrive, World};
 use packstone_store::drive::{Drive, Superblock};
+use packstone_store::epoch::Epoch;
 use packstone_store::index::memory::MemoryIndex;
 use packstone_store::index::{Index, IndexBatch, IndexError, IndexResult, Snapshot, Space};
 use packstone_store::pool::{DriveClass, Profile};
@@ -128,7 +129,7 @@ impl Node {
                 pool_name: "main".into(),
                 class: DriveClass::Ssd,
                 profile,
-                epoch: 0,
+                epoch: Epoch::default(),
                 fences: Vec::new(),
                 retain_until: 0,
                 formatted: 1,
@@ -207,9 +208,15 @@ impl Node {
         }
     }
 
+    /// Has the next starts do without these drives alone.
+    pub fn leave_out(&mut self, drives: &[usize]) {
+        self.gone = drives.to_vec();
+    }
+
     /// Harms victims while the node is down.
     pub fn harm(&mut self, generator: &mut Generator) {
-        self.gone.clear();
+        self.gone = self.ahead();
+        self.gone.retain(|_| generator.happens(8000));
         for victim in self.victims.clone() {
             let drive = self.drives[victim].clone();
             let paths = drive.paths();
@@ -241,6 +248,15 @@ impl Node {
         }
     }
 
+    /// Victims that know an epoch which nobody else does: where the next start does without them, it takes the same number.
+    fn ahead(&self) -> Vec<usize> {
+        let number =
+            |drive: usize| Superblock::load(&self.drives[drive]).ok().flatten().map_or(0, |held| held.epoch.number);
+        let others =
+            (0..self.drives.len()).filter(|drive| !self.victims.contains(drive)).map(number).max().unwrap_or(0);
+        self.victims.iter().copied().filter(|victim| number(*victim) > others).collect()
+    }
+
     /// Lets victims fail while the node is up.
     pub fn set_faults(&self, generator: &mut Generator) {
         for victim in &self.victims {
@@ -266,12 +282,6 @@ impl Node {
             let hang = [0, 30, 300, 3000, 10_000][generator.below(5) as usize];
             self.drives[*victim].set_faults(Faults { hang, ..Faults::default() });
         }
-    }
-
-    /// What each victim's superblock says before the node is opened.
-    pub fn epochs(&self) -> Vec<(usize, u64)> {
-        let load = |victim: &usize| Some((*victim, Superblock::load(&self.drives[*victim]).ok()??.epoch));
-        self.victims.iter().filter_map(load).collect()
     }
 
     pub fn heal_faults(&self) {

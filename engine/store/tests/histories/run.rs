@@ -1,12 +1,13 @@
 //! One history: lives of a node, each ended by a crash, against the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use packstone_store::Error;
 use packstone_store::commit::{Core, Op, Outcome, is_open_stream};
-use packstone_store::drive::simulated::Generator;
+use packstone_store::drive::DriveNumber;
+use packstone_store::drive::simulated::{Faults, Generator};
 use packstone_store::journal::Journal;
 use packstone_store::pool::Profile;
 use packstone_store::segment::SegmentInfo;
@@ -45,9 +46,14 @@ pub struct Run {
     /// Ids of buckets as the engine gave them.
     pub ids: BTreeMap<String, u32>,
     pub next_body: u64,
-    /// The epoch of the last batch that was acknowledged.
-    epoch: u64,
+    /// The drives in use when something was acknowledged last.
+    served: Option<BTreeSet<DriveNumber>>,
     pub loud: bool,
+}
+
+fn online(core: &Core) -> BTreeSet<DriveNumber> {
+    let members = &core.shared.hardware.members;
+    members.values().filter(|member| member.online()).map(|member| member.number).collect()
 }
 
 /// How a step ended.
@@ -65,7 +71,7 @@ impl Run {
             doubt: None,
             ids: BTreeMap::new(),
             next_body: 1,
-            epoch: 0,
+            served: None,
             loud,
         }
     }
@@ -94,12 +100,12 @@ impl Run {
                 self.node.world.cut_power_after(changes);
                 self.say(|| format!("life {number}: power goes after {changes} changes"));
             }
-            for _ in 0..self.generator.below(60) + 1 {
-                if !self.step(&mut life) {
-                    break;
-                }
-            }
+            let steps = self.generator.below(60) + 1;
+            let went_on = (0..steps).all(|_| self.step(&mut life));
             self.check_bystanders(&life.core);
+            if went_on && self.generator.happens(3000) {
+                self.cut_off_fence(&mut life);
+            }
             drop(life);
             self.crash();
         }
@@ -163,6 +169,26 @@ impl Run {
         }
     }
 
+    /// A copy of the journal fails, and power goes while the other drives are told of it: some know an epoch then that
+    /// never takes effect.
+    fn cut_off_fence(&mut self, life: &mut Life) {
+        let members = &life.core.shared.hardware.members;
+        let copies =
+            life.core.log.journal.copies.iter().map(|copy| usize::from(copy.member.number)).collect::<Vec<_>>();
+        if !members.values().all(|member| member.online()) {
+            return;
+        }
+        let told = members.len() as u64 - 1;
+        if let Some(failing) = pick(&copies, &mut self.generator) {
+            self.node.heal_faults();
+            self.node.drives[*failing].set_faults(Faults { write: 10_000, ..Faults::default() });
+            // A drive is told by three changes; the first batch of the epoch would make the failing one stale.
+            self.node.world.cut_power_after(self.generator.below(told * 3));
+            let _ = self.objects(life);
+            self.node.world.cut_power_after(0);
+        }
+    }
+
     fn crash(&mut self) {
         self.node.crash(&mut self.generator);
         self.node.harm(&mut self.generator);
@@ -181,7 +207,6 @@ impl Run {
                 let changes = self.generator.below(most);
                 self.node.world.cut_power_after(changes);
             }
-            let epochs = self.node.epochs();
             if interrupted && self.generator.happens(3000) {
                 self.node.hang(&mut self.generator);
             }
@@ -192,7 +217,7 @@ impl Run {
                     self.node.world.restore_power();
                     self.say(|| format!("open at LSN {}", core.log.next_lsn));
                     self.check_bystanders(&core);
-                    self.check_stale(&core, &epochs);
+                    self.check_stale(&core);
                     return Life::new(core);
                 }
                 Err(error) if power => panic!("seed {}: recovery failed: {error}", self.seed),
@@ -213,12 +238,11 @@ impl Run {
         }
     }
 
-    /// Drives that were away since something was acknowledged are not in use.
-    fn check_stale(&self, core: &Core, epochs: &[(usize, u64)]) {
-        for (number, epoch) in epochs.iter().filter(|(_, epoch)| *epoch < self.epoch) {
-            let online = core.shared.hardware.members.get(&(*number as u16)).is_some_and(|member| member.online());
-            assert!(!online, "seed {}: drive {number} of epoch {epoch} is in use after {}", self.seed, self.epoch);
-        }
+    /// Drives that were away when something was acknowledged are not in use.
+    fn check_stale(&self, core: &Core) {
+        let Some(served) = &self.served else { return };
+        let away = online(core).into_iter().find(|number| !served.contains(number));
+        assert!(away.is_none(), "seed {}: drive {away:?} is in use, and only {served:?} served last", self.seed);
     }
 
     /// Drives that nobody harmed are in use.
@@ -267,7 +291,7 @@ impl Run {
             let error = if lags { Error::Index("lags".into()) } else { Error::Unavailable("no power".into()) };
             return Err(error);
         }
-        self.epoch = life.core.log.journal.epoch;
+        self.served = Some(online(&life.core));
         for ((answer, expected), (_, effect)) in answers.iter().zip(&expected).zip(&batch) {
             let seed = self.seed;
             assert_eq!(answer.is_ok(), *expected, "seed {seed}: {effect:?} was answered {answer:?}");

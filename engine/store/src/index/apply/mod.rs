@@ -154,10 +154,12 @@ impl<'a> Applier<'a> {
         matches!(entry, Entry::BucketDelete { .. })
     }
 
-    /// A bucket ends with its documents.
+    /// A bucket ends with its documents and counters.
     fn delete_bucket(&mut self, name: &str) -> IndexResult<()> {
         if let Some(value) = self.snapshot.get(Space::Buckets, name.as_bytes())? {
             let id = BucketRow::decode(&value)?.id;
+            self.tallies.forget_bucket(id);
+            self.batch.remove(Space::Tallies, keys::bucket_tally(id));
             for pair in self.snapshot.prefix(Space::Documents, &id.to_be_bytes()) {
                 self.batch.remove(Space::Documents, pair?.0.to_vec());
             }
