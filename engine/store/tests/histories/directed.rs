@@ -5,7 +5,7 @@ use packstone_store::checksum::record_hash;
 use packstone_store::commit::{Body, Core, Draft, Op, Outcome};
 use packstone_store::drive::simulated::{Faults, Generator};
 use packstone_store::drive::{DriveState, Superblock};
-use packstone_store::index::{Space, keys};
+use packstone_store::index::Space;
 use packstone_store::object::Precondition;
 use packstone_store::pool::Profile;
 use packstone_store::record::Compression;
@@ -148,14 +148,15 @@ fn a_drive_that_a_fence_reached_alone_is_stale_when_it_comes_back() {
 #[test]
 fn a_deleted_bucket_leaves_no_counters() {
     let (_, mut core) = node();
-    let create = |name: &str| Op::CreateBucket { name: name.into() };
+    let create = |name: &str| Op::CreateBucket { name: name.into(), documents: vec![] };
     let delete = |name: &str| Op::DeleteBucket { name: name.into() };
     assert!(put(&mut core, "only"));
-    let emptied = Op::Delete { bucket: 1, key: "only".into(), precondition: Precondition::None };
+    let emptied =
+        Op::Delete { bucket: 1, key: "only".into(), version: None, precondition: Precondition::None, bypass: false };
     for batch in [vec![emptied], vec![delete("ticks")], vec![create("brief")], vec![delete("brief")]] {
         assert!(core.commit(&batch).iter().all(Result::is_ok));
     }
-    let left = core.shared.index.snapshot().prefix(Space::Tallies, keys::BUCKET_TALLIES).count();
+    let left = core.shared.index.snapshot().prefix(Space::Tallies, b"b").count();
     assert_eq!(left, 0);
 }
 
