@@ -82,7 +82,9 @@ impl Superblock {
         number < oldest(false, ENDED).max(oldest(true, IDLE))
     }
 
-    fn encode(&self) -> Vec<u8> {
+    /// One slot's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(BLOCK);
         out.bytes(MAGIC);
         out.u16(VERSION);
@@ -111,7 +113,9 @@ impl Superblock {
         out.0
     }
 
-    fn decode(slot: &[u8]) -> Result<Self, DecodeError> {
+    /// # Errors
+    /// A slot that holds no superblock that this release can read.
+    pub fn decode(slot: &[u8]) -> Result<Self, DecodeError> {
         let body = slot.get(..BLOCK - 8).ok_or(DecodeError::Short)?;
         let mut from = Reader(slot);
         if from.array()? != *MAGIC {

@@ -51,7 +51,11 @@ pub struct Version {
 }
 
 impl Version {
-    pub(crate) fn from_record(record: &Record) -> Result<Self> {
+    /// What a row's record says of the version.
+    ///
+    /// # Errors
+    /// Attributes that can't be read.
+    pub fn from_record(record: &Record) -> Result<Self> {
         let attributes = Attributes::decode(&mut Reader(&record.attributes)).map_err(corrupt)?;
         let mut parts: Vec<(u16, u64)> = Vec::new();
         for extent in record.extents.iter().filter(|extent| extent.part != 0) {
