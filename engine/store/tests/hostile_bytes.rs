@@ -1,7 +1,7 @@
 //! Whatever bytes a drive gives back, every reader of an on-disk structure answers, and none panics.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use packstone_store::checksum::record_hash;
+use packstone_store::checksum::{BLOCK, record_hash, seeded_crc64};
 use packstone_store::codec::{Reader, Writer};
 use packstone_store::drive::{DirectoryDrive, Superblock, superblock};
 use packstone_store::index::Row;
@@ -9,7 +9,8 @@ use packstone_store::index::row::{BucketRow, BucketTally, FileTally, UploadRow};
 use packstone_store::journal::Entry;
 use packstone_store::journal::batch::{BatchHeader, FileKey};
 use packstone_store::journal::file::FileHeader;
-use packstone_store::record::{Extent, Record};
+use packstone_store::object::{Attributes, Version};
+use packstone_store::record::{Compression, Extent, Posix, Record};
 use packstone_store::segment::{SegmentInfo, Toc, toc};
 use proptest::prelude::*;
 
@@ -68,6 +69,43 @@ proptest! {
         };
         let _ = toc::decode(&at, &stored);
     }
+}
+
+/// A count of fences that reaches behind the last of them into the slot's checksum.
+#[test]
+fn a_superblock_ends_before_its_checksum() {
+    let mut slot = vec![0; BLOCK - 8];
+    slot[..10].copy_from_slice(b"PKSTSUPR\x01\x00");
+    slot[47] = 1; // The class.
+    slot[82] = 4; // The length of the pool's name.
+    for (fences, whole) in [(249_u16, true), (250, false)] {
+        slot[88..90].copy_from_slice(&fences.to_le_bytes());
+        let crc = seeded_crc64(0, &[&slot]).to_le_bytes();
+        let read = Superblock::decode(&[slot.as_slice(), &crc].concat());
+        assert_eq!(read.is_ok(), whole, "{fences}: {read:?}");
+    }
+}
+
+/// Lengths that no file has sum to the most there is, not to something small.
+#[test]
+fn rotten_lengths_do_not_wrap() {
+    let extent = Extent { segment: 1, offset: 0, length: u64::MAX, part: 1, claim: 0, hash: [0; 16] };
+    let mut attributes = Writer::default();
+    Attributes::default().encode(&mut attributes);
+    let record = Record {
+        id: 1,
+        size: 1,
+        modified: 0,
+        compression: Compression::Raw,
+        dictionary: 0,
+        key_id: 0,
+        chunking: 0,
+        posix: Posix::default(),
+        attributes: attributes.0,
+        extents: vec![extent, extent],
+    };
+    assert_eq!(record.stored(), u64::MAX);
+    assert_eq!(Version::from_record(&record).unwrap().parts, [u64::MAX]);
 }
 
 proptest! {

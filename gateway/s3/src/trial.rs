@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::HeaderMap;
+use hyper::header::HeaderValue;
 use hyper::http::Extensions;
 use packstone_store::object::{Attributes, Etag, MAX_PUT, Version};
 use s3s::dto;
@@ -45,7 +46,10 @@ pub fn range(text: &str, size: u64) {
     assert!(!range.is_empty() && range.end <= size);
     let digits = text.strip_prefix("bytes=").unwrap();
     assert!(digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'), "{text}");
-    assert_eq!(parsed, Some(dto::Range::Int { first: range.start, last: Some(range.end - 1) }), "{text}");
+    // s3s refuses numbers that no object reaches.
+    if size <= i64::MAX as u64 {
+        assert_eq!(parsed, Some(dto::Range::Int { first: range.start, last: Some(range.end - 1) }), "{text}");
+    }
 }
 
 /// Parts lie end to end in the order of their numbers.
@@ -73,8 +77,8 @@ pub fn announcement(headers: &HeaderMap, content_length: Option<i64>) {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Ok(announced) = Announcement::parse(headers, &Extensions::new(), content_length, None) {
         assert!(announced.length <= MAX_PUT);
-        let expected = match text("x-amz-content-sha256") {
-            Some(digest) if digest.starts_with("STREAMING-") => {
+        let expected = match headers.get("x-amz-content-sha256").map(HeaderValue::as_bytes) {
+            Some(digest) if digest.starts_with(b"STREAMING-") => {
                 text("x-amz-decoded-content-length").unwrap().to_owned()
             }
             _ => content_length.unwrap().to_string(),

@@ -117,7 +117,7 @@ impl Superblock {
     /// A slot that holds no superblock that this release can read.
     pub fn decode(slot: &[u8]) -> Result<Self, DecodeError> {
         let body = slot.get(..BLOCK - 8).ok_or(DecodeError::Short)?;
-        let mut from = Reader(slot);
+        let mut from = Reader(body);
         if from.array()? != *MAGIC {
             return Err(DecodeError::Magic("superblock"));
         }
