@@ -28,7 +28,7 @@ if (($# == 2)) && [[ -f $2 ]]; then
     exit
 fi
 if (($# == 0)); then
-    mapfile -t targets < <("$fuzz")
+    mapfile -t targets < <("$fuzz" 2>/dev/null)
     set -- "${targets[@]}"
 fi
 for target in "$@"; do

@@ -1,7 +1,7 @@
 //! Readers of what stands on drives and in the index.
 
 use packstone_store::checksum::{BLOCK, record_hash, seeded_crc64};
-use packstone_store::codec::{Reader, Writer};
+use packstone_store::codec::{DecodeError, Reader, Writer};
 use packstone_store::compression::expand;
 use packstone_store::drive::Superblock;
 use packstone_store::index::memory::MemoryIndex;
@@ -12,6 +12,7 @@ use packstone_store::journal::entry::Entry;
 use packstone_store::journal::file::FileHeader;
 use packstone_store::object::{Attributes, Version};
 use packstone_store::record::{Compression, Record};
+use packstone_store::segment::shard::Origin;
 use packstone_store::segment::{SegmentInfo, Toc, shard, toc};
 
 use crate::sample;
@@ -59,18 +60,19 @@ pub fn journal(input: &[u8]) {
     let (fields, body) = batch.split_at_mut(HEADER);
     let meta_length = u32::from_le_bytes(fields[36..40].try_into().unwrap()) as usize;
     let (meta, data) = body.split_at(meta_length.min(body.len()));
-    fields[HEADER - 24..HEADER - 16].copy_from_slice(&seeded_crc64(key.seed, &[meta]).to_le_bytes());
-    fields[HEADER - 16..HEADER - 8].copy_from_slice(&seeded_crc64(key.seed, &[data]).to_le_bytes());
+    fields[96..104].copy_from_slice(&seeded_crc64(key.seed, &[meta]).to_le_bytes());
+    fields[104..112].copy_from_slice(&seeded_crc64(key.seed, &[data]).to_le_bytes());
     let crc = seeded_crc64(key.seed, &[&fields[..HEADER - 8]]);
     fields[HEADER - 8..].copy_from_slice(&crc.to_le_bytes());
     let Ok(header) = BatchHeader::decode(fields, key) else { return };
     assert!(header.length() % BLOCK as u64 == 0 && header.length() >= header.data_start());
     assert!(header.last_lsn() >= header.first_lsn);
-    let _ = header.check_data(data);
-    if let Ok(entries) = header.entries(meta) {
-        assert_eq!(entries.len(), header.entries as usize);
-        let _ = chain_of(&header, fields, meta);
+    assert_eq!(header.check_data(data), Ok(()));
+    match header.entries(meta) {
+        Ok(entries) => assert_eq!(entries.len(), header.entries as usize),
+        Err(error) => assert_ne!(error, DecodeError::Checksum, "a checksum that was mended"),
     }
+    let _ = chain_of(&header, fields, meta);
 }
 
 /// Entries, framed as they are in a batch.
@@ -90,11 +92,11 @@ pub fn shard(input: &[u8]) {
     let Ok(info) = SegmentInfo::decode(&mut Reader(input)) else { return };
     reads_back!(SegmentInfo, &info);
     let _ = info.content();
-    let header = shard::header(sample::APPLIANCE, &info, 1);
-    assert_eq!(shard::check_header(&header, sample::APPLIANCE, &info, 1), Ok(()));
-    assert!(shard::check_header(&header, sample::APPLIANCE, &info, 2).is_err());
+    let (header, origin) = (shard::header(sample::APPLIANCE, &info, 1), Origin::of(sample::APPLIANCE, &info));
+    assert_eq!(shard::check_header(&header, &origin, 1), Ok(()));
+    assert!(shard::check_header(&header, &origin, 2).is_err());
     // What is left is a header of its own, of another segment as a rule.
-    let _ = shard::check_header(&block(&input[SegmentInfo::LEAST.min(input.len())..], info.id), 0, &info, 0);
+    let _ = shard::check_header(&block(&input[SegmentInfo::LEAST.min(input.len())..], info.id), &origin, 0);
     if let Some((segment, number)) = std::str::from_utf8(input).ok().and_then(shard::parse_name) {
         assert_eq!(
             shard::parse_name(shard::path_of(segment, number).rsplit('/').next().unwrap()),

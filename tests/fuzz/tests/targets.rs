@@ -26,7 +26,7 @@ fn seeds_hold() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(3000))]
     #[test]
     fn changed_seeds_hold(
         pick in any::<prop::sample::Index>(),

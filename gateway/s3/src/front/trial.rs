@@ -110,8 +110,8 @@ pub fn signature(headers: &HeaderMap, raw_query: &str) -> bool {
     let header = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
     let of_header = |name: &str| {
         let fields = header.as_ref()?.strip_prefix("AWS4-HMAC-SHA256")?;
-        let values = fields.split(',').filter_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
-        values.last().map(str::to_owned)
+        let mut values = fields.split(',').filter_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
+        values.next_back().map(str::to_owned)
     };
     let (credential, signed) = match &header {
         Some(_) => (of_header("Credential"), of_header("SignedHeaders")),
