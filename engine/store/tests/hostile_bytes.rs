@@ -71,18 +71,25 @@ proptest! {
     }
 }
 
-/// A count of fences that reaches behind the last of them into the slot's checksum.
+/// What is read of a superblock, of either version, fits in a slot when it is written again.
 #[test]
-fn a_superblock_ends_before_its_checksum() {
-    let mut slot = vec![0; BLOCK - 8];
-    slot[..10].copy_from_slice(b"PKSTSUPR\x01\x00");
-    slot[47] = 1; // The class.
-    slot[82] = 4; // The length of the pool's name.
-    for (fences, whole) in [(249_u16, true), (250, false)] {
-        slot[88..90].copy_from_slice(&fences.to_le_bytes());
-        let crc = seeded_crc64(0, &[&slot]).to_le_bytes();
-        let read = Superblock::decode(&[slot.as_slice(), &crc].concat());
-        assert_eq!(read.is_ok(), whole, "{fences}: {read:?}");
+fn a_superblock_that_no_slot_holds_is_refused() {
+    for (version, name_at) in [(1_u16, 82), (2, 90)] {
+        for (name, fences, whole) in [(255_u16, 132_u16, true), (256, 0, false), (3900, 0, false), (4, 250, false)] {
+            let mut slot = vec![0; BLOCK - 8];
+            slot[..8].copy_from_slice(b"PKSTSUPR");
+            slot[8..10].copy_from_slice(&version.to_le_bytes());
+            slot[47] = 1; // The class.
+            slot[name_at..name_at + 2].copy_from_slice(&name.to_le_bytes());
+            let count_at = name_at + 2 + usize::from(name);
+            slot[count_at..count_at + 2].copy_from_slice(&fences.to_le_bytes());
+            let crc = seeded_crc64(0, &[&slot]).to_le_bytes();
+            let read = Superblock::decode(&[slot.as_slice(), &crc].concat());
+            assert_eq!(read.is_ok(), whole, "version {version}, {name} bytes of name, {fences} fences");
+            if let Ok(superblock) = read {
+                assert_eq!(Superblock::decode(&superblock.encode()), Ok(superblock));
+            }
+        }
     }
 }
 

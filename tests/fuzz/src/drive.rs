@@ -4,6 +4,7 @@ use packstone_store::checksum::{BLOCK, record_hash, seeded_crc64};
 use packstone_store::codec::{DecodeError, Reader, Writer};
 use packstone_store::compression::expand;
 use packstone_store::drive::Superblock;
+use packstone_store::epoch::Epoch;
 use packstone_store::index::memory::MemoryIndex;
 use packstone_store::index::row::{BucketRow, BucketTally, FileTally, Mark, UploadRow, identity};
 use packstone_store::index::{Index as _, IndexBatch, Row, Space, keys};
@@ -42,7 +43,10 @@ pub fn superblock(input: &[u8]) {
     assert_eq!(encoded.len(), BLOCK);
     assert_eq!(Superblock::decode(&encoded), Ok(superblock.clone()));
     let mut advanced = superblock;
-    advanced.advance(7, &advanced.fences.clone());
+    advanced.advance(Epoch { number: 7, nonce: 1 }, &advanced.fences.clone());
+    assert!(advanced.knows(advanced.epoch));
+    let _ = advanced.forgot(7);
+    assert_eq!(Superblock::decode(&advanced.encode()), Ok(advanced));
 }
 
 /// A file's header block, and a batch behind it.

@@ -2,7 +2,8 @@
 
 use packstone_store::checksum::record_hash;
 use packstone_store::codec::Writer;
-use packstone_store::drive::superblock::{Fence, Superblock};
+use packstone_store::drive::superblock::Superblock;
+use packstone_store::epoch::{Epoch, Fence};
 use packstone_store::index::row::{BucketRow, BucketTally, UploadRow};
 use packstone_store::index::{Row, keys};
 use packstone_store::journal::batch::{Batch, FileKey, Position};
@@ -17,7 +18,11 @@ use packstone_store::segment::{SegmentInfo, SegmentKind, Toc, shard};
 pub const APPLIANCE: u128 = 7;
 pub const FILE: u64 = 9;
 /// Bytes of a journal file's header block that say something, which is where the batch of a seed begins.
-pub const FILE_HEADER: usize = 50;
+pub const FILE_HEADER: usize = 58;
+
+fn epoch(number: u64) -> Epoch {
+    Epoch { number, nonce: 1 }
+}
 
 pub fn superblocks() -> Vec<Vec<u8>> {
     let mut superblock = Superblock {
@@ -29,21 +34,21 @@ pub fn superblocks() -> Vec<Vec<u8>> {
         pool_name: "fast".into(),
         class: DriveClass::Ssd,
         profile: Profile { data: 3, parity: 1 },
-        epoch: 5,
-        fences: vec![Fence { epoch: 4, lsn: 1000 }],
+        epoch: epoch(5),
+        fences: vec![Fence { epoch: epoch(4), lsn: 1000 }],
         retain_until: 0,
         formatted: 1,
         change: 6,
     };
     let one = superblock.encode();
-    superblock.fences = (0..100).map(|epoch| Fence { epoch, lsn: epoch * 10 }).collect();
+    superblock.fences = (0..100).map(|number| Fence { epoch: epoch(number), lsn: number * 10 }).collect();
     vec![one, superblock.encode()]
 }
 
 pub fn journals() -> Vec<Vec<u8>> {
-    let header = FileHeader { appliance: APPLIANCE, file: FILE, epoch: 2, capacity: 32 << 20 }.encode();
+    let header = FileHeader { appliance: APPLIANCE, file: FILE, epoch: epoch(2), capacity: 32 << 20 }.encode();
     let key = FileKey::new(APPLIANCE, FILE);
-    let at = Position { key, epoch: 2, first_lsn: 100, data_offset: 0, time: 1, previous: [3; 32] };
+    let at = Position { key, epoch: epoch(2), first_lsn: 100, data_offset: 0, time: 1, previous: [3; 32] };
     let every: Vec<Entry> = kinds();
     let batches = [Batch::build(at, &every[..1], &[b"record".to_vec()]), Batch::build(at, &every, &[vec![7; 300]])];
     batches.map(|batch| [&header[..FILE_HEADER], batch.bytes.as_slice()].concat()).to_vec()

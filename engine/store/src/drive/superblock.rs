@@ -19,6 +19,8 @@ const VERSION: u16 = 2;
 const ENDED: usize = 100;
 /// So many epochs are kept that never took effect.
 const IDLE: usize = 32;
+/// No pool has a longer name, in bytes. With this and the number of fences bounded, what was read can be written.
+const LONGEST_NAME: usize = 255;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Superblock {
@@ -148,7 +150,11 @@ impl Superblock {
         let nonces = version > 1;
         superblock.epoch.nonce = if nonces { from.u64()? } else { 0 };
         superblock.pool_name = from.short_str()?;
-        for _ in 0..from.u16()? {
+        let fences = from.u16()?;
+        if superblock.pool_name.len() > LONGEST_NAME || usize::from(fences) > ENDED + IDLE {
+            return Err(DecodeError::Inconsistent("a superblock that says more than any"));
+        }
+        for _ in 0..fences {
             let epoch = if nonces { Epoch::decode(&mut from)? } else { Epoch { number: from.u64()?, nonce: 0 } };
             superblock.fences.push(Fence { epoch, lsn: from.u64()? });
         }
