@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh "${1:-build}"
 
-cargo build --release --locked --workspace
+cargo build --release --locked --workspace --exclude packstone-fuzz
 
 built=${CARGO_TARGET_DIR:-target}/release/libpackstone_bindings.so
 placed=engine/bindings/python/packstone_engine/_native.abi3.so

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Makes .venv and everything in it. `setup.sh build` is for running, `setup.sh test` adds what the tests need.
+# Makes .venv and everything in it. `setup.sh build` is for running, `setup.sh test` adds what the tests need, and
+# `setup.sh fuzz` what compiles the fuzzer.
 # A step runs again only when its inputs changed: .venv/stamps holds a hash of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-purpose=${1:?setup.sh takes build or test}
+purpose=${1:?setup.sh takes build, test or fuzz}
 
 need_commands() {
     # Takes COMMAND:PACKAGE pairs, and installs the Debian packages of the commands that are missing.
@@ -97,4 +98,6 @@ once packstone pyproject.toml -- install_packstone
 if [[ $purpose == test ]]; then
     need_commands aws:awscli s3cmd:s3cmd rclone:rclone
     once test-pins requirements-dev.txt -- install_pins requirements-dev.txt
+elif [[ $purpose == fuzz ]]; then
+    need_commands c++:g++
 fi

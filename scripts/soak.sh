@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The long rounds: every Rust test with 2,000 histories a profile, and pytest's `soak` tests.
+# The long rounds: every Rust test with 2,000 histories a profile, fuzzing, and pytest's `soak` tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/build.sh test
 
 export PACKSTONE_HISTORIES=2000
 cargo test --release --locked --workspace
+scripts/fuzz.sh
 .venv/bin/pytest -m soak --timeout=7200

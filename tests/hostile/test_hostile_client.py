@@ -122,6 +122,7 @@ def test_rubbish(hostile: Node, number: int) -> None:
         b"3\r\nabcX\r\n0\r\n\r\n",
         b"-3\r\nabc\r\n0\r\n\r\n",
         b"ffffffffffffffffff\r\nabc",
+        b"ffffffffzz\r\nabc",
         b"3\r\nabc\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n",
         b"3\r\nabc\r\n0\r\n\r\n",
         b"4\r\nabcd\r\n0\r\nx-amz-checksum-crc32:7YLNEQ==\r\n\r\n",

@@ -8,6 +8,10 @@ const LEVEL: i32 = 1;
 const LEAST: usize = 128;
 /// A sample of so many bytes says whether the rest is worth trying.
 const SAMPLE: usize = 4096;
+/// A block of zstd, which takes [`LEAST_BLOCK`] bytes or more, holds no more than this.
+const MOST_BLOCK: usize = 128 << 10;
+/// Three bytes of header and one that is repeated.
+const LEAST_BLOCK: usize = 4;
 
 /// Compresses `plain` if that saves at least an eighth.
 #[must_use]
@@ -40,16 +44,24 @@ fn looks_random(sample: &[u8]) -> bool {
 pub fn expand(compression: Compression, stored: Vec<u8>, size: u64) -> std::io::Result<Vec<u8>> {
     match compression {
         Compression::Raw => Ok(stored),
-        Compression::Zstd => {
-            let size = usize::try_from(size).map_err(std::io::Error::other)?;
-            let plain = zstd::bulk::decompress(&stored, size)?;
-            if plain.len() == size {
-                Ok(plain)
-            } else {
-                Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "a record of another size"))
-            }
-        }
+        Compression::Zstd => inflate(&stored, size),
     }
+}
+
+/// Decompresses a frame that holds `size` bytes. A size that no frame of this length can have is refused before any
+/// memory is taken for it, so that a rotten one costs nothing.
+///
+/// # Errors
+/// Bytes that are no zstd frame of that size.
+pub fn inflate(frame: &[u8], size: u64) -> std::io::Result<Vec<u8>> {
+    let most = (frame.len() / LEAST_BLOCK).saturating_mul(MOST_BLOCK);
+    let size = usize::try_from(size).ok().filter(|size| *size <= most).ok_or_else(another_size)?;
+    let plain = zstd::bulk::decompress(frame, size)?;
+    if plain.len() == size { Ok(plain) } else { Err(another_size()) }
+}
+
+fn another_size() -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, "a zstd frame of another size")
 }
 
 #[cfg(test)]
@@ -75,6 +87,16 @@ mod tests {
     #[test]
     fn a_lying_size_is_an_error() {
         let packed = shrink(&[7; 1000]).unwrap();
-        assert!(expand(Compression::Zstd, packed, 999).is_err());
+        for size in [999, 1001, 1 << 40, u64::MAX] {
+            assert!(expand(Compression::Zstd, packed.clone(), size).is_err(), "{size}");
+        }
+    }
+
+    #[test]
+    fn what_shrinks_most_is_not_refused() {
+        for length in [1, 128 << 10, 32 << 20] {
+            let frame = zstd::bulk::compress(&vec![0; length], 19).unwrap();
+            assert_eq!(inflate(&frame, length as u64).unwrap().len(), length);
+        }
     }
 }

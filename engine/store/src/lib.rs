@@ -8,7 +8,7 @@ pub mod checksum;
 pub mod codec;
 pub mod commit;
 pub mod compaction;
-mod compression;
+pub mod compression;
 pub mod configuration;
 pub mod drive;
 pub mod epoch;

@@ -172,6 +172,6 @@ impl Record {
     /// Stored bytes over all extents.
     #[must_use]
     pub fn stored(&self) -> u64 {
-        self.extents.iter().map(|extent| extent.length).sum()
+        self.extents.iter().fold(0, |sum, extent| sum.saturating_add(extent.length))
     }
 }

@@ -1,7 +1,7 @@
 //! Whatever bytes a drive gives back, every reader of an on-disk structure answers, and none panics.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use packstone_store::checksum::record_hash;
+use packstone_store::checksum::{BLOCK, record_hash, seeded_crc64};
 use packstone_store::codec::{Reader, Writer};
 use packstone_store::drive::{DirectoryDrive, Superblock, superblock};
 use packstone_store::index::Row;
@@ -10,8 +10,8 @@ use packstone_store::index::row::{BucketRow, BucketTally, DocumentRow, FileTally
 use packstone_store::journal::Entry;
 use packstone_store::journal::batch::{BatchHeader, FileKey};
 use packstone_store::journal::file::FileHeader;
-use packstone_store::object::{ObjectLock, Version, Versioning};
-use packstone_store::record::{Extent, Record};
+use packstone_store::object::{Attributes, ObjectLock, Version, Versioning};
+use packstone_store::record::{Compression, Extent, Posix, Record};
 use packstone_store::segment::{SegmentInfo, Toc, toc};
 use proptest::prelude::*;
 
@@ -75,6 +75,50 @@ proptest! {
         };
         let _ = toc::decode(&at, &stored);
     }
+}
+
+/// What is read of a superblock, of either version, fits in a slot when it is written again.
+#[test]
+fn a_superblock_that_no_slot_holds_is_refused() {
+    for (version, name_at) in [(1_u16, 82), (2, 90)] {
+        for (name, fences, whole) in [(255_u16, 132_u16, true), (256, 0, false), (3900, 0, false), (4, 250, false)] {
+            let mut slot = vec![0; BLOCK - 8];
+            slot[..8].copy_from_slice(b"PKSTSUPR");
+            slot[8..10].copy_from_slice(&version.to_le_bytes());
+            slot[47] = 1; // The class.
+            slot[name_at..name_at + 2].copy_from_slice(&name.to_le_bytes());
+            let count_at = name_at + 2 + usize::from(name);
+            slot[count_at..count_at + 2].copy_from_slice(&fences.to_le_bytes());
+            let crc = seeded_crc64(0, &[&slot]).to_le_bytes();
+            let read = Superblock::decode(&[slot.as_slice(), &crc].concat());
+            assert_eq!(read.is_ok(), whole, "version {version}, {name} bytes of name, {fences} fences");
+            if let Ok(superblock) = read {
+                assert_eq!(Superblock::decode(&superblock.encode()), Ok(superblock));
+            }
+        }
+    }
+}
+
+/// Lengths that no file has sum to the most there is, not to something small.
+#[test]
+fn rotten_lengths_do_not_wrap() {
+    let extent = Extent { segment: 1, offset: 0, length: u64::MAX, part: 1, claim: 0, hash: [0; 16] };
+    let mut attributes = Writer::default();
+    Attributes::default().encode(&mut attributes);
+    let record = Record {
+        id: 1,
+        size: 1,
+        modified: 0,
+        compression: Compression::Raw,
+        dictionary: 0,
+        key_id: 0,
+        chunking: 0,
+        posix: Posix::default(),
+        attributes: attributes.0,
+        extents: vec![extent, extent],
+    };
+    assert_eq!(record.stored(), u64::MAX);
+    assert_eq!(Version::from_row(&Row::plain(1, 1, record), true).unwrap().parts, [u64::MAX]);
 }
 
 proptest! {

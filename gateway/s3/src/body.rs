@@ -17,6 +17,7 @@ use crate::checksum::Announced;
 use crate::digest::{Digester, Sums};
 use crate::error::{custom, from_store, invalid_request};
 use crate::front::{Fault, Inflow, OVERSIZED};
+use crate::number::decimal;
 
 /// How the body's bytes vouch for themselves, which tells what a fault in the middle of them means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,10 +70,12 @@ impl Announcement {
         trailers: Option<TrailingHeaders>,
     ) -> S3Result<Self> {
         let payload = Payload::of(headers);
-        let length = if payload.is_chunked() { decoded_length(headers) } else { content_length };
-        let length = length
-            .and_then(|length| u64::try_from(length).ok())
-            .ok_or_else(|| S3Error::new(S3ErrorCode::MissingContentLength))?;
+        let length = if payload.is_chunked() {
+            decoded_length(headers)
+        } else {
+            content_length.and_then(|length| u64::try_from(length).ok())
+        };
+        let length = length.ok_or_else(|| S3Error::new(S3ErrorCode::MissingContentLength))?;
         if length > MAX_PUT {
             return Err(S3Error::new(S3ErrorCode::EntityTooLarge));
         }
@@ -141,7 +144,7 @@ impl Announcement {
             Some(Fault::Stalled) => return S3Error::new(S3ErrorCode::RequestTimeout),
             Some(Fault::Broken) => return S3Error::new(S3ErrorCode::IncompleteBody),
             Some(Fault::Oversized) => return invalid_request(OVERSIZED),
-            None => {}
+            Some(Fault::Malformed) | None => {}
         }
         let ended_early = taken < self.length && inflow.is_some_and(Inflow::ended);
         match self.payload {
@@ -192,6 +195,6 @@ fn content_md5(headers: &HeaderMap) -> S3Result<Option<[u8; 16]>> {
         .ok_or_else(|| S3Error::new(S3ErrorCode::InvalidDigest))
 }
 
-fn decoded_length(headers: &HeaderMap) -> Option<i64> {
-    headers.get("x-amz-decoded-content-length")?.to_str().ok()?.parse().ok()
+fn decoded_length(headers: &HeaderMap) -> Option<u64> {
+    decimal(headers.get("x-amz-decoded-content-length")?.to_str().ok()?)
 }

@@ -5,6 +5,7 @@ use s3s::dto::{ETag, ETagCondition};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use crate::error::not_implemented;
+use crate::number::decimal;
 
 /// The tag as s3s writes it: 32 hexadecimal digits, and `-N` when `N` parts made the object.
 pub(crate) fn to_dto(etag: Etag) -> ETag {
@@ -30,7 +31,9 @@ pub(crate) fn to_text(etag: Etag) -> String {
 pub(crate) fn parse(text: &str) -> Option<Etag> {
     let text = text.trim_matches('"');
     let (digits, parts) = match text.split_once('-') {
-        Some((digits, parts)) => (digits, parts.parse().ok().filter(|parts| *parts > 0)?),
+        Some((digits, parts)) => {
+            (digits, decimal(parts).and_then(|parts| u16::try_from(parts).ok()).filter(|parts| *parts > 0)?)
+        }
         None => (text, 0),
     };
     if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -18,8 +18,11 @@ mod etag;
 mod face;
 pub mod front;
 mod headers;
+mod number;
 mod object;
 mod owner;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod trial;
 
 use std::net::SocketAddr;
 use std::time::Duration;

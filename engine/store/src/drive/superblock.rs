@@ -19,6 +19,8 @@ const VERSION: u16 = 2;
 const ENDED: usize = 100;
 /// So many epochs are kept that never took effect.
 const IDLE: usize = 32;
+/// No pool has a longer name, in bytes. With this and the number of fences bounded, what was read can be written.
+const LONGEST_NAME: usize = 255;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Superblock {
@@ -82,7 +84,9 @@ impl Superblock {
         number < oldest(false, ENDED).max(oldest(true, IDLE))
     }
 
-    fn encode(&self) -> Vec<u8> {
+    /// One slot's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(BLOCK);
         out.bytes(MAGIC);
         out.u16(VERSION);
@@ -111,9 +115,11 @@ impl Superblock {
         out.0
     }
 
-    fn decode(slot: &[u8]) -> Result<Self, DecodeError> {
+    /// # Errors
+    /// A slot that holds no superblock that this release can read.
+    pub fn decode(slot: &[u8]) -> Result<Self, DecodeError> {
         let body = slot.get(..BLOCK - 8).ok_or(DecodeError::Short)?;
-        let mut from = Reader(slot);
+        let mut from = Reader(body);
         if from.array()? != *MAGIC {
             return Err(DecodeError::Magic("superblock"));
         }
@@ -144,7 +150,11 @@ impl Superblock {
         let nonces = version > 1;
         superblock.epoch.nonce = if nonces { from.u64()? } else { 0 };
         superblock.pool_name = from.short_str()?;
-        for _ in 0..from.u16()? {
+        let fences = from.u16()?;
+        if superblock.pool_name.len() > LONGEST_NAME || usize::from(fences) > ENDED + IDLE {
+            return Err(DecodeError::Inconsistent("a superblock that says more than any"));
+        }
+        for _ in 0..fences {
             let epoch = if nonces { Epoch::decode(&mut from)? } else { Epoch { number: from.u64()?, nonce: 0 } };
             superblock.fences.push(Fence { epoch, lsn: from.u64()? });
         }

@@ -87,7 +87,7 @@ impl Attributes {
         self.headers.iter().find(|(name, _)| *name == header).map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn encode(&self, out: &mut Writer) {
+    pub fn encode(&self, out: &mut Writer) {
         out.bytes(&self.etag.md5);
         out.u16(self.etag.parts);
         match &self.checksum {
@@ -147,7 +147,9 @@ impl Attributes {
         if encoded.len() > MAX_ENCODED { Err(Error::AttributesTooLarge(encoded.len())) } else { Ok(encoded.0) }
     }
 
-    pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    /// # Errors
+    /// Bytes that are no attributes, or name what only a newer release knows.
+    pub fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let etag = Etag { md5: from.array()?, parts: from.u16()? };
         let checksum = match from.u8()? {
             0 => None,

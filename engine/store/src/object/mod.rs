@@ -76,7 +76,7 @@ impl Version {
         let mut parts: Vec<(u16, u64)> = Vec::new();
         for extent in record.extents.iter().filter(|extent| extent.part != 0) {
             match parts.last_mut() {
-                Some((number, size)) if *number == extent.part => *size += extent.length,
+                Some((number, size)) if *number == extent.part => *size = size.saturating_add(extent.length),
                 _ => parts.push((extent.part, extent.length)),
             }
         }

@@ -148,6 +148,6 @@ impl SegmentInfo {
     /// Payload and TOC together, in bytes.
     #[must_use]
     pub fn content(&self) -> u64 {
-        self.payload + self.toc.length
+        self.payload.saturating_add(self.toc.length)
     }
 }

@@ -3,6 +3,7 @@
 use super::Toc;
 use crate::checksum::record_hash;
 use crate::codec::{DecodeError, Reader, Writer};
+use crate::compression::inflate;
 use crate::journal::{Entry, Logged};
 
 const MAGIC: &[u8; 4] = b"PKTC";
@@ -79,9 +80,7 @@ pub fn decode(toc: &Toc, stored: &[u8]) -> Result<Vec<Logged>, DecodeError> {
     if record_hash(stored) != toc.digest || toc.raw_length > MOST {
         return Err(DecodeError::Checksum);
     }
-    let raw_length = usize::try_from(toc.raw_length).map_err(|_| DecodeError::Short)?;
-    let raw = zstd::bulk::decompress(stored, raw_length)
-        .map_err(|_| DecodeError::Inconsistent("a TOC that zstd can't read"))?;
+    let raw = inflate(stored, toc.raw_length).map_err(|_| DecodeError::Inconsistent("a TOC that zstd can't read"))?;
     let mut from = Reader(&raw);
     if from.array()? != *MAGIC {
         return Err(DecodeError::Magic("TOC"));

@@ -166,7 +166,7 @@ fn text_of(headers: &HeaderMap, name: &hyper::header::HeaderName) -> Option<Stri
 fn field(out: &mut String, value: Option<&str>) {
     match value {
         Some(value) if !value.is_empty() => {
-            let _ = write!(out, "{} ", Quoted(value));
+            let _ = write!(out, "{} ", Bare(value));
         }
         _ => out.push_str("- "),
     }
@@ -181,7 +181,18 @@ fn quoted(out: &mut String, value: Option<&str>) {
     }
 }
 
-/// Text from a client, which must not be able to end a field or a line.
+/// Text from a client in a field without quotes, which it must not be able to end.
+struct Bare<'a>(&'a str);
+
+impl std::fmt::Display for Bare<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut words = self.0.split(' ');
+        write!(f, "{}", Quoted(words.next().unwrap_or_default()))?;
+        words.try_for_each(|word| write!(f, "%20{}", Quoted(word)))
+    }
+}
+
+/// Text from a client in a field with quotes, which it must not be able to end, nor the line.
 struct Quoted<'a>(&'a str);
 
 impl std::fmt::Display for Quoted<'_> {
@@ -193,3 +204,6 @@ impl std::fmt::Display for Quoted<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,9 @@ impl Asked<'_> {
         let inflow = self.inflow.as_ref()?;
         match inflow.fault() {
             Some(Fault::Stalled) => return Some(Refusal::new(StatusCode::BAD_REQUEST, "RequestTimeout")),
-            Some(Fault::Broken) => return Some(Refusal::new(StatusCode::BAD_REQUEST, "IncompleteBody")),
+            Some(Fault::Broken | Fault::Malformed) => {
+                return Some(Refusal::new(StatusCode::BAD_REQUEST, "IncompleteBody"));
+            }
             Some(Fault::Oversized) => return Some(Refusal::invalid_request(OVERSIZED)),
             None => {}
         }

@@ -6,22 +6,35 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
+
+use crate::number::hexadecimal;
 
 /// Unsigned chunks larger than this, in bytes, are cut into the pieces that they come in.
-const WHOLE: u64 = 1 << 20;
+pub(super) const WHOLE: u64 = 1 << 20;
 /// The largest signed chunk: a hundred times what SDKs send.
-const LARGEST_SIGNED: u64 = 16 << 20;
+pub(super) const LARGEST_SIGNED: u64 = 16 << 20;
 /// The longest line before a chunk's data that s3s would read.
-const LONGEST_LINE: usize = 1024;
+pub(super) const LONGEST_LINE: usize = 1024;
+/// s3s reads no more digits of a size than these, whatever follows.
+pub(super) const MOST_DIGITS: usize = 8;
 
-/// A signed chunk is larger than may be held.
+/// Why chunks are not passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a signed chunk is larger than {LARGEST_SIGNED} bytes")]
-pub struct Oversized;
+pub enum ChunkError {
+    #[error("a signed chunk is larger than {LARGEST_SIGNED} bytes")]
+    Oversized,
+    /// What stands where a chunk is announced, or ends, is something else.
+    #[error("the body's chunks are malformed")]
+    Malformed,
+}
 
-/// Follows the chunks of one body. What it can't follow it passes on: s3s says what is wrong with it. Only a line
-/// that the body's end cuts short is kept back, which s3s takes for the end as well; the length announced tells.
+/// Follows the chunks of one body.
+///
+/// What it passes on s3s reads as it was read here: a line with any other size than strict digits is refused, since
+/// s3s takes the digits that it begins with, and a size that was not understood would not be bounded. Signatures and
+/// trailers are left to s3s. A line that the body's end cuts short is kept back, which s3s takes for the end as well;
+/// the length announced tells.
 #[derive(Debug)]
 pub struct Chunks {
     signed: bool,
@@ -34,11 +47,13 @@ enum State {
     Line(Vec<u8>),
     /// In a chunk's data, with so many bytes to come.
     Data { left: u64, cut: bool },
-    /// Behind the data of a chunk that was cut: so many bytes of its line end are still to come.
-    End(usize),
-    /// Behind the last chunk, or lost.
-    Rest,
+    /// Behind the data of a chunk; what of its line end is still to come.
+    End { left: &'static [u8], cut: bool },
+    /// Behind the line of the last chunk.
+    Trailers,
 }
+
+const LINE_END: &[u8] = b"\r\n";
 
 impl Chunks {
     #[must_use]
@@ -49,8 +64,8 @@ impl Chunks {
     /// Takes a piece of the body and appends to `out` what is to be passed on.
     ///
     /// # Errors
-    /// [`Oversized`], before anything of that chunk is passed on.
-    pub fn take(&mut self, mut piece: Bytes, out: &mut VecDeque<Bytes>) -> Result<(), Oversized> {
+    /// [`ChunkError`], after which nothing more must be taken.
+    pub fn take(&mut self, mut piece: Bytes, out: &mut VecDeque<Bytes>) -> Result<(), ChunkError> {
         while !piece.is_empty() {
             match &mut self.state {
                 State::Line(_) => self.take_line(&mut piece, out)?,
@@ -61,43 +76,49 @@ impl Chunks {
                     let (done, cut) = (*left == 0, *cut);
                     pass(data, cut, out);
                     if done {
-                        // The line end of a chunk that was not cut passes as an empty line before the next.
-                        self.state = if cut { State::End(2) } else { State::Line(Vec::new()) };
+                        self.state = State::End { left: LINE_END, cut };
                     }
                 }
-                State::End(left) => {
-                    let skipped = (*left).min(piece.len());
-                    piece.advance(skipped);
-                    *left -= skipped;
-                    if *left == 0 {
+                State::End { left, cut } => {
+                    let taken = piece.split_to(left.len().min(piece.len()));
+                    *left = left.strip_prefix(&*taken).ok_or(ChunkError::Malformed)?;
+                    if !*cut {
+                        out.push_back(taken);
+                    }
+                    if left.is_empty() {
                         self.state = State::Line(Vec::new());
                     }
                 }
-                State::Rest => out.push_back(std::mem::take(&mut piece)),
+                State::Trailers => out.push_back(std::mem::take(&mut piece)),
             }
         }
         Ok(())
     }
 
-    fn take_line(&mut self, piece: &mut Bytes, out: &mut VecDeque<Bytes>) -> Result<(), Oversized> {
+    fn take_line(&mut self, piece: &mut Bytes, out: &mut VecDeque<Bytes>) -> Result<(), ChunkError> {
         let State::Line(line) = &mut self.state else { return Ok(()) };
         let end = piece.iter().position(|byte| *byte == b'\n').map_or(piece.len(), |at| at + 1);
         line.extend_from_slice(&piece.split_to(end));
-        let complete = line.last() == Some(&b'\n');
-        if !complete && line.len() <= LONGEST_LINE {
+        if line.len() > LONGEST_LINE {
+            return Err(ChunkError::Malformed);
+        }
+        if line.last() != Some(&b'\n') {
             return Ok(());
         }
         let line = std::mem::take(line);
-        let size = if complete { size_of(&line) } else { None };
-        self.state = match size {
-            _ if line == b"\r\n" => State::Line(Vec::new()),
-            None | Some(0) => State::Rest,
-            Some(size) if self.signed && size > LARGEST_SIGNED => return Err(Oversized),
-            Some(size) => State::Data { left: size, cut: !self.signed && size > WHOLE },
-        };
-        if !matches!(self.state, State::Data { cut: true, .. }) {
-            out.push_back(Bytes::from(line));
+        let (size, digits) = size_of(&line).ok_or(ChunkError::Malformed)?;
+        if self.signed && size > LARGEST_SIGNED {
+            return Err(ChunkError::Oversized);
         }
+        let cut = !self.signed && size > WHOLE;
+        self.state = if size == 0 { State::Trailers } else { State::Data { left: size, cut } };
+        if cut {
+            return Ok(());
+        }
+        if digits > MOST_DIGITS {
+            return Err(ChunkError::Malformed);
+        }
+        out.push_back(Bytes::from(line));
         Ok(())
     }
 }
@@ -106,16 +127,17 @@ fn pass(data: Bytes, cut: bool, out: &mut VecDeque<Bytes>) {
     if cut {
         out.push_back(Bytes::from(format!("{:x}\r\n", data.len())));
         out.push_back(data);
-        out.push_back(Bytes::from_static(b"\r\n"));
+        out.push_back(Bytes::from_static(LINE_END));
     } else {
         out.push_back(data);
     }
 }
 
-/// The size that a line announces: hexadecimal digits up to a semicolon or the line's end.
-fn size_of(line: &[u8]) -> Option<u64> {
-    let digits = line.split(|byte| matches!(byte, b';' | b'\r' | b'\n')).next()?;
-    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+/// The size that a line announces, hexadecimal digits up to a semicolon or the line's end, and how many they are.
+fn size_of(line: &[u8]) -> Option<(u64, usize)> {
+    let line = line.strip_suffix(LINE_END)?;
+    let digits = line.split(|byte| *byte == b';').next()?;
+    Some((hexadecimal(digits)?, digits.len()))
 }
 
 #[cfg(test)]

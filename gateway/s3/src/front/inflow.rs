@@ -16,7 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::chunks::{Chunks, Oversized};
+use super::chunks::{ChunkError, Chunks};
 use super::counters::Counters;
 
 /// Why a body ended before its end.
@@ -29,6 +29,8 @@ pub enum Fault {
     Broken = 2,
     /// A signed chunk was larger than may be held.
     Oversized = 3,
+    /// It should be in chunks, and is not.
+    Malformed = 4,
 }
 
 /// What is known of a request's body while and after it is read. Every request with a body carries one in its
@@ -61,7 +63,8 @@ impl Inflow {
             0 => None,
             1 => Some(Fault::Stalled),
             2 => Some(Fault::Broken),
-            _ => Some(Fault::Oversized),
+            3 => Some(Fault::Oversized),
+            _ => Some(Fault::Malformed),
         }
     }
 
@@ -159,9 +162,12 @@ impl RequestBody {
             self.inflow.keep(&piece);
         }
         let Some(chunks) = &mut self.chunks else { return Ok(Some(piece)) };
-        if let Err(oversized) = chunks.take(piece, &mut self.cut) {
-            self.fail(Fault::Oversized);
-            return Err(oversized.into());
+        if let Err(error) = chunks.take(piece, &mut self.cut) {
+            self.fail(match error {
+                ChunkError::Oversized => Fault::Oversized,
+                ChunkError::Malformed => Fault::Malformed,
+            });
+            return Err(error.into());
         }
         Ok(None)
     }
@@ -224,5 +230,5 @@ pub enum InflowError {
     #[error("the body broke off: {0}")]
     Broken(#[source] hyper::Error),
     #[error(transparent)]
-    Oversized(#[from] Oversized),
+    Chunks(#[from] ChunkError),
 }

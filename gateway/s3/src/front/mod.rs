@@ -28,6 +28,8 @@ mod route;
 mod service;
 mod signature;
 mod tls;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod trial;
 
 use std::fmt;
 use std::io;

@@ -113,9 +113,9 @@ fn escape(text: &str, out: &mut String) {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            // No other control character may stand in XML 1.0, even as a reference.
+            // No other control character may stand in XML 1.0, even as a reference, nor these two.
             '\t' | '\n' | '\r' => out.push(character),
-            control if control.is_control() => out.push('\u{fffd}'),
+            control if control.is_control() || matches!(control, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
             plain => out.push(plain),
         }
     }

@@ -119,7 +119,8 @@ impl<'a> Target<'a> {
         // s3s decodes before it splits, so an encoded slash ends the bucket's name as well.
         match split_at_slash(rest) {
             None if rest.is_empty() => Self::Service,
-            None | Some((_, "")) => Self::Bucket(rest.trim_end_matches('/')),
+            None => Self::Bucket(rest),
+            Some((bucket, "")) => Self::Bucket(bucket),
             Some((bucket, key)) => Self::Object { bucket, key },
         }
     }

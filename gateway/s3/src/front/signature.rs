@@ -10,6 +10,7 @@ use hyper::header::{AUTHORIZATION, HeaderName};
 use super::features;
 use super::query::{Presigned, Query};
 use super::refusal::Refusal;
+use crate::number::decimal;
 
 /// The longest life of a presigned request, in seconds: seven days.
 const LONGEST_LIFE: u64 = 7 * 24 * 60 * 60;
@@ -88,13 +89,13 @@ fn claim_of_query<'a>(presigned: &'a Presigned<'a>) -> Result<Claim<'a>, Refusal
     if expires.starts_with('-') {
         return Err(bad_query("X-Amz-Expires must be non-negative"));
     }
-    match expires.parse::<u64>() {
-        Err(_) => Err(bad_query("X-Amz-Expires should be a number")),
-        Ok(life) if life > LONGEST_LIFE => Err(bad_query(
+    match decimal(expires) {
+        None => Err(bad_query("X-Amz-Expires should be a number")),
+        Some(life) if life > LONGEST_LIFE => Err(bad_query(
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than \
              604800 seconds",
         )),
-        Ok(_) => Ok(Claim { credential, signed_headers }),
+        Some(_) => Ok(Claim { credential, signed_headers }),
     }
 }
 

@@ -8,9 +8,9 @@ pub(crate) mod list;
 mod multipart;
 mod part;
 mod put;
-mod range;
+pub(crate) mod range;
 mod uploads;
-mod url;
+pub(crate) mod url;
 
 use s3s::{S3Error, S3ErrorCode, S3Result};
 

@@ -8,6 +8,7 @@ use packstone_store::object::Version;
 use s3s::{S3Error, S3ErrorCode, S3Result, dto};
 
 use crate::error::{custom, invalid_argument, invalid_request};
+use crate::number::decimal;
 
 /// The bytes of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +86,7 @@ fn unsatisfiable(size: u64) -> S3Error {
 /// Reads `x-amz-copy-source-range`, which names both ends and must lie within the source.
 pub(crate) fn copied(text: &str, size: u64) -> S3Result<Range<u64>> {
     let ends = text.strip_prefix("bytes=").and_then(|ends| ends.split_once('-'));
-    let ends = ends.and_then(|(first, last)| Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?)));
+    let ends = ends.and_then(|(first, last)| Some((decimal(first)?, decimal(last)?)));
     match ends {
         Some((first, last)) if first <= last && last < size => Ok(first..last + 1),
         Some((first, last)) if first <= last => {

@@ -3,10 +3,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Chunks, LARGEST_SIGNED, Oversized, WHOLE};
+use super::{ChunkError, Chunks, LARGEST_SIGNED, WHOLE};
 
 /// Passes a body through in pieces of `step` bytes.
-fn passed(body: &[u8], step: usize, signed: bool) -> Result<Vec<u8>, Oversized> {
+fn passed(body: &[u8], step: usize, signed: bool) -> Result<Vec<u8>, ChunkError> {
     let mut chunks = Chunks::new(signed);
     let mut out = VecDeque::new();
     for piece in body.chunks(step) {
@@ -58,13 +58,33 @@ fn signed_chunks_pass_as_they_are_or_not_at_all() {
     let body = format!("5{line}hello\r\n0{line}\r\n");
     assert_eq!(passed(body.as_bytes(), 7, true).unwrap(), body.as_bytes());
     let large = format!("{:x}{line}", LARGEST_SIGNED + 1);
-    assert_eq!(passed(large.as_bytes(), 7, true), Err(Oversized));
+    assert_eq!(passed(large.as_bytes(), 7, true), Err(ChunkError::Oversized));
+}
+
+/// s3s reads the digits that a size begins with, and would take this for four gigabytes to be held in memory.
+#[test]
+fn a_size_that_s3s_would_read_otherwise_is_refused() {
+    for line in ["ffffffffzz", "fffffff\t", "ffffffff \n", "000000005", "+5", "", ";chunk-signature="] {
+        let body = format!("{line}\r\nhello\r\n");
+        assert_eq!(passed(body.as_bytes(), 3, true), Err(ChunkError::Malformed), "{line}");
+    }
+}
+
+#[test]
+fn a_chunk_ends_where_it_says() {
+    let content = "x".repeat(WHOLE as usize + 1);
+    for end in ["\n\r", "\r0", "5\r\nhello"] {
+        for data in ["hello", &content] {
+            let body = format!("{:x}\r\n{data}{end}\r\n0\r\n\r\n", data.len());
+            assert_eq!(passed(body.as_bytes(), 4096, false), Err(ChunkError::Malformed), "{end:?}");
+        }
+    }
 }
 
 proptest! {
     #[test]
-    fn what_is_no_chunk_passes_as_it_is(body in "[^0-9a-fA-F+\r].{0,2000}", step in 1_usize..100) {
+    fn what_is_no_chunk_is_refused(body in "[^0-9a-fA-F].{0,2000}", step in 1_usize..100) {
         let body = format!("{body}\n");
-        prop_assert_eq!(passed(body.as_bytes(), step, false).unwrap(), body.as_bytes());
+        prop_assert_eq!(passed(body.as_bytes(), step, false), Err(ChunkError::Malformed));
     }
 }
