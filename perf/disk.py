@@ -54,20 +54,13 @@ def read_into_cache(folder: Path) -> None:
                     pass
 
 
-def cut_tail(folder: Path, suffix: str) -> Path | None:
-    """Cuts the newest file below `folder` that ends in `suffix` to half of what was written to it.
-
-    A log is often preallocated: what was written ends at its last byte that is not zero. Returns the file, or None
-    when there is none.
-    """
-    newest = max(folder.rglob(f"*{suffix}"), key=lambda path: path.stat().st_mtime_ns, default=None)
-    if newest is not None:
-        os.truncate(newest, _written(newest) // 2)
-    return newest
+def newest(folder: Path, suffix: str) -> Path | None:
+    """The newest file below `folder` that ends in `suffix`, or None when there is none."""
+    return max(folder.rglob(f"*{suffix}"), key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
-def _written(path: Path) -> int:
-    """Bytes up to and with the last that is not zero."""
+def written(path: Path) -> int:
+    """Bytes up to and with the last that is not zero: a log is often preallocated."""
     end = path.stat().st_size
     with path.open("rb") as file:
         while end > 0:

@@ -1,4 +1,4 @@
-"""What is counted and cut on the disk."""
+"""What is counted on the disk."""
 
 import os
 from pathlib import Path
@@ -21,18 +21,18 @@ def test_blocks_count_what_is_allocated_not_what_is_long(tmp_path: Path) -> None
     assert counted["index"] < 100_000
 
 
-def test_the_tail_that_is_cut_is_of_what_was_written(tmp_path: Path) -> None:
+def test_what_was_written_ends_before_the_preallocated_zeros(tmp_path: Path) -> None:
     old, new = tmp_path / "1.jnl", tmp_path / "2.jnl"
     old.write_bytes(b"x" * 10)
     new.write_bytes(b"x" * 3000 + b"\0" * 5_000_000)
     os.utime(old, ns=(0, 0))
-    assert disk.cut_tail(tmp_path, ".jnl") == new
-    assert new.read_bytes() == b"x" * 1500
-    assert old.stat().st_size == 10
+    assert disk.newest(tmp_path, ".jnl") == new
+    assert disk.written(new) == 3000
+    assert disk.written(old) == 10
 
 
-def test_a_folder_without_a_journal_has_nothing_to_cut(tmp_path: Path) -> None:
-    assert disk.cut_tail(tmp_path, ".jnl") is None
+def test_a_folder_without_a_journal_has_no_newest(tmp_path: Path) -> None:
+    assert disk.newest(tmp_path, ".jnl") is None
 
 
 def test_the_disk_takes_bytes_and_keeps_none(tmp_path: Path) -> None:
