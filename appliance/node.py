@@ -20,7 +20,7 @@ from appliance.errors import NotServingError
 from appliance.health import Health
 from appliance.quantity import Address, parse_address
 
-Metric = tuple[str, str, Literal["counter", "gauge"], list[tuple[dict[str, str], float]]]
+Metric = tuple[str, str, Literal["counter", "gauge", "histogram"], list[tuple[str, dict[str, str], float]]]
 """(name, help, type, [(labels, value)])"""
 
 Progress = Callable[[int, int], None]

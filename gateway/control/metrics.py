@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from appliance.node import Node
@@ -21,10 +21,9 @@ class EngineCollector(Collector):
         ready = self._node.health.readiness().ready
         yield GaugeMetricFamily("packstone_ready", "Whether the node serves S3 (1) or not (0).", value=float(ready))
         for name, help_text, kind, samples in self._node.metrics():
-            labels = sorted(samples[0][0]) if samples else []
-            family = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(name, help_text, labels=labels)
-            for values, value in samples:
-                family.add_metric([values[label] for label in labels], value)
+            family = Metric(name, help_text, kind)
+            for suffix, labels, value in samples:
+                family.add_sample(name + suffix, labels, value)
             yield family
 
 

@@ -1,4 +1,4 @@
-//! Metrics for Prometheus: (name, help, type, [(labels, value)]).
+//! Metrics for Prometheus: (name, help, type, [(suffix of the name, labels, value)]).
 
 use std::collections::HashMap;
 
@@ -6,19 +6,27 @@ use packstone_s3::{Counts, front};
 use packstone_store::drive::DriveState;
 use packstone_store::status::Status;
 
-pub type Sample = (HashMap<String, String>, f64);
+pub type Sample = (String, HashMap<String, String>, f64);
 pub type Metric = (String, String, String, Vec<Sample>);
 
-fn metric(kind: &str, name: &str, help: &str, samples: Vec<Sample>) -> Metric {
+fn family(kind: &str, name: &str, help: &str, samples: Vec<Sample>) -> Metric {
     (format!("packstone_{name}"), help.into(), kind.into(), samples)
 }
 
+/// A metric whose samples all bear the suffix that belongs to its type.
+fn metric(kind: &str, name: &str, help: &str, mut samples: Vec<Sample>) -> Metric {
+    if kind == "counter" {
+        samples.iter_mut().for_each(|(suffix, ..)| "_total".clone_into(suffix));
+    }
+    family(kind, name, help, samples)
+}
+
 fn one(value: f64) -> Vec<Sample> {
-    vec![(HashMap::new(), value)]
+    vec![(String::new(), HashMap::new(), value)]
 }
 
 fn labelled<const N: usize>(labels: [(&str, &str); N], value: f64) -> Sample {
-    (labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(), value)
+    (String::new(), labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(), value)
 }
 
 /// Everything at once; `counts` where the S3 front serves.
@@ -112,30 +120,22 @@ fn drives(status: &Status) -> Vec<Metric> {
 
 fn requests(counts: &Counts) -> Vec<Metric> {
     let mut by_outcome = Vec::new();
-    let mut within = Vec::new();
-    let mut seconds = Vec::new();
     for verb in &counts.verbs {
-        let name = verb.verb.name();
         for (outcome, count) in front::Outcome::ALL.iter().zip(verb.requests) {
             if count > 0 {
-                by_outcome.push(labelled([("verb", name), ("outcome", outcome.label())], count as f64));
+                by_outcome.push(labelled([("verb", verb.verb.name()), ("outcome", outcome.label())], count as f64));
             }
         }
-        if verb.requests.iter().sum::<u64>() == 0 {
-            continue;
-        }
-        let mut total = 0;
-        for (bound, count) in front::LATENCY_BOUNDS.iter().zip(verb.latency) {
-            total += count;
-            let bound = format!("{}", *bound as f64 / 1e6);
-            within.push(labelled([("verb", name), ("within", &bound)], total as f64));
-        }
-        seconds.push(labelled([("verb", name)], verb.latency_sum as f64 / 1e6));
     }
+    let took = counts.verbs.iter().filter(|verb| verb.latency.iter().any(|count| *count > 0));
     vec![
         metric("counter", "s3_requests", "S3 requests, by verb and how they ended.", by_outcome),
-        metric("counter", "s3_requests_within", "S3 requests that took at most so many seconds.", within),
-        metric("counter", "s3_request_seconds", "Seconds that S3 requests took together.", seconds),
+        family(
+            "histogram",
+            "s3_request_duration_seconds",
+            "Time until an S3 request's answer was sent.",
+            took.flat_map(duration).collect(),
+        ),
         metric("counter", "s3_received_bytes", "Bytes of request bodies.", one(counts.bytes_in as f64)),
         metric("counter", "s3_sent_bytes", "Bytes of answers' bodies.", one(counts.bytes_out as f64)),
         metric(
@@ -146,4 +146,26 @@ fn requests(counts: &Counts) -> Vec<Metric> {
         ),
         metric("gauge", "s3_connections", "Open client connections.", one(counts.connections as f64)),
     ]
+}
+
+/// The histogram of one verb.
+fn duration(verb: &front::VerbCounts) -> Vec<Sample> {
+    let name = verb.verb.name();
+    let mut total = 0;
+    let bounds = front::LATENCY_BOUNDS.iter().map(|micros| format!("{}", *micros as f64 / 1e6));
+    let mut samples: Vec<Sample> = bounds
+        .chain(["+Inf".to_owned()])
+        .zip(verb.latency)
+        .map(|(bound, count)| {
+            total += count;
+            suffixed("_bucket", labelled([("verb", name), ("le", &bound)], total as f64))
+        })
+        .collect();
+    samples.push(suffixed("_sum", labelled([("verb", name)], verb.latency_sum as f64 / 1e6)));
+    samples.push(suffixed("_count", labelled([("verb", name)], total as f64)));
+    samples
+}
+
+fn suffixed(suffix: &str, (_, labels, value): Sample) -> Sample {
+    (suffix.to_owned(), labels, value)
 }

@@ -160,8 +160,10 @@ class Node:
         """Seal every open journal and stream now; return how many segments that made."""
     def verify(self, sample: float = 1.0, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Read and check shards and records; `sample` is the share of segments, 0 < sample <= 1."""
-    def metrics(self) -> list[tuple[str, str, Literal["counter", "gauge"], list[tuple[dict[str, str], float]]]]:
-        """(name, help, type, [(labels, value)]) for Prometheus."""
+    def metrics(
+        self,
+    ) -> list[tuple[str, str, Literal["counter", "gauge", "histogram"], list[tuple[str, dict[str, str], float]]]]:
+        """(name, help, type, [(suffix of the name, labels, value)]) for Prometheus."""
     def drain(self, timeout: float) -> bool:
         """Stop accepting, let requests under way end; whether all did within `timeout` seconds."""
     def close(self) -> None:
