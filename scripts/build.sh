@@ -13,3 +13,4 @@ if ! cmp --silent "$built" "$placed"; then
     cp "$built" "$placed.new"
     mv "$placed.new" "$placed"
 fi
+.venv/bin/python -m compileall -q appliance gateway engine/bindings/python

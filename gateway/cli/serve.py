@@ -81,10 +81,11 @@ def _run(configuration: "Configuration") -> None:
         control.bind()
         control.start()
         node.start()
-        control.wait()
         with ProcessSignals((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)) as signals:
             elapsed = _seconds_since_start()
             typer.echo(f"packstone ready s3={node.s3_endpoint} control={control.url} in {elapsed:.2f} s")
+            # Its sockets take connections since `bind`; they are answered once its imports are done.
+            control.wait()
             while signals.wait() is signal.SIGHUP:
                 node.reload_tls()
     finally:

@@ -37,9 +37,13 @@ class ControlServer:
         self._started: Future[None] = Future()
 
     def bind(self) -> None:
-        """Take both addresses. Raises OperatorError with the address that can't be had."""
+        """Take both addresses: who connects from here on is answered as soon as there is something to answer with.
+
+        Raises OperatorError with the address that can't be had, or when the TLS files can't be used.
+        """
         self._sockets.append(bind_private(self._socket_path))
         self._sockets.append(bind_tcp(self._node.configuration.control.address))
+        check_certificate(*self._tls_files)
 
     @property
     def address(self) -> Address:
@@ -58,7 +62,7 @@ class ControlServer:
         self._thread.start()
 
     def wait(self) -> None:
-        """Return once both sockets are served. Raises OperatorError when the TLS files can't be used."""
+        """Return once both sockets are served; raises what keeps them from it."""
         self._started.result()
 
     def stop(self) -> None:
@@ -69,6 +73,13 @@ class ControlServer:
         while self._sockets:
             self._sockets.pop().close()
             self._socket_path.unlink(missing_ok=True)
+
+    @property
+    def _tls_files(self) -> tuple[Path | None, Path | None]:
+        configuration = self._node.configuration
+        control = configuration.control
+        certificate, key = control.tls_certificate, control.tls_key
+        return (certificate and configuration.path(certificate), key and configuration.path(key))
 
     def _run(self) -> None:
         try:
@@ -84,9 +95,7 @@ class ControlServer:
 
         from gateway.control.observation import observation_app
 
-        control = self._node.configuration.control
-        files = (control.tls_certificate, control.tls_key)
-        certificate, key = (None if file is None else self._node.configuration.path(file) for file in files)
+        certificate, key = self._tls_files
         servers = []
         for app, tls in ((Administration(self._node), False), (observation_app(self._node), certificate is not None)):
             settings = uvicorn.Config(
@@ -100,12 +109,6 @@ class ControlServer:
                 ssl_certfile=certificate if tls else None,
                 ssl_keyfile=key if tls else None,
             )
-            try:
-                settings.load()
-            except OSError as fault:
-                raise OperatorError(
-                    f"control.tls_certificate {certificate} and its key can't be used: {fault}"
-                ) from None
             servers.append(uvicorn.Server(settings))
         async with asyncio.TaskGroup() as tasks:
             for server, listener in zip(servers, self._sockets, strict=True):
@@ -166,6 +169,18 @@ def bind_tcp(address: Address) -> socket.socket:
         return socket.create_server(address, family=_family(address), backlog=64)
     except OSError as fault:
         raise OperatorError(f"control address {address} can't be used: {fault.strerror or fault}") from None
+
+
+def check_certificate(certificate: Path | None, key: Path | None) -> None:
+    """Raises OperatorError when there is a certificate that can't be used with the key."""
+    if certificate is None:
+        return
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as fault:
+        raise OperatorError(f"control.tls_certificate {certificate} and its key can't be used: {fault}") from None
 
 
 def _family(address: Address) -> socket.AddressFamily:
