@@ -2,13 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::{Drive, DriveFile, Space};
+use crate::checksum::BLOCK;
 
 #[derive(Debug)]
 pub struct DirectoryDrive {
@@ -38,12 +40,12 @@ impl Drive for DirectoryDrive {
 
     fn create(&self, path: &str) -> io::Result<Arc<dyn DriveFile>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(self.root.join(path))?;
-        Ok(Arc::new(RealFile(file)))
+        Ok(Arc::new(RealFile::new(file)))
     }
 
     fn open(&self, path: &str) -> io::Result<Arc<dyn DriveFile>> {
         let file = OpenOptions::new().read(true).write(true).open(self.root.join(path))?;
-        Ok(Arc::new(RealFile(file)))
+        Ok(Arc::new(RealFile::new(file)))
     }
 
     fn list(&self, directory: &str) -> io::Result<Vec<String>> {
@@ -86,16 +88,39 @@ impl Drive for DirectoryDrive {
 }
 
 #[derive(Debug)]
-struct RealFile(File);
+struct RealFile {
+    file: File,
+    /// The same file for direct I/O, opened when it is first asked for; `None` where the file system has none.
+    direct: OnceLock<Option<File>>,
+}
+
+impl RealFile {
+    fn new(file: File) -> Self {
+        Self { file, direct: OnceLock::new() }
+    }
+
+    /// The file for direct I/O, if `data` may be written by it to `offset`.
+    fn direct_for(&self, offset: u64, data: &[u8]) -> Option<&File> {
+        let is_whole = |count: usize| count.is_multiple_of(BLOCK);
+        if !offset.is_multiple_of(BLOCK as u64) || !is_whole(data.len()) || !is_whole(data.as_ptr().addr()) {
+            return None;
+        }
+        let open = || {
+            let name = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(name).ok()
+        };
+        self.direct.get_or_init(open).as_ref()
+    }
+}
 
 impl DriveFile for RealFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(buffer, offset)
+        self.file.read_exact_at(buffer, offset)
     }
 
     fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {
         let wanted = buffer.len();
-        match rustix::io::preadv2(&self.0, &mut [io::IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
+        match rustix::io::preadv2(&self.file, &mut [io::IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
             Ok(count) => Ok(count == wanted),
             // Not in memory, or a file system that can't say.
             Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INTR) => Ok(false),
@@ -104,21 +129,33 @@ impl DriveFile for RealFile {
     }
 
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(data, offset)
+        self.file.write_all_at(data, offset)
+    }
+
+    fn write_past_cache_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let Some(direct) = self.direct_for(offset, data) else { return self.write_at(offset, data) };
+        match direct.write_all_at(data, offset) {
+            // A device whose blocks are larger than ours.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.write_at(offset, data),
+            other => other,
+        }
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn start_writeback(&self, offset: u64, length: u64) {
-        use std::os::fd::AsRawFd;
         let (Ok(offset), Ok(length)) = (i64::try_from(offset), i64::try_from(length)) else { return };
         // SAFETY: the descriptor is open as long as `self`, and the call touches no memory of this process.
-        unsafe { libc::sync_file_range(self.0.as_raw_fd(), offset, length, libc::SYNC_FILE_RANGE_WRITE) };
+        unsafe { libc::sync_file_range(self.file.as_raw_fd(), offset, length, libc::SYNC_FILE_RANGE_WRITE) };
     }
 
     fn length(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 }
+
+#[cfg(test)]
+#[path = "directory_tests.rs"]
+mod tests;

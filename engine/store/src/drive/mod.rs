@@ -68,6 +68,11 @@ pub trait DriveFile: Send + Sync + Debug {
     /// The same, if the page cache has it all; `false` where the device would have to be asked.
     fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<bool>;
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()>;
+    /// The same, leaving nothing in the page cache where that can be: for whole blocks at an address that is a multiple
+    /// of a block, on a file system that takes direct I/O.
+    fn write_past_cache_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.write_at(offset, data)
+    }
     /// Makes all that was written durable, with the size.
     fn sync(&self) -> io::Result<()>;
     /// Asks for a range to be written out soon, and promises nothing.

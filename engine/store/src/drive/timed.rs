@@ -125,6 +125,13 @@ impl DriveFile for TimedFile {
         self.call(move |file| file.write_at(offset, &data))
     }
 
+    fn write_past_cache_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if at_work() {
+            return self.file.write_past_cache_at(offset, data);
+        }
+        self.write_at(offset, data)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.call(|file| file.sync())
     }

@@ -44,7 +44,7 @@ impl Code {
     ///
     /// # Errors
     /// Slices of other numbers or lengths.
-    pub fn encode(&self, data: &[&[u8]], parity: &mut [Vec<u8>]) -> Result<(), ErasureError> {
+    pub fn encode(&self, data: &[&[u8]], parity: &mut [impl AsRef<[u8]> + AsMut<[u8]>]) -> Result<(), ErasureError> {
         match &self.matrix {
             Some(matrix) => Ok(matrix.encode_sep(data, parity)?),
             None => Ok(()),

@@ -7,7 +7,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::shard::{append_crcs, path_of};
+use bytes::Bytes;
+
+use super::shard::{crcs, path_of};
 use super::toc::FinishedToc;
 use super::{DIRECTORY, SegmentError, SegmentInfo};
 use crate::checksum::{BLOCK, block_align};
@@ -106,6 +108,27 @@ impl ShardWriters {
                 file.write_at(offset, &piece)?;
                 file.start_writeback(offset, piece.len() as u64);
                 Ok(())
+            })
+        })
+    }
+
+    /// Writes one piece of `stripe` to each shard at `offset`, in shard order, past the page cache where that can be.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_stripe(
+        &mut self,
+        hardware: &Hardware,
+        info: &mut SegmentInfo,
+        offset: u64,
+        stripe: &Bytes,
+        piece: usize,
+    ) -> Result<(), SegmentError> {
+        self.each(hardware, info, |shard, file| {
+            let (file, stripe) = (file.clone(), stripe.clone());
+            Box::new(move || {
+                let piece = stripe.get(shard * piece..(shard + 1) * piece).ok_or(io::ErrorKind::InvalidInput)?;
+                file.write_past_cache_at(offset, piece)
             })
         })
     }
@@ -223,7 +246,7 @@ fn write_shards(
         let range = encode_range(&info, &code, at, here, &finished.stored, source)?;
         let offset = BLOCK as u64 + at;
         for ((shard, piece), table) in range.iter().enumerate().zip(&mut tables) {
-            append_crcs(table, info.id, shard, offset, piece);
+            table.extend(crcs(info.id, shard, offset, piece).flatten());
         }
         writers.write(hardware, &mut info, range.into_iter().map(|piece| (offset, Arc::new(piece))).collect())?;
         at += here;

@@ -143,10 +143,9 @@ impl Blocks {
     }
 }
 
-/// Appends the CRCs of `data`, whole blocks of which the first stands at byte `offset` of the shard's file.
-pub fn append_crcs(table: &mut Vec<u8>, segment: u64, shard: usize, offset: u64, data: &[u8]) {
+/// The CRCs of `data`, whole blocks of which the first stands at byte `offset` of the shard's file.
+pub fn crcs(segment: u64, shard: usize, offset: u64, data: &[u8]) -> impl Iterator<Item = [u8; 4]> {
     let number = u8::try_from(shard).unwrap_or(u8::MAX);
-    for (block, at) in data.chunks_exact(BLOCK).zip(offset / BLOCK as u64..) {
-        table.extend_from_slice(&block_crc(segment, number, at, block).to_le_bytes());
-    }
+    let blocks = data.chunks_exact(BLOCK).zip(offset / BLOCK as u64..);
+    blocks.map(move |(block, at)| block_crc(segment, number, at, block).to_le_bytes())
 }

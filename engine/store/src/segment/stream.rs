@@ -5,9 +5,12 @@
 
 use std::sync::Arc;
 
+use aligned_vec::{AVec, ConstAlign};
+use bytes::Bytes;
+
 use super::pack::ShardWriters;
-use super::shard::append_crcs;
-use super::stripe::{rows, table_length, unit_for};
+use super::shard::crcs;
+use super::stripe::{rows, unit_for};
 use super::toc::FinishedToc;
 use super::{SegmentError, SegmentInfo, SegmentKind};
 use crate::checksum::BLOCK;
@@ -52,28 +55,29 @@ impl OpenStream {
     pub fn write_stripe(&mut self, hardware: &Hardware, data: &[u8]) -> Result<(), SegmentError> {
         let unit = unit_for(data.len() as u64, self.info.profile.data);
         let size = usize::try_from(unit).map_err(std::io::Error::other)?;
-        let mut units: Vec<Vec<u8>> = Vec::with_capacity(self.info.profile.shards());
-        let whole = size + usize::try_from(table_length(unit)).map_err(std::io::Error::other)?;
-        let mut pieces = data.chunks(size);
-        for _ in 0..self.info.profile.data {
-            let mut piece = Vec::with_capacity(whole);
-            piece.extend_from_slice(pieces.next().unwrap_or_default());
-            piece.resize(size, 0);
-            units.push(piece);
-        }
-        let mut parity = vec![vec![0; size]; usize::from(self.info.profile.parity)];
-        let slices: Vec<&[u8]> = units.iter().map(Vec::as_slice).collect();
-        self.code.encode(&slices, &mut parity)?;
-        units.append(&mut parity);
+        let whole = usize::try_from(rows(unit)).map_err(std::io::Error::other)?;
+        let shards = usize::from(self.info.profile.data);
         let offset = BLOCK as u64 + self.next_row;
-        for (shard, piece) in units.iter_mut().enumerate() {
-            let mut table = Vec::with_capacity(whole - size);
-            append_crcs(&mut table, self.info.id, shard, offset, piece);
-            piece.append(&mut table);
-            piece.resize(whole, 0);
+        // Each shard's unit with its table, one behind the other, where direct I/O can take them from.
+        let mut stripe: AVec<u8, ConstAlign<BLOCK>> = AVec::with_capacity(BLOCK, whole * self.info.profile.shards());
+        let mut pieces = data.chunks(size);
+        for filled in 1..=shards {
+            stripe.extend_from_slice(pieces.next().unwrap_or_default());
+            stripe.resize(filled * whole, 0);
         }
-        let pieces = units.into_iter().map(|piece| (offset, Arc::new(piece))).collect();
-        self.writers.write(hardware, &mut self.info, pieces)?;
+        stripe.resize(whole * self.info.profile.shards(), 0);
+        let (units, parity) = stripe.split_at_mut(shards * whole);
+        let units: Vec<&[u8]> = units.chunks_exact(whole).filter_map(|unit| unit.get(..size)).collect();
+        let mut parity: Vec<&mut [u8]> =
+            parity.chunks_exact_mut(whole).filter_map(|unit| unit.get_mut(..size)).collect();
+        self.code.encode(&units, &mut parity)?;
+        for (shard, unit) in stripe.chunks_exact_mut(whole).enumerate() {
+            let (unit, table) = unit.split_at_mut(size);
+            for (to, crc) in table.chunks_exact_mut(4).zip(crcs(self.info.id, shard, offset, unit)) {
+                to.copy_from_slice(&crc);
+            }
+        }
+        self.writers.write_stripe(hardware, &mut self.info, offset, &Bytes::from_owner(stripe), whole)?;
         self.next_row += rows(unit);
         self.info.shard_length = self.next_row;
         Ok(())
