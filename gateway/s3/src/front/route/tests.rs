@@ -25,7 +25,7 @@ fn what_a_path_names() {
 
 #[test]
 fn verbs_are_numbered_as_they_are_listed() {
-    for (number, verb) in Verb::ALL.into_iter().enumerate() {
+    for (number, verb) in Verb::ALL.iter().copied().enumerate() {
         assert_eq!(verb as usize, number);
     }
 }
