@@ -133,7 +133,8 @@ def test_a_version_under_retention_stays(s3: "S3Client", locked: str, mode: str)
     assert refused(s3.delete_object, **named) == DENIED
     many = s3.delete_objects(Bucket=locked, Delete={"Objects": [{"Key": "k", "VersionId": version}]})
     assert (many["Errors"][0]["Code"], many["Errors"][0]["Message"]) == DENIED
-    for changed in (retention(mode, until - dt.timedelta(hours=1)), {}):
+    shorter: list[Any] = [retention(mode, until - dt.timedelta(hours=1)), {}]
+    for changed in shorter:
         assert refused(s3.put_object_retention, Retention=changed, **named) == DENIED
     s3.put_object_retention(Retention=retention(mode, until + dt.timedelta(days=1)), **named)
 
@@ -161,7 +162,8 @@ def test_compliance_gives_way_to_nobody(s3: "S3Client", locked: str) -> None:
     version = put(s3, locked, ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until)
     named: Any = {"Bucket": locked, "Key": "k", "VersionId": version, "BypassGovernanceRetention": True}
     assert refused(s3.delete_object, **named) == DENIED
-    for changed in (retention("GOVERNANCE", later(9)), retention("COMPLIANCE", until - dt.timedelta(1 / 24)), {}):
+    weaker: list[Any] = [retention("GOVERNANCE", later(9)), retention("COMPLIANCE", until - dt.timedelta(1 / 24)), {}]
+    for changed in weaker:
         assert refused(s3.put_object_retention, Retention=changed, **named) == DENIED
     objects: Any = [{"Key": "k", "VersionId": version}]
     many = s3.delete_objects(Bucket=locked, Delete={"Objects": objects}, BypassGovernanceRetention=True)

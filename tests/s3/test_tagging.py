@@ -126,8 +126,7 @@ def test_headers_that_are_no_tags(raw: Raw, bucket: str, header: str) -> None:
         b"<Tagging><TagSet><Tag><Key>k</Key></Tag></TagSet></Tagging>",
         b"<Tagging><TagSet><Tag><Value>v</Value></Tag></TagSet></Tagging>",
         b"<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet>",
-        b'<!DOCTYPE t [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
-        b"<Tagging><TagSet><Tag><Key>&b;</Key><Value>v</Value></Tag></TagSet></Tagging>",
+        b'<!DOCTYPE t [<!ENTITY b "k">]><Tagging><TagSet><Tag><Key>&b;</Key><Value/></Tag></TagSet></Tagging>',
         b"<Tagging>" * 10_000,
     ],
 )
