@@ -355,3 +355,18 @@ def test_pages_of_configurations(s3: "S3Client", bucket: str) -> None:
     assert (first["IsTruncated"], rest["IsTruncated"]) == (True, False)
     pages = [*first["MetricsConfigurationList"], *rest["MetricsConfigurationList"]]
     assert [held["Id"] for held in pages] == ids
+
+
+@pytest.mark.parametrize("ownership", ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"])
+def test_a_bucket_is_made_with_an_ownership(s3: "S3Client", ownership: Any) -> None:
+    name = f"owned-{ownership.lower()}"
+    s3.create_bucket(Bucket=name, ObjectOwnership=ownership)
+    assert s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"] == {
+        "Rules": [{"ObjectOwnership": ownership}]
+    }
+
+
+def test_an_ownership_that_cant_be(raw: Raw) -> None:
+    answer = raw.send("PUT", "/owned-by-nobody", {"x-amz-object-ownership": "Nobody"}, b"")
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert raw.send("HEAD", "/owned-by-nobody").status == 404

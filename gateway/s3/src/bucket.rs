@@ -46,10 +46,11 @@ impl Face {
             self.check_location(constraint.as_str())?;
         }
         let grant = self.may(&asker, Action::CreateBucket, Resource::Bucket(&input.bucket))?;
-        let documents = match input.object_lock_enabled_for_bucket {
+        let mut documents = match input.object_lock_enabled_for_bucket {
             Some(true) => object_lock::documents(),
             Some(false) | None => Vec::new(),
         };
+        documents.extend(input.object_ownership.map(access::document).transpose()?);
         self.store.create_bucket(&grant, documents).await.map_err(from_store)?;
         Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
     }

@@ -59,7 +59,8 @@ fn decoded(text: &str) -> Option<String> {
     percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
-fn checked(tags: Tags, tagged: Tagged) -> S3Result<Tags> {
+/// In the order of their keys: the same tags always take the same bytes.
+fn checked(mut tags: Tags, tagged: Tagged) -> S3Result<Tags> {
     let invalid = |message| Err(refused(S3ErrorCode::InvalidTag, message));
     match tagged {
         Tagged::Object if tags.len() > 10 => return invalid("Object tags cannot be greater than 10"),
@@ -83,6 +84,7 @@ fn checked(tags: Tags, tagged: Tagged) -> S3Result<Tags> {
             return invalid("Cannot provide multiple Tags with the same key");
         }
     }
+    tags.sort_unstable();
     Ok(tags)
 }
 

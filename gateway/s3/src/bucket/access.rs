@@ -2,11 +2,12 @@
 
 use hyper::StatusCode;
 use packstone_access::Action;
-use s3s::dto::{ObjectOwnership, OwnershipControls, PublicAccessBlockConfiguration};
+use packstone_store::object::NewDocument;
+use s3s::dto::{ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
-use super::configuration::{Configuration, Site, deletes, gets, malformed, puts};
-use crate::error::custom;
+use super::configuration::{Configuration, Site, deletes, gets, malformed, puts, write};
+use crate::error::{custom, invalid_argument};
 use crate::face::Face;
 
 impl Face {
@@ -54,14 +55,34 @@ impl Configuration for OwnershipControls {
     }
 
     fn check(&mut self, _: &Site<'_>) -> S3Result<()> {
-        let [rule] = self.rules.as_slice() else { return Err(malformed()) };
-        match rule.object_ownership.as_str() {
-            ObjectOwnership::BUCKET_OWNER_ENFORCED
-            | ObjectOwnership::BUCKET_OWNER_PREFERRED
-            | ObjectOwnership::OBJECT_WRITER => Ok(()),
+        match self.rules.as_slice() {
+            [rule] if is_known(&rule.object_ownership) => Ok(()),
             _ => Err(malformed()),
         }
     }
+}
+
+fn is_known(ownership: &ObjectOwnership) -> bool {
+    matches!(
+        ownership.as_str(),
+        ObjectOwnership::BUCKET_OWNER_ENFORCED
+            | ObjectOwnership::BUCKET_OWNER_PREFERRED
+            | ObjectOwnership::OBJECT_WRITER
+    )
+}
+
+/// The document of a bucket that is made with an ownership of its objects.
+///
+/// # Errors
+/// `InvalidArgument` for one that S3 doesn't have.
+pub(super) fn document(object_ownership: ObjectOwnership) -> S3Result<NewDocument> {
+    if !is_known(&object_ownership) {
+        let text = object_ownership.as_str();
+        return Err(invalid_argument(format!("Invalid x-amz-object-ownership header: {text}")));
+    }
+    let controls = OwnershipControls { rules: vec![OwnershipControlsRule { object_ownership }] };
+    let value = write(&controls)?.into();
+    Ok(NewDocument { kind: OwnershipControls::KIND.to_owned(), name: String::new(), value })
 }
 
 impl Configuration for PublicAccessBlockConfiguration {

@@ -78,7 +78,7 @@ fn check_rule(rule: &ReplicationRule) -> S3Result<()> {
     if !matches!(rule.status.as_str(), ReplicationRuleStatus::ENABLED | ReplicationRuleStatus::DISABLED) {
         return Err(malformed());
     }
-    if !rule.destination.bucket.strip_prefix("arn:aws:s3:::").is_some_and(|name| !name.is_empty()) {
+    if rule.destination.bucket.strip_prefix("arn:aws:s3:::").is_none_or(str::is_empty) {
         return Err(invalid_argument("Invalid bucket ARN."));
     }
     let Some(filter) = &rule.filter else { return Ok(()) };

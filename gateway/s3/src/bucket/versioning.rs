@@ -13,7 +13,7 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use super::configuration::malformed;
 use crate::asker::Asker;
 use crate::body::verify_document;
-use crate::error::{custom, from_store, not_implemented, refused};
+use crate::error::{custom, from_store, refused};
 use crate::face::Face;
 use crate::owner;
 
@@ -28,9 +28,10 @@ impl Face {
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let grant = self.may(&asker, Action::PutBucketVersioning, Resource::Bucket(&input.bucket))?;
         // Nobody has a device here that deletes could be confirmed with.
+        let without_device = "Mfa Authentication must be used for this request";
         match input.versioning_configuration.mfa_delete.as_ref().map(s3s::dto::MFADelete::as_str) {
             None | Some("Disabled") => {}
-            Some("Enabled") => return Err(not_implemented()),
+            Some("Enabled") => return Err(refused(S3ErrorCode::AccessDenied, without_device)),
             Some(_) => return Err(malformed()),
         }
         let status = input.versioning_configuration.status;

@@ -15,7 +15,6 @@ pub fn check(name: &str, value: &[u8]) -> Result<(), Refusal> {
     match name {
         "acl" => allow(matches!(value, b"private" | b"bucket-owner-full-control")),
         "storage-class" if value != b"STANDARD" => Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidStorageClass")),
-        "object-ownership" => allow(value == b"BucketOwnerEnforced"),
         "write-offset-bytes" | "rename-source" | "mfa" | "if-match-initiated-time" => Err(Refusal::not_implemented()),
         _ if REFUSED.iter().any(|prefix| name.starts_with(prefix)) => Err(Refusal::not_implemented()),
         _ => Ok(()),

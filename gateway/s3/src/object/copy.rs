@@ -82,7 +82,7 @@ impl Face {
         Ok(S3Response::new(CopyObjectOutput {
             copy_object_result: Some(copy_result(&sums, &version)),
             copy_source_version_id,
-            version_id: self.told_version(&input.bucket, version.version),
+            version_id: version::told_written(version.version),
             ..CopyObjectOutput::default()
         }))
     }

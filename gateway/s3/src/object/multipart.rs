@@ -11,7 +11,7 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::part;
+use super::{part, version};
 use crate::asker::Asker;
 use crate::body::Announcement;
 use crate::checksum::{self, Announced, place};
@@ -118,7 +118,7 @@ impl Face {
 
         let mut output = CompleteMultipartUploadOutput {
             location: Some(format!("/{}/{}", input.bucket, input.key)),
-            version_id: self.told_version(&input.bucket, version.version),
+            version_id: version::told_written(version.version),
             bucket: Some(input.bucket),
             key: Some(input.key),
             e_tag: Some(etag::to_dto(etag)),

@@ -4,6 +4,7 @@ use packstone_access::Action;
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
+use super::version;
 use crate::asker::Asker;
 use crate::body::Announcement;
 use crate::checksum::{self, place};
@@ -41,7 +42,7 @@ impl Face {
 
         let mut output = PutObjectOutput {
             e_tag: Some(etag::to_dto(sums.etag())),
-            version_id: self.told_version(&input.bucket, version.version),
+            version_id: version::told_written(version.version),
             ..PutObjectOutput::default()
         };
         if let Some(checksum) = &sums.checksum {

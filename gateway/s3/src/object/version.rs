@@ -42,6 +42,11 @@ impl Face {
     }
 }
 
+/// The id that a write is answered with: a null version is what there was before versions, and has none to tell.
+pub(crate) fn told_written(version: VersionId) -> Option<String> {
+    (!version.is_null()).then(|| version.to_string())
+}
+
 /// The answer to a read that failed. `is_named` says whether the client named the version.
 pub(crate) fn unread(error: Error, is_named: bool) -> S3Error {
     let Error::DeleteMarker { version, modified } = error else { return from_store(error) };
