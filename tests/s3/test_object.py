@@ -202,9 +202,8 @@ def test_overrides_of_the_answers_headers(s3: "S3Client", bucket: str) -> None:
         ({"x-amz-server-side-encryption": "AES256"}, 501, "NotImplemented"),
         ({"x-amz-server-side-encryption": "aws:kms"}, 501, "NotImplemented"),
         ({"x-amz-acl": "public-read"}, 501, "NotImplemented"),
-        ({"x-amz-tagging": "a=b"}, 501, "NotImplemented"),
-        ({"x-amz-object-lock-mode": "COMPLIANCE"}, 501, "NotImplemented"),
-        ({"x-amz-object-lock-legal-hold": "ON"}, 501, "NotImplemented"),
+        ({"x-amz-object-lock-mode": "COMPLIANCE"}, 400, "InvalidArgument"),
+        ({"x-amz-object-lock-legal-hold": "ON", "content-md5": "ndTkYSaMgDT1yFZOFVxnpg=="}, 400, "InvalidRequest"),
         ({"x-amz-write-offset-bytes": "5"}, 501, "NotImplemented"),
     ],
 )

@@ -1,4 +1,17 @@
-//! The verbs on buckets.
+//! The verbs on buckets: life and death here, their configurations one file a family.
+
+mod access;
+mod configuration;
+mod cors;
+mod encryption;
+mod lifecycle;
+mod named;
+mod notification;
+mod object_lock;
+mod replication;
+mod settings;
+mod tagging;
+mod versioning;
 
 use packstone_access::{Action, Resource};
 use packstone_store::object::Bucket;
@@ -33,7 +46,12 @@ impl Face {
             self.check_location(constraint.as_str())?;
         }
         let grant = self.may(&asker, Action::CreateBucket, Resource::Bucket(&input.bucket))?;
-        self.store.create_bucket(&grant, Vec::new()).await.map_err(from_store)?;
+        let mut documents = match input.object_lock_enabled_for_bucket {
+            Some(true) => object_lock::documents(),
+            Some(false) | None => Vec::new(),
+        };
+        documents.extend(input.object_ownership.map(access::document).transpose()?);
+        self.store.create_bucket(&grant, documents).await.map_err(from_store)?;
         Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use packstone_store::object::{Etag, Version};
 use s3s::dto::{ETagCondition, Timestamp};
+use time::OffsetDateTime;
 
 use crate::etag;
 
@@ -54,6 +55,17 @@ fn names(condition: &ETagCondition, tag: Etag) -> bool {
 pub(crate) fn whole_seconds(time: SystemTime) -> Timestamp {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     Timestamp::from(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+/// A time in Unix seconds, what is less than one cut off.
+pub(crate) fn unix_seconds(time: Timestamp) -> i64 {
+    OffsetDateTime::from(time).unix_timestamp()
+}
+
+/// A time to hold something until, in Unix seconds: never earlier than what was said.
+pub(crate) fn until(time: Timestamp) -> i64 {
+    let time = OffsetDateTime::from(time);
+    time.unix_timestamp() + i64::from(time.nanosecond() > 0)
 }
 
 #[cfg(test)]

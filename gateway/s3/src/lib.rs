@@ -18,9 +18,11 @@ mod etag;
 mod face;
 pub mod front;
 mod headers;
+mod lock;
 mod number;
 mod object;
 mod owner;
+mod tags;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod trial;
 

@@ -60,13 +60,25 @@ struct VerbCounters {
 }
 
 /// Counters of one front.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
     verbs: [VerbCounters; Verb::ALL.len()],
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     in_flight: AtomicI64,
     connections: AtomicI64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            verbs: std::array::from_fn(|_| VerbCounters::default()),
+            bytes_in: AtomicU64::default(),
+            bytes_out: AtomicU64::default(),
+            in_flight: AtomicI64::default(),
+            connections: AtomicI64::default(),
+        }
+    }
 }
 
 impl Counters {

@@ -1,6 +1,6 @@
 //! Headers that ask for something that this server doesn't do yet.
 //!
-//! A header that asks for encryption, a lock or a tag and is passed over would let a client believe that it got what
+//! A header that asks for encryption or an access control list and is passed over would let a client believe that it got what
 //! it asked for, so each is refused by name.
 
 use hyper::StatusCode;
@@ -15,21 +15,13 @@ pub fn check(name: &str, value: &[u8]) -> Result<(), Refusal> {
     match name {
         "acl" => allow(matches!(value, b"private" | b"bucket-owner-full-control")),
         "storage-class" if value != b"STANDARD" => Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidStorageClass")),
-        "tagging" => allow(value.is_empty()),
-        "bucket-object-lock-enabled" => allow(value.eq_ignore_ascii_case(b"false")),
-        "object-ownership" => allow(value == b"BucketOwnerEnforced"),
-        "write-offset-bytes"
-        | "rename-source"
-        | "mfa"
-        | "if-match-size"
-        | "if-match-last-modified-time"
-        | "if-match-initiated-time" => Err(Refusal::not_implemented()),
+        "write-offset-bytes" | "rename-source" | "mfa" | "if-match-initiated-time" => Err(Refusal::not_implemented()),
         _ if REFUSED.iter().any(|prefix| name.starts_with(prefix)) => Err(Refusal::not_implemented()),
         _ => Ok(()),
     }
 }
 
-const REFUSED: [&str; 4] = ["server-side-encryption", "copy-source-server-side-encryption", "object-lock-", "grant-"];
+const REFUSED: [&str; 3] = ["server-side-encryption", "copy-source-server-side-encryption", "grant-"];
 
 fn allow(served: bool) -> Result<(), Refusal> {
     if served { Ok(()) } else { Err(Refusal::not_implemented()) }

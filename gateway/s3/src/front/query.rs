@@ -4,19 +4,57 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// Sub-resources that some verb here serves, one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Subresources(u8);
+macro_rules! subresources {
+    ($($name:literal $constant:ident $bit:literal;)+) => {
+        /// Sub-resources that some verb here serves, one bit each.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Subresources(u32);
+
+        impl Subresources {
+            pub const NONE: Self = Self(0);
+            $(pub const $constant: Self = Self(1 << $bit);)+
+
+            /// The one of that name.
+            fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$constant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+subresources! {
+    "location" LOCATION 0;
+    "uploads" UPLOADS 1;
+    "uploadId" UPLOAD_ID 2;
+    "delete" DELETE 3;
+    "attributes" ATTRIBUTES 4;
+    "list-type" LIST_TYPE 5;
+    "accelerate" ACCELERATE 6;
+    "analytics" ANALYTICS 7;
+    "cors" CORS 8;
+    "encryption" ENCRYPTION 9;
+    "intelligent-tiering" INTELLIGENT_TIERING 10;
+    "inventory" INVENTORY 11;
+    "legal-hold" LEGAL_HOLD 12;
+    "lifecycle" LIFECYCLE 13;
+    "logging" LOGGING 14;
+    "metrics" METRICS 15;
+    "notification" NOTIFICATION 16;
+    "object-lock" OBJECT_LOCK 17;
+    "ownershipControls" OWNERSHIP_CONTROLS 18;
+    "publicAccessBlock" PUBLIC_ACCESS_BLOCK 19;
+    "replication" REPLICATION 20;
+    "requestPayment" REQUEST_PAYMENT 21;
+    "retention" RETENTION 22;
+    "tagging" TAGGING 23;
+    "versioning" VERSIONING 24;
+    "versions" VERSIONS 25;
+}
 
 impl Subresources {
-    pub const NONE: Self = Self(0);
-    pub const LOCATION: Self = Self(1);
-    pub const UPLOADS: Self = Self(1 << 1);
-    pub const UPLOAD_ID: Self = Self(1 << 2);
-    pub const DELETE: Self = Self(1 << 3);
-    pub const ATTRIBUTES: Self = Self(1 << 4);
-    pub const LIST_TYPE: Self = Self(1 << 5);
-
     fn add(&mut self, other: Self) {
         self.0 |= other.0;
     }
@@ -28,6 +66,8 @@ pub struct Query<'a> {
     pub subresources: Subresources,
     /// Whether it names a sub-resource that S3 defines and no verb here serves.
     pub foreign: bool,
+    /// Whether it tells one of many configurations apart.
+    pub id: bool,
     pub list_type: Option<Cow<'a, str>>,
     pub part_number: bool,
     pub version_id: bool,
@@ -61,16 +101,12 @@ impl<'a> Query<'a> {
     }
 
     fn take(&mut self, name: &str, value: &'a str) {
+        if let Some(subresource) = Subresources::named(name) {
+            self.subresources.add(subresource);
+        }
         match name {
-            "location" => self.subresources.add(Subresources::LOCATION),
-            "uploads" => self.subresources.add(Subresources::UPLOADS),
-            "uploadId" => self.subresources.add(Subresources::UPLOAD_ID),
-            "delete" => self.subresources.add(Subresources::DELETE),
-            "attributes" => self.subresources.add(Subresources::ATTRIBUTES),
-            "list-type" => {
-                self.subresources.add(Subresources::LIST_TYPE);
-                self.list_type = Some(decoded(value));
-            }
+            "list-type" => self.list_type = Some(decoded(value)),
+            "id" => self.id = true,
             "partNumber" => self.part_number = true,
             "versionId" => self.version_id = true,
             "Signature" | "AWSAccessKeyId" => self.version2 = true,
@@ -95,39 +131,19 @@ fn is_foreign(name: &str) -> bool {
     matches!(
         name,
         "abac"
-            | "accelerate"
             | "acl"
-            | "analytics"
             | "annotation"
-            | "cors"
-            | "encryption"
-            | "intelligent-tiering"
-            | "inventory"
-            | "legal-hold"
-            | "lifecycle"
-            | "logging"
             | "metadataConfiguration"
             | "metadataInventoryTable"
             | "metadataJournalTable"
             | "metadataTable"
-            | "metrics"
-            | "notification"
-            | "object-lock"
-            | "ownershipControls"
             | "policy"
             | "policyStatus"
-            | "publicAccessBlock"
             | "renameObject"
-            | "replication"
-            | "requestPayment"
             | "restore"
-            | "retention"
             | "select"
             | "session"
-            | "tagging"
             | "torrent"
-            | "versioning"
-            | "versions"
             | "website"
     )
 }

@@ -8,95 +8,177 @@ use hyper::Method;
 use super::query::{Query, Subresources};
 use super::refusal::Refusal;
 
-/// The verbs served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Verb {
-    ListBuckets,
-    CreateBucket,
-    HeadBucket,
-    DeleteBucket,
-    GetBucketLocation,
-    ListObjects,
-    ListObjectsV2,
-    DeleteObjects,
-    ListMultipartUploads,
-    PutObject,
-    CopyObject,
-    GetObject,
-    HeadObject,
-    GetObjectAttributes,
-    DeleteObject,
-    CreateMultipartUpload,
-    UploadPart,
-    UploadPartCopy,
-    CompleteMultipartUpload,
-    AbortMultipartUpload,
-    ListParts,
-    /// Refused before it named a verb that is served.
-    Unserved,
+macro_rules! verbs {
+    ($($verb:ident)+) => {
+        /// The verbs served, by the names that AWS gives the operations.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Verb {
+            $($verb,)+
+            /// Refused before it named a verb that is served.
+            Unserved,
+        }
+
+        impl Verb {
+            /// Every verb, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$verb,)+ Self::Unserved];
+
+            /// The name that AWS gives the operation.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$verb => stringify!($verb),)+
+                    Self::Unserved => "Unserved",
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    ListBuckets CreateBucket HeadBucket DeleteBucket GetBucketLocation ListObjects ListObjectsV2 ListObjectVersions
+    DeleteObjects ListMultipartUploads
+
+    PutObject CopyObject GetObject HeadObject GetObjectAttributes DeleteObject CreateMultipartUpload UploadPart
+    UploadPartCopy CompleteMultipartUpload AbortMultipartUpload ListParts
+
+    GetObjectTagging PutObjectTagging DeleteObjectTagging GetObjectRetention PutObjectRetention GetObjectLegalHold
+    PutObjectLegalHold
+
+    GetBucketVersioning PutBucketVersioning GetObjectLockConfiguration PutObjectLockConfiguration
+    GetBucketAccelerateConfiguration PutBucketAccelerateConfiguration
+    GetBucketCors PutBucketCors DeleteBucketCors
+    GetBucketEncryption PutBucketEncryption DeleteBucketEncryption
+    GetBucketLifecycleConfiguration PutBucketLifecycleConfiguration DeleteBucketLifecycle
+    GetBucketLogging PutBucketLogging
+    GetBucketNotificationConfiguration PutBucketNotificationConfiguration
+    GetBucketOwnershipControls PutBucketOwnershipControls DeleteBucketOwnershipControls
+    GetPublicAccessBlock PutPublicAccessBlock DeletePublicAccessBlock
+    GetBucketReplication PutBucketReplication DeleteBucketReplication
+    GetBucketRequestPayment PutBucketRequestPayment
+    GetBucketTagging PutBucketTagging DeleteBucketTagging
+
+    GetBucketAnalyticsConfiguration PutBucketAnalyticsConfiguration DeleteBucketAnalyticsConfiguration
+    ListBucketAnalyticsConfigurations
+    GetBucketIntelligentTieringConfiguration PutBucketIntelligentTieringConfiguration
+    DeleteBucketIntelligentTieringConfiguration ListBucketIntelligentTieringConfigurations
+    GetBucketInventoryConfiguration PutBucketInventoryConfiguration DeleteBucketInventoryConfiguration
+    ListBucketInventoryConfigurations
+    GetBucketMetricsConfiguration PutBucketMetricsConfiguration DeleteBucketMetricsConfiguration
+    ListBucketMetricsConfigurations
+}
+
+/// The verbs that read, put and take away what a sub-resource names.
+struct Row {
+    subresource: Subresources,
+    get: Verb,
+    put: Verb,
+    delete: Option<Verb>,
+}
+
+const fn row(subresource: Subresources, get: Verb, put: Verb, delete: Option<Verb>) -> Row {
+    Row { subresource, get, put, delete }
+}
+
+/// Sub-resources of buckets that are configurations.
+const BUCKET: &[Row] = &[
+    row(Subresources::ACCELERATE, Verb::GetBucketAccelerateConfiguration, Verb::PutBucketAccelerateConfiguration, None),
+    row(Subresources::CORS, Verb::GetBucketCors, Verb::PutBucketCors, Some(Verb::DeleteBucketCors)),
+    row(
+        Subresources::ENCRYPTION,
+        Verb::GetBucketEncryption,
+        Verb::PutBucketEncryption,
+        Some(Verb::DeleteBucketEncryption),
+    ),
+    row(
+        Subresources::LIFECYCLE,
+        Verb::GetBucketLifecycleConfiguration,
+        Verb::PutBucketLifecycleConfiguration,
+        Some(Verb::DeleteBucketLifecycle),
+    ),
+    row(Subresources::LOGGING, Verb::GetBucketLogging, Verb::PutBucketLogging, None),
+    row(
+        Subresources::NOTIFICATION,
+        Verb::GetBucketNotificationConfiguration,
+        Verb::PutBucketNotificationConfiguration,
+        None,
+    ),
+    row(Subresources::OBJECT_LOCK, Verb::GetObjectLockConfiguration, Verb::PutObjectLockConfiguration, None),
+    row(
+        Subresources::OWNERSHIP_CONTROLS,
+        Verb::GetBucketOwnershipControls,
+        Verb::PutBucketOwnershipControls,
+        Some(Verb::DeleteBucketOwnershipControls),
+    ),
+    row(
+        Subresources::PUBLIC_ACCESS_BLOCK,
+        Verb::GetPublicAccessBlock,
+        Verb::PutPublicAccessBlock,
+        Some(Verb::DeletePublicAccessBlock),
+    ),
+    row(
+        Subresources::REPLICATION,
+        Verb::GetBucketReplication,
+        Verb::PutBucketReplication,
+        Some(Verb::DeleteBucketReplication),
+    ),
+    row(Subresources::REQUEST_PAYMENT, Verb::GetBucketRequestPayment, Verb::PutBucketRequestPayment, None),
+    row(Subresources::TAGGING, Verb::GetBucketTagging, Verb::PutBucketTagging, Some(Verb::DeleteBucketTagging)),
+    row(Subresources::VERSIONING, Verb::GetBucketVersioning, Verb::PutBucketVersioning, None),
+];
+
+/// Sub-resources of buckets of which there are many, told apart by `id`.
+const NAMED: &[Row] = &[
+    row(
+        Subresources::ANALYTICS,
+        Verb::GetBucketAnalyticsConfiguration,
+        Verb::PutBucketAnalyticsConfiguration,
+        Some(Verb::DeleteBucketAnalyticsConfiguration),
+    ),
+    row(
+        Subresources::INTELLIGENT_TIERING,
+        Verb::GetBucketIntelligentTieringConfiguration,
+        Verb::PutBucketIntelligentTieringConfiguration,
+        Some(Verb::DeleteBucketIntelligentTieringConfiguration),
+    ),
+    row(
+        Subresources::INVENTORY,
+        Verb::GetBucketInventoryConfiguration,
+        Verb::PutBucketInventoryConfiguration,
+        Some(Verb::DeleteBucketInventoryConfiguration),
+    ),
+    row(
+        Subresources::METRICS,
+        Verb::GetBucketMetricsConfiguration,
+        Verb::PutBucketMetricsConfiguration,
+        Some(Verb::DeleteBucketMetricsConfiguration),
+    ),
+];
+
+/// Sub-resources of objects, each of which takes a `versionId`.
+const OBJECT: &[Row] = &[
+    row(Subresources::LEGAL_HOLD, Verb::GetObjectLegalHold, Verb::PutObjectLegalHold, None),
+    row(Subresources::RETENTION, Verb::GetObjectRetention, Verb::PutObjectRetention, None),
+    row(Subresources::TAGGING, Verb::GetObjectTagging, Verb::PutObjectTagging, Some(Verb::DeleteObjectTagging)),
+];
+
+/// The verb that a table has for a method on a sub-resource.
+fn looked_up(table: &[Row], method: &Method, subresource: Subresources) -> Option<Verb> {
+    let row = table.iter().find(|row| row.subresource == subresource)?;
+    match *method {
+        Method::GET => Some(row.get),
+        Method::PUT => Some(row.put),
+        Method::DELETE => row.delete,
+        _ => None,
+    }
 }
 
 impl Verb {
-    /// Every verb, in the order of their numbers.
-    pub const ALL: [Self; 22] = [
-        Self::ListBuckets,
-        Self::CreateBucket,
-        Self::HeadBucket,
-        Self::DeleteBucket,
-        Self::GetBucketLocation,
-        Self::ListObjects,
-        Self::ListObjectsV2,
-        Self::DeleteObjects,
-        Self::ListMultipartUploads,
-        Self::PutObject,
-        Self::CopyObject,
-        Self::GetObject,
-        Self::HeadObject,
-        Self::GetObjectAttributes,
-        Self::DeleteObject,
-        Self::CreateMultipartUpload,
-        Self::UploadPart,
-        Self::UploadPartCopy,
-        Self::CompleteMultipartUpload,
-        Self::AbortMultipartUpload,
-        Self::ListParts,
-        Self::Unserved,
-    ];
-
-    /// The name that AWS gives the operation.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ListBuckets => "ListBuckets",
-            Self::CreateBucket => "CreateBucket",
-            Self::HeadBucket => "HeadBucket",
-            Self::DeleteBucket => "DeleteBucket",
-            Self::GetBucketLocation => "GetBucketLocation",
-            Self::ListObjects => "ListObjects",
-            Self::ListObjectsV2 => "ListObjectsV2",
-            Self::DeleteObjects => "DeleteObjects",
-            Self::ListMultipartUploads => "ListMultipartUploads",
-            Self::PutObject => "PutObject",
-            Self::CopyObject => "CopyObject",
-            Self::GetObject => "GetObject",
-            Self::HeadObject => "HeadObject",
-            Self::GetObjectAttributes => "GetObjectAttributes",
-            Self::DeleteObject => "DeleteObject",
-            Self::CreateMultipartUpload => "CreateMultipartUpload",
-            Self::UploadPart => "UploadPart",
-            Self::UploadPartCopy => "UploadPartCopy",
-            Self::CompleteMultipartUpload => "CompleteMultipartUpload",
-            Self::AbortMultipartUpload => "AbortMultipartUpload",
-            Self::ListParts => "ListParts",
-            Self::Unserved => "Unserved",
-        }
-    }
-
     /// Whether s3s reads the body whole, as an XML document.
     #[must_use]
     pub fn takes_document(self) -> bool {
         matches!(self, Self::CreateBucket | Self::DeleteObjects | Self::CompleteMultipartUpload)
+            || [BUCKET, NAMED, OBJECT].into_iter().flatten().any(|row| row.put == self)
     }
 }
 
@@ -191,15 +273,39 @@ fn bucket_verb(method: &Method, query: &Query<'_>) -> Result<Verb, Refusal> {
         }
         (&Method::GET, Subresources::LOCATION) => Ok(Verb::GetBucketLocation),
         (&Method::GET, Subresources::UPLOADS) => Ok(Verb::ListMultipartUploads),
+        (&Method::GET, Subresources::VERSIONS) => Ok(Verb::ListObjectVersions),
         (&Method::HEAD, Subresources::NONE) => Ok(Verb::HeadBucket),
         (&Method::PUT, Subresources::NONE) => Ok(Verb::CreateBucket),
         (&Method::DELETE, Subresources::NONE) => Ok(Verb::DeleteBucket),
         (&Method::POST, Subresources::DELETE) => Ok(Verb::DeleteObjects),
-        _ => Err(Refusal::not_implemented()),
+        (&Method::GET, subresource)
+            if !query.id
+                && let Some(verb) = listing(subresource) =>
+        {
+            Ok(verb)
+        }
+        (method, subresource) => {
+            let verb = looked_up(BUCKET, method, subresource);
+            verb.or_else(|| looked_up(NAMED, method, subresource)).ok_or_else(Refusal::not_implemented)
+        }
+    }
+}
+
+/// The verb that lists all of a sub-resource that has ids.
+fn listing(subresource: Subresources) -> Option<Verb> {
+    match subresource {
+        Subresources::ANALYTICS => Some(Verb::ListBucketAnalyticsConfigurations),
+        Subresources::INTELLIGENT_TIERING => Some(Verb::ListBucketIntelligentTieringConfigurations),
+        Subresources::INVENTORY => Some(Verb::ListBucketInventoryConfigurations),
+        Subresources::METRICS => Some(Verb::ListBucketMetricsConfigurations),
+        _ => None,
     }
 }
 
 fn object_verb(method: &Method, query: &Query<'_>, copies: bool) -> Result<Verb, Refusal> {
+    if let Some(verb) = looked_up(OBJECT, method, query.subresources) {
+        return Ok(verb);
+    }
     match (method, query.subresources) {
         (&Method::GET, Subresources::NONE) => Ok(Verb::GetObject),
         (&Method::GET, Subresources::ATTRIBUTES) => Ok(Verb::GetObjectAttributes),

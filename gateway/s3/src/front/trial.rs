@@ -41,7 +41,7 @@ pub fn route(method: &Method, host: &str, path: &str, raw_query: &str, copies: b
     assert_eq!(query.list_type.as_deref(), list_type);
 
     let Ok(verb) = verb(method, target, &query, copies) else { return };
-    assert!(!named("acl") && !named("policy") && !named("tagging"), "another verb of AWS");
+    assert!(!named("acl") && !named("policy"), "another verb of AWS");
     let subresources = SUBRESOURCES.iter().filter(|name| named(name)).count();
     assert!(subresources <= 1, "{verb:?} of {raw_query}");
     let scope = match target {
@@ -52,7 +52,34 @@ pub fn route(method: &Method, host: &str, path: &str, raw_query: &str, copies: b
     assert_eq!((method, scope), asked_by(verb), "{verb:?}");
 }
 
-const SUBRESOURCES: [&str; 6] = ["location", "uploads", "uploadId", "delete", "attributes", "list-type"];
+const SUBRESOURCES: [&str; 26] = [
+    "accelerate",
+    "analytics",
+    "attributes",
+    "cors",
+    "delete",
+    "encryption",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "lifecycle",
+    "list-type",
+    "location",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "publicAccessBlock",
+    "replication",
+    "requestPayment",
+    "retention",
+    "tagging",
+    "uploadId",
+    "uploads",
+    "versioning",
+    "versions",
+];
 const PRESIGNED: [&str; 6] =
     ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"];
 
@@ -97,6 +124,19 @@ fn asked_by(verb: Verb) -> (&'static Method, u8) {
         Verb::CreateMultipartUpload | Verb::CompleteMultipartUpload => (&Method::POST, 2),
         Verb::DeleteObject | Verb::AbortMultipartUpload => (&Method::DELETE, 2),
         Verb::Unserved => panic!("no request asks for it"),
+        verb => asked_by_name(verb.name()),
+    }
+}
+
+/// The verbs on what is kept with buckets and objects say in their names what they do, and to what.
+fn asked_by_name(name: &str) -> (&'static Method, u8) {
+    const OF_OBJECTS: [&str; 3] = ["ObjectTagging", "ObjectRetention", "ObjectLegalHold"];
+    let scope = if OF_OBJECTS.iter().any(|what| name.ends_with(what)) { 2 } else { 1 };
+    match name {
+        _ if name.starts_with("Get") || name.starts_with("List") => (&Method::GET, scope),
+        _ if name.starts_with("Put") => (&Method::PUT, scope),
+        _ if name.starts_with("Delete") => (&Method::DELETE, scope),
+        _ => panic!("{name} doesn't say what it does"),
     }
 }
 

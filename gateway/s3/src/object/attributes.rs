@@ -1,5 +1,6 @@
 //! GetObjectAttributes.
 
+use packstone_access::Action;
 use packstone_store::object::Version;
 use s3s::dto::{
     Checksum, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, ObjectAttributes,
@@ -7,8 +8,8 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Response, S3Result};
 
-use super::expect_version;
 use super::part::page_of;
+use super::version;
 use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::whole_seconds;
@@ -24,17 +25,24 @@ impl Face {
         let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
-        expect_version(input.version_id.as_deref())?;
+        let named = version::named(input.version_id.as_deref())?;
         // A header may name several, and s3s keeps the text of each header whole.
         let asked: Vec<&str> =
             input.object_attributes.iter().flat_map(|names| names.as_str().split(',')).map(str::trim).collect();
         if asked.iter().any(|name| !KNOWN.contains(name)) {
             return Err(invalid_argument("Invalid attribute name specified."));
         }
-        let object = self.current(&asker, &input.bucket, &input.key)?;
-        let version = &object.version;
+        let (reads, describes) = match named {
+            None => (Action::GetObject, Action::GetObjectAttributes),
+            Some(_) => (Action::GetObjectVersion, Action::GetObjectVersionAttributes),
+        };
+        self.may_on(&asker, reads, &input.bucket, &input.key)?;
+        let grant = self.may_on(&asker, describes, &input.bucket, &input.key)?;
+        let version = self.store.describe(&grant, named).map_err(|error| version::unread(error, named.is_some()))?;
+        let version = &version;
         let mut output = GetObjectAttributesOutput {
             last_modified: Some(whole_seconds(version.modified)),
+            version_id: self.told_version(&input.bucket, version.version),
             ..GetObjectAttributesOutput::default()
         };
         for name in asked {

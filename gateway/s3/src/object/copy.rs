@@ -8,18 +8,20 @@ use packstone_store::object::{Attributes, ChecksumAlgorithm, MAX_PUT, SystemHead
 use packstone_store::{Object, ObjectWriter};
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource, ETagCondition, MetadataDirective,
-    UploadPartCopyInput, UploadPartCopyOutput,
+    TaggingDirective, UploadPartCopyInput, UploadPartCopyOutput,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::range::copied;
-use super::{expect_version, part};
+use super::{part, version};
 use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::{Conditions, whole_seconds};
 use crate::digest::{Digester, Sums};
 use crate::error::{from_store, invalid_argument, invalid_request, not_implemented};
 use crate::face::Face;
+use crate::lock::Asked;
+use crate::tags::Tags;
 use crate::{etag, headers, owner};
 
 impl Face {
@@ -54,22 +56,61 @@ impl Face {
                  object's metadata, storage class, website redirect location or encryption attributes.",
             ));
         }
-        let mut attributes =
-            if replaces { headers::described(&fields, input.metadata)? } else { inherited(&source.version, redirect) };
+        let mut attributes = if replaces {
+            headers::described(&fields, input.metadata.clone())?
+        } else {
+            inherited(&source.version, redirect)
+        };
+        attributes.tags = self.copied_tags(&asker, &input, &source.version)?;
         let algorithm = match &input.checksum_algorithm {
             Some(asked) => Some(checksum::algorithm(asked.as_str())?),
             None => source.version.attributes.checksum.as_ref().map(|checksum| checksum.algorithm),
         };
 
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
+        let hold = input.object_lock_legal_hold_status.as_ref();
+        let lock = Asked::parse(input.object_lock_mode.as_ref(), input.object_lock_retain_until_date, hold)?;
+        self.expect_leave_to_lock(&asker, &input.bucket, &input.key, lock)?;
+        lock.put_on(&mut attributes);
+        let copy_source_version_id = self.told_source(&input.copy_source, &source.version);
         let size = source.version.size;
         let mut writer = self.store.writer(&grant, Some(size)).map_err(from_store)?;
         let sums = pour(source, 0..size, algorithm, &mut writer).await?;
         attributes.etag = sums.etag();
         attributes.checksum.clone_from(&sums.checksum);
         let version = writer.commit(attributes, precondition).await.map_err(from_store)?;
-        let result = copy_result(&sums, &version);
-        Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..CopyObjectOutput::default() }))
+        Ok(S3Response::new(CopyObjectOutput {
+            copy_object_result: Some(copy_result(&sums, &version)),
+            copy_source_version_id,
+            version_id: version::told_written(version.version),
+            ..CopyObjectOutput::default()
+        }))
+    }
+
+    /// The tags of a copy: the source's, which the asker must be able to read, or those that come with the request.
+    fn copied_tags(&self, asker: &Asker, input: &CopyObjectInput, source: &Version) -> S3Result<Tags> {
+        match input.tagging_directive.as_ref().map(TaggingDirective::as_str) {
+            Some(TaggingDirective::REPLACE) => {
+                return self.brought_tags(asker, &input.bucket, &input.key, input.tagging.as_deref());
+            }
+            None | Some(TaggingDirective::COPY) => {}
+            Some(_) => return Err(invalid_argument("Unknown tagging directive.")),
+        }
+        if let CopySource::Bucket { bucket, key, version_id } = &input.copy_source
+            && !source.attributes.tags.is_empty()
+        {
+            let reads = if version_id.is_some() { Action::GetObjectVersionTagging } else { Action::GetObjectTagging };
+            self.may_on(asker, reads, bucket, key)?;
+            self.may_on(asker, Action::PutObjectTagging, &input.bucket, &input.key)?;
+        }
+        Ok(source.attributes.tags.clone())
+    }
+
+    fn told_source(&self, source: &CopySource, version: &Version) -> Option<String> {
+        match source {
+            CopySource::Bucket { bucket, .. } => self.told_version(bucket, version.version),
+            CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => None,
+        }
     }
 
     pub(crate) async fn upload_part_copy_verb(
@@ -92,6 +133,7 @@ impl Face {
             unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
         };
         check(asked, &source.version)?;
+        let copy_source_version_id = self.told_source(&input.copy_source, &source.version);
         let range = match input.copy_source_range.as_deref() {
             Some(range) => copied(range, source.version.size)?,
             None => 0..source.version.size,
@@ -112,14 +154,23 @@ impl Face {
         if let Some(checksum) = &sums.checksum {
             place!(result, checksum, checksum::encode(checksum, 0));
         }
-        Ok(S3Response::new(UploadPartCopyOutput { copy_part_result: Some(result), ..UploadPartCopyOutput::default() }))
+        Ok(S3Response::new(UploadPartCopyOutput {
+            copy_part_result: Some(result),
+            copy_source_version_id,
+            ..UploadPartCopyOutput::default()
+        }))
     }
 
     fn source(&self, asker: &Asker, source: &CopySource) -> S3Result<Object> {
         match source {
             CopySource::Bucket { bucket, key, version_id } => {
-                expect_version(version_id.as_deref())?;
-                self.current(asker, bucket, key)
+                let named = version::named(version_id.as_deref())?;
+                self.version(asker, bucket, key, named).map_err(|error| match error.code() {
+                    S3ErrorCode::MethodNotAllowed => invalid_request(
+                        "The source of a copy request may not specifically refer to a delete marker by version id.",
+                    ),
+                    _ => error,
+                })
             }
             CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => Err(not_implemented()),
         }
@@ -176,8 +227,10 @@ fn replaces(directive: Option<&MetadataDirective>) -> S3Result<bool> {
     }
 }
 
+/// An earlier version that is copied onto its key is brought back, which changes something.
 fn is_itself(source: &CopySource, bucket: &str, key: &str) -> bool {
-    matches!(source, CopySource::Bucket { bucket: from, key: name, .. } if **from == *bucket && **name == *key)
+    let CopySource::Bucket { bucket: from, key: name, version_id } = source else { return false };
+    **from == *bucket && **name == *key && version_id.is_none()
 }
 
 fn inherited(version: &Version, redirect: Option<(SystemHeader, String)>) -> Attributes {

@@ -4,25 +4,27 @@ use bytes::Bytes;
 use futures::stream;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use hyper::header::{ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
+use hyper::header::{ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED};
 use packstone_access::Action;
-use packstone_store::object::{Checksum, SystemHeader, Version};
+use packstone_store::object::{Checksum, SystemHeader, Version, VersionId};
 use packstone_store::{Object, ObjectReader};
 use s3s::dto::{
-    ChecksumMode, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, StreamingBlob, TimestampFormat,
+    ChecksumMode, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, ObjectLockLegalHoldStatus,
+    ObjectLockMode, StreamingBlob,
 };
 use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::expect_version;
 use super::range::{Selection, select};
+use super::version::{self, http_date};
 use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::{Conditions, Unmet, whole_seconds};
 use crate::error::from_store;
 use crate::face::Face;
-use crate::{etag, headers, owner};
+use crate::{etag, headers, lock, owner};
 
 const RANGES: &str = "bytes";
+const TAGGING_COUNT: HeaderName = HeaderName::from_static("x-amz-tagging-count");
 
 impl Face {
     pub(crate) async fn get_object_verb(
@@ -32,8 +34,8 @@ impl Face {
         let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
-        expect_version(input.version_id.as_deref())?;
-        let object = self.current(&asker, &input.bucket, &input.key)?;
+        let named = version::named(input.version_id.as_deref())?;
+        let object = self.version(&asker, &input.bucket, &input.key, named)?;
         let conditions = Conditions {
             matches: input.if_match.as_ref(),
             none_match: input.if_none_match.as_ref(),
@@ -44,6 +46,7 @@ impl Face {
         let selection = select(&object.version, input.range, input.part_number)?;
 
         let mut output = described(&object.version, &selection);
+        self.disclose(&asker, &input.bucket, &input.key, &object.version, &mut output);
         if let Some(checksum) = asked_checksum(&object.version, &selection, input.checksum_mode.as_ref()) {
             place!(output, checksum, checksum::encode(checksum, object.version.parts.len()));
             output.checksum_type = Some(checksum::kind_dto(checksum.kind));
@@ -59,8 +62,8 @@ impl Face {
         let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
-        expect_version(input.version_id.as_deref())?;
-        let object = self.current(&asker, &input.bucket, &input.key)?;
+        let named = version::named(input.version_id.as_deref())?;
+        let object = self.version(&asker, &input.bucket, &input.key, named)?;
         let conditions = Conditions {
             matches: input.if_match.as_ref(),
             none_match: input.if_none_match.as_ref(),
@@ -71,18 +74,45 @@ impl Face {
         conditions.check(version).map_err(|unmet| answer_unmet(unmet, version))?;
         let selection = select(version, input.range, input.part_number)?;
 
-        let mut output = head(described(version, &selection));
+        let mut told = described(version, &selection);
+        self.disclose(&asker, &input.bucket, &input.key, version, &mut told);
+        let tags = told.tag_count;
+        let mut output = head(told);
         if let Some(checksum) = asked_checksum(version, &selection, input.checksum_mode.as_ref()) {
             place!(output, checksum, checksum::encode(checksum, version.parts.len()));
             output.checksum_type = Some(checksum::kind_dto(checksum.kind));
         }
-        Ok(S3Response::new(output))
+        let mut response = S3Response::new(output);
+        // s3s has no field for it in the answer to a HEAD.
+        response.headers.extend(tags.map(|count| (TAGGING_COUNT, HeaderValue::from(count))));
+        Ok(response)
     }
 
-    /// The current version of a key.
-    pub(crate) fn current(&self, asker: &Asker, bucket: &str, key: &str) -> S3Result<Object> {
-        let grant = self.may_on(asker, Action::GetObject, bucket, key)?;
-        self.store.get(&grant, None).map_err(from_store)
+    /// The current version of a key, or the one that is named.
+    pub(crate) fn version(&self, asker: &Asker, bucket: &str, key: &str, named: Option<VersionId>) -> S3Result<Object> {
+        let action = if named.is_some() { Action::GetObjectVersion } else { Action::GetObject };
+        let grant = self.may_on(asker, action, bucket, key)?;
+        self.store.get(&grant, named).map_err(|error| version::unread(error, named.is_some()))
+    }
+
+    /// What is said of a version to those alone who may know: tags and lock have actions of their own.
+    fn disclose(&self, asker: &Asker, bucket: &str, key: &str, version: &Version, output: &mut GetObjectOutput) {
+        let may = |action| self.may_on(asker, action, bucket, key).is_ok();
+        let attributes = &version.attributes;
+        output.version_id = self.told_version(bucket, version.version);
+        if !attributes.tags.is_empty() && may(Action::GetObjectTagging) {
+            output.tag_count = i32::try_from(attributes.tags.len()).ok();
+        }
+        if let Some(retention) = attributes.retention
+            && may(Action::GetObjectRetention)
+        {
+            output.object_lock_mode = Some(ObjectLockMode::from_static(lock::mode_text(retention.mode)));
+            output.object_lock_retain_until_date = Some(lock::end_of(retention));
+        }
+        if attributes.legal_hold && may(Action::GetObjectLegalHold) {
+            let on = ObjectLockLegalHoldStatus::from_static(ObjectLockLegalHoldStatus::ON);
+            output.object_lock_legal_hold_status = Some(on);
+        }
     }
 }
 
@@ -122,7 +152,11 @@ fn head(output: GetObjectOutput) -> HeadObjectOutput {
         expires: output.expires,
         last_modified: output.last_modified,
         metadata: output.metadata,
+        object_lock_legal_hold_status: output.object_lock_legal_hold_status,
+        object_lock_mode: output.object_lock_mode,
+        object_lock_retain_until_date: output.object_lock_retain_until_date,
         parts_count: output.parts_count,
+        version_id: output.version_id,
         website_redirect_location: output.website_redirect_location,
         ..HeadObjectOutput::default()
     }
@@ -155,11 +189,7 @@ fn validators(version: &Version) -> HeaderMap {
     if let Ok(tag) = etag::to_dto(version.attributes.etag).to_http_header() {
         headers.insert(ETAG, tag);
     }
-    let mut date = Vec::with_capacity(32);
-    let formatted = whole_seconds(version.modified).format(TimestampFormat::HttpDate, &mut date).is_ok();
-    if let (true, Ok(date)) = (formatted, HeaderValue::from_bytes(&date)) {
-        headers.insert(LAST_MODIFIED, date);
-    }
+    headers.extend(http_date(version.modified).map(|date| (LAST_MODIFIED, date)));
     headers
 }
 

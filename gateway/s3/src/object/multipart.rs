@@ -11,12 +11,13 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::part;
+use super::{part, version};
 use crate::asker::Asker;
 use crate::body::Announcement;
 use crate::checksum::{self, Announced, place};
 use crate::error::{from_store, invalid_request};
 use crate::face::Face;
+use crate::lock::Asked;
 use crate::{digest, etag, headers, owner};
 
 impl Face {
@@ -38,7 +39,12 @@ impl Face {
             ));
         }
         let announced = attributes.checksum.clone();
+        let hold = input.object_lock_legal_hold_status.as_ref();
+        let lock = Asked::parse(input.object_lock_mode.as_ref(), input.object_lock_retain_until_date, hold)?;
+        lock.put_on(&mut attributes);
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
+        self.expect_leave_to_lock(&asker, &input.bucket, &input.key, lock)?;
+        attributes.tags = self.brought_tags(&asker, &input.bucket, &input.key, input.tagging.as_deref())?;
         let id = self.store.open_upload(&grant, attributes).await.map_err(from_store)?;
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
@@ -104,13 +110,15 @@ impl Face {
         let etag = whole_etag(&parts);
         let names: Vec<NamedPart> =
             parts.iter().map(|part| NamedPart { number: part.number, etag: part.etag }).collect();
-        self.store
+        let version = self
+            .store
             .complete_upload(&grant, id, &names, etag, checksum.clone(), precondition)
             .await
             .map_err(from_store)?;
 
         let mut output = CompleteMultipartUploadOutput {
             location: Some(format!("/{}/{}", input.bucket, input.key)),
+            version_id: version::told_written(version.version),
             bucket: Some(input.bucket),
             key: Some(input.key),
             e_tag: Some(etag::to_dto(etag)),

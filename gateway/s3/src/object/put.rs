@@ -4,12 +4,14 @@ use packstone_access::Action;
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
+use super::version;
 use crate::asker::Asker;
 use crate::body::Announcement;
 use crate::checksum::{self, place};
 use crate::error::from_store;
 use crate::face::Face;
-use crate::{etag, headers, owner};
+use crate::lock::Asked;
+use crate::{etag, headers, lock, owner};
 
 impl Face {
     pub(crate) async fn put_object_verb(
@@ -22,15 +24,27 @@ impl Face {
         let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let announced = Announcement::parse(&headers, &extensions, input.content_length, trailing_headers)?;
         let mut attributes = headers::described(&headers, input.metadata)?;
+        let hold = input.object_lock_legal_hold_status.as_ref();
+        let lock = Asked::parse(input.object_lock_mode.as_ref(), input.object_lock_retain_until_date, hold)?;
+        if lock.is_set() {
+            lock::expect_digest(&headers)?;
+        }
+        lock.put_on(&mut attributes);
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
+        self.expect_leave_to_lock(&asker, &input.bucket, &input.key, lock)?;
+        attributes.tags = self.brought_tags(&asker, &input.bucket, &input.key, input.tagging.as_deref())?;
 
         let mut writer = self.store.writer(&grant, Some(announced.length)).map_err(from_store)?;
         let sums = announced.pour(input.body, announced.algorithm(), &mut writer).await?;
         attributes.etag = sums.etag();
         attributes.checksum.clone_from(&sums.checksum);
-        writer.commit(attributes, precondition).await.map_err(from_store)?;
+        let version = writer.commit(attributes, precondition).await.map_err(from_store)?;
 
-        let mut output = PutObjectOutput { e_tag: Some(etag::to_dto(sums.etag())), ..PutObjectOutput::default() };
+        let mut output = PutObjectOutput {
+            e_tag: Some(etag::to_dto(sums.etag())),
+            version_id: version::told_written(version.version),
+            ..PutObjectOutput::default()
+        };
         if let Some(checksum) = &sums.checksum {
             place!(output, checksum, checksum::encode(checksum, 0));
             output.checksum_type = Some(checksum::kind_dto(checksum.kind));

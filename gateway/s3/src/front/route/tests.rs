@@ -25,7 +25,7 @@ fn what_a_path_names() {
 
 #[test]
 fn verbs_are_numbered_as_they_are_listed() {
-    for (number, verb) in Verb::ALL.into_iter().enumerate() {
+    for (number, verb) in Verb::ALL.iter().copied().enumerate() {
         assert_eq!(verb as usize, number);
     }
 }
@@ -49,6 +49,13 @@ fn verbs() {
         (Method::POST, "/b/k?uploadId=x", Verb::CompleteMultipartUpload),
         (Method::DELETE, "/b/k?uploadId=x", Verb::AbortMultipartUpload),
         (Method::DELETE, "/b/k?versionId=null", Verb::DeleteObject),
+        (Method::GET, "/b?versions&prefix=a", Verb::ListObjectVersions),
+        (Method::GET, "/b?versioning", Verb::GetBucketVersioning),
+        (Method::DELETE, "/b?lifecycle", Verb::DeleteBucketLifecycle),
+        (Method::GET, "/b?metrics", Verb::ListBucketMetricsConfigurations),
+        (Method::GET, "/b?metrics&id=x", Verb::GetBucketMetricsConfiguration),
+        (Method::PUT, "/b/k?retention&versionId=null", Verb::PutObjectRetention),
+        (Method::DELETE, "/b/k?tagging", Verb::DeleteObjectTagging),
     ] {
         assert_eq!(of(method, target, false), Ok(expected), "{target}");
     }
@@ -60,3 +67,35 @@ fn verbs() {
     assert_eq!(of(Method::GET, "/b?list-type=3", false), Err("InvalidArgument"));
     assert_eq!(of(Method::GET, "/b/k?attributes&uploadId=x", false), Err("NotImplemented"));
 }
+
+#[test]
+fn a_sub_resource_without_a_verb_runs_no_other() {
+    for (method, target) in [
+        (Method::DELETE, "/b?versioning"),
+        (Method::DELETE, "/b?object-lock"),
+        (Method::DELETE, "/b?metadataConfiguration"),
+        (Method::DELETE, "/b?cors&lifecycle"),
+        (Method::PUT, "/b?versions"),
+        (Method::POST, "/b?cors"),
+        (Method::HEAD, "/b?cors"),
+        (Method::DELETE, "/b/k?retention"),
+        (Method::DELETE, "/b/k?legal-hold"),
+        (Method::DELETE, "/b/k?cors"),
+        (Method::PUT, "/b/k?tagging&retention"),
+        (Method::GET, "/?versioning"),
+    ] {
+        let (path, query) = target.split_once('?').unwrap();
+        let refused = verb(&method, Target::parse(path, None), &Query::parse(query), false);
+        assert_eq!(refused.map_err(|refusal| refusal.code), Err("NotImplemented"), "{method} {target}");
+    }
+}
+
+#[test]
+fn what_puts_a_document_takes_one() {
+    for verb in Verb::ALL {
+        let puts = verb.name().starts_with("Put") && *verb != Verb::PutObject;
+        assert_eq!(verb.takes_document(), puts || DOCUMENTS.contains(verb), "{}", verb.name());
+    }
+}
+
+const DOCUMENTS: [Verb; 3] = [Verb::CreateBucket, Verb::DeleteObjects, Verb::CompleteMultipartUpload];

@@ -1,0 +1,161 @@
+//! Retention and legal hold of objects: the verbs, and what comes with an object.
+
+use packstone_access::{Action, Grant};
+use packstone_store::object::{AttributeChange, Retention, Version};
+use s3s::dto::{
+    GetObjectLegalHoldInput, GetObjectLegalHoldOutput, GetObjectRetentionInput, GetObjectRetentionOutput,
+    ObjectLockLegalHold, ObjectLockLegalHoldStatus, ObjectLockRetention, ObjectLockRetentionMode,
+    PutObjectLegalHoldInput, PutObjectLegalHoldOutput, PutObjectRetentionInput, PutObjectRetentionOutput,
+};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+
+use super::version;
+use crate::asker::Asker;
+use crate::body::verify_document;
+use crate::condition::until;
+use crate::face::Face;
+use crate::lock::{self, Asked};
+use crate::owner;
+
+impl Face {
+    pub(crate) fn get_object_retention_verb(
+        &self,
+        request: S3Request<GetObjectRetentionInput>,
+    ) -> S3Result<S3Response<GetObjectRetentionOutput>> {
+        let asker = Asker::of(&request);
+        let input = request.input;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        let place = (&*input.bucket, &*input.key, input.version_id.as_deref());
+        let held = self.locked(&asker, place, Action::GetObjectRetention)?;
+        let retention = held.attributes.retention.ok_or_else(lock::none)?;
+        Ok(S3Response::new(GetObjectRetentionOutput {
+            retention: Some(ObjectLockRetention {
+                mode: Some(ObjectLockRetentionMode::from_static(lock::mode_text(retention.mode))),
+                retain_until_date: Some(lock::end_of(retention)),
+            }),
+        }))
+    }
+
+    pub(crate) async fn put_object_retention_verb(
+        &self,
+        request: S3Request<PutObjectRetentionInput>,
+    ) -> S3Result<S3Response<PutObjectRetentionOutput>> {
+        let asker = Asker::of(&request);
+        verify_document(&request.headers, &request.extensions, false)?;
+        let input = request.input;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        let change = AttributeChange::Retention(retention(input.retention)?);
+        let bypass = input.bypass_governance_retention.unwrap_or_default();
+        let place = (&*input.bucket, &*input.key, input.version_id.as_deref());
+        self.relock(&asker, place, (Action::PutObjectRetention, change), bypass).await?;
+        Ok(S3Response::new(PutObjectRetentionOutput::default()))
+    }
+
+    pub(crate) fn get_object_legal_hold_verb(
+        &self,
+        request: S3Request<GetObjectLegalHoldInput>,
+    ) -> S3Result<S3Response<GetObjectLegalHoldOutput>> {
+        let asker = Asker::of(&request);
+        let input = request.input;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        let place = (&*input.bucket, &*input.key, input.version_id.as_deref());
+        let held = self.locked(&asker, place, Action::GetObjectLegalHold)?;
+        Ok(S3Response::new(GetObjectLegalHoldOutput {
+            legal_hold: Some(ObjectLockLegalHold { status: Some(status(held.attributes.legal_hold)) }),
+        }))
+    }
+
+    pub(crate) async fn put_object_legal_hold_verb(
+        &self,
+        request: S3Request<PutObjectLegalHoldInput>,
+    ) -> S3Result<S3Response<PutObjectLegalHoldOutput>> {
+        let asker = Asker::of(&request);
+        verify_document(&request.headers, &request.extensions, false)?;
+        let input = request.input;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        let status = input.legal_hold.and_then(|hold| hold.status);
+        let on = match status.as_ref().map(ObjectLockLegalHoldStatus::as_str) {
+            Some(ObjectLockLegalHoldStatus::ON) => true,
+            Some(ObjectLockLegalHoldStatus::OFF) => false,
+            _ => return Err(S3Error::new(S3ErrorCode::MalformedXML)),
+        };
+        let change = (Action::PutObjectLegalHold, AttributeChange::LegalHold(on));
+        let place = (&*input.bucket, &*input.key, input.version_id.as_deref());
+        self.relock(&asker, place, change, false).await?;
+        Ok(S3Response::new(PutObjectLegalHoldOutput::default()))
+    }
+
+    /// A version whose lock is asked for.
+    fn locked(
+        &self,
+        asker: &Asker,
+        (bucket, key, version_id): (&str, &str, Option<&str>),
+        action: Action,
+    ) -> S3Result<Version> {
+        let named = version::named(version_id)?;
+        let grant = self.may_on(asker, action, bucket, key)?;
+        self.expect_lockable(bucket)?;
+        self.store.describe(&grant, named).map_err(|error| version::unread(error, named.is_some()))
+    }
+
+    async fn relock(
+        &self,
+        asker: &Asker,
+        (bucket, key, version_id): (&str, &str, Option<&str>),
+        (action, change): (Action, AttributeChange),
+        bypass: bool,
+    ) -> S3Result<()> {
+        let named = version::named(version_id)?;
+        let grant = self.may_on(asker, action, bucket, key)?;
+        self.expect_lockable(bucket)?;
+        let bypass = self.bypass(asker, bucket, key, bypass);
+        let amended = self.store.amend(&grant, named, change, bypass.as_ref()).await;
+        amended.map(drop).map_err(|error| version::unread(error, named.is_some()))
+    }
+
+    /// Leave to bypass GOVERNANCE, if the client asks for it and has it. Without it what is held is refused.
+    pub(crate) fn bypass(&self, asker: &Asker, bucket: &str, key: &str, asked: bool) -> Option<Grant> {
+        asked.then(|| self.may_on(asker, Action::BypassGovernanceRetention, bucket, key).ok()).flatten()
+    }
+
+    /// Refuses what only a bucket with object lock has. A bucket that does not exist is left to the store.
+    fn expect_lockable(&self, bucket: &str) -> S3Result<()> {
+        match self.store.bucket_state(bucket) {
+            Some(state) if !state.is_lockable() => Err(lock::no_lock_in_bucket()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the asker may lock what it brings: known before a byte of it is taken.
+    pub(crate) fn expect_leave_to_lock(&self, asker: &Asker, bucket: &str, key: &str, asked: Asked) -> S3Result<()> {
+        if asked.retention.is_some() {
+            self.may_on(asker, Action::PutObjectRetention, bucket, key)?;
+        }
+        if asked.legal_hold {
+            self.may_on(asker, Action::PutObjectLegalHold, bucket, key)?;
+        }
+        if asked.is_set() { self.expect_lockable(bucket) } else { Ok(()) }
+    }
+}
+
+/// Both parts of a retention, or neither, which takes it off.
+fn retention(asked: Option<ObjectLockRetention>) -> S3Result<Option<Retention>> {
+    let malformed = || S3Error::new(S3ErrorCode::MalformedXML);
+    let asked = asked.ok_or_else(malformed)?;
+    match (asked.mode, asked.retain_until_date) {
+        (None, None) => Ok(None),
+        (Some(mode), Some(time)) => {
+            let mode = lock::mode_of(mode.as_str()).ok_or_else(malformed)?;
+            Ok(Some(Retention { mode, until: until(time) }))
+        }
+        (Some(_), None) | (None, Some(_)) => Err(malformed()),
+    }
+}
+
+fn status(on: bool) -> ObjectLockLegalHoldStatus {
+    ObjectLockLegalHoldStatus::from_static(if on {
+        ObjectLockLegalHoldStatus::ON
+    } else {
+        ObjectLockLegalHoldStatus::OFF
+    })
+}
