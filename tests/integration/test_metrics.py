@@ -32,8 +32,7 @@ def test_the_page_names_every_metric_and_no_other(node: ServedNode, tmp_path: Pa
 def test_durations_are_a_histogram(node: ServedNode) -> None:
     node.command("bucket", "make", "timed")
     families = {
-        family.name: family
-        for family in text_string_to_metric_families(httpx.get(f"{node.control}/metrics").text)
+        family.name: family for family in text_string_to_metric_families(httpx.get(f"{node.control}/metrics").text)
     }
     samples = families["packstone_s3_request_duration_seconds"].samples
     of_verb = [sample for sample in samples if sample.labels["verb"] == "CreateBucket"]
