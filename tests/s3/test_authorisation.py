@@ -144,3 +144,12 @@ def test_a_body_that_was_not_signed(raw: Raw, bucket: str) -> None:
     assert (answer.status, answer.code) == (400, "XAmzContentSHA256Mismatch")
     assert raw.send("PUT", f"/{bucket}/k", {}, b"abd", digest="made-up").status in {400, 403}
     assert raw.send("HEAD", f"/{bucket}/k").status == 404
+
+
+def test_a_date_stands_for_the_signing_date(raw: Raw) -> None:
+    signed = raw.sign("GET", "/", {"Date": "of the signature"}, UNSIGNED)
+    assert "X-Amz-Date" not in signed
+    assert "date" in signed["Authorization"]
+    assert raw.plain("GET", "/", signed).status == 200
+    late = signed | {"Date": "Sat, 01 Jan 2000 00:00:00 GMT"}
+    assert raw.plain("GET", "/", late).status == 403

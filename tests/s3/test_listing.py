@@ -177,3 +177,13 @@ def test_bad_arguments(s3: "S3Client", raw: Raw, keys: list[str]) -> None:
     for query in ("max-keys=many", "list-type=3", "list-type=2&max-keys=99999999999"):
         answer = raw.send("GET", f"/{BUCKET}?{query}")
         assert (answer.status, answer.code) == (400, "InvalidArgument"), query
+
+
+def test_an_empty_delimiter_is_none(s3: "S3Client", bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="a/b", Body=b"")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="a/b")["UploadId"]
+    lists = (s3.list_objects, s3.list_objects_v2, s3.list_object_versions, s3.list_multipart_uploads)
+    for ask in lists:
+        answer: dict[str, Any] = dict(ask(Bucket=bucket, Delimiter=""))
+        assert not {"Delimiter", "CommonPrefixes"} & answer.keys()
+    s3.abort_multipart_upload(Bucket=bucket, Key="a/b", UploadId=upload)

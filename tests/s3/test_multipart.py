@@ -12,6 +12,7 @@ from tests.signing import Raw
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 MIB: Final = 1 << 20
 LEAST: Final = 5 * MIB
@@ -125,11 +126,54 @@ def test_completed_it_is_gone(s3: "S3Client", bucket: str, upload: Upload) -> No
     assert not s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
 
 
-@pytest.mark.xfail(reason="an upload is gone once it is completed: docs/s3.md")
-def test_completed_twice_with_the_same_parts(upload: Upload) -> None:
-    # A client that lost the answer asks again: AWS answers the same for a time.
-    tag = upload.part(1, b"1")
-    assert upload.complete([(1, tag)]) == upload.complete([(1, tag)])
+def test_completed_twice_with_the_same_parts(s3: "S3Client", bucket: str, upload: Upload) -> None:
+    # A client that lost the answer asks again.
+    tag, other = upload.part(1, bytes(LEAST)), upload.part(2, b"2")
+    completed = upload.complete([(1, tag), (2, other)])
+    assert upload.complete([(1, tag), (2, other)]) == completed
+    for parts in ([(1, tag)], [(1, tag), (2, tag)], [(2, other), (1, tag)], []):
+        with refused("NoSuchUpload", 404):
+            upload.complete(parts)
+    s3.copy_object(Bucket=bucket, Key=KEY, CopySource=f"{bucket}/{KEY}", MetadataDirective="REPLACE")
+    with refused("NoSuchUpload", 404):
+        upload.complete([(1, tag), (2, other)])
+
+
+def test_completed_twice_under_a_condition_that_it_met(s3: "S3Client", bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    asked = s3.create_multipart_upload(Bucket=bucket, Key=KEY, ChecksumAlgorithm="SHA256")
+    part = s3.upload_part(
+        Bucket=bucket, Key=KEY, UploadId=asked["UploadId"], PartNumber=1, Body=b"1", ChecksumAlgorithm="SHA256"
+    )
+
+    def complete() -> tuple[str, str, str]:
+        answer = s3.complete_multipart_upload(
+            Bucket=bucket,
+            Key=KEY,
+            UploadId=asked["UploadId"],
+            MultipartUpload={
+                "Parts": [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}]
+            },
+            IfNoneMatch="*",
+        )
+        return answer["ETag"], answer["VersionId"], answer["ChecksumSHA256"]
+
+    completed = complete()
+    s3.put_object_tagging(Bucket=bucket, Key=KEY, Tagging={"TagSet": [{"Key": "desk", "Value": "fx"}]})
+    assert complete() == completed
+    assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == 1
+
+
+def test_the_checksum_of_an_empty_part(s3: "S3Client", bucket: str) -> None:
+    upload = s3.create_multipart_upload(Bucket=bucket, Key=KEY, ChecksumAlgorithm="SHA256")["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key=KEY, UploadId=upload, PartNumber=1, Body=b"", ChecksumAlgorithm="SHA256")
+    parts: list[CompletedPartTypeDef] = [
+        {"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}
+    ]
+    done = s3.complete_multipart_upload(Bucket=bucket, Key=KEY, UploadId=upload, MultipartUpload={"Parts": parts})
+    head = s3.head_object(Bucket=bucket, Key=KEY, ChecksumMode="ENABLED")
+    assert head["ChecksumSHA256"] == done["ChecksumSHA256"]
+    assert done["ChecksumSHA256"].endswith("-1")
 
 
 def test_aborted_it_is_gone(s3: "S3Client", bucket: str, upload: Upload) -> None:

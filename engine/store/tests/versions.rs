@@ -393,8 +393,13 @@ async fn an_upload_is_completed_as_a_version() {
         assert_eq!(all(&store), [format!("k={}*", whole.version), format!("k={one}")]);
         assert_eq!(current(&store, "k").await.unwrap(), "part");
         assert!(matches!(end(&store, "k", whole.version).await, Err(Error::Locked { .. })));
+        assert_eq!(store.completed_upload(&put, upload).unwrap().record, whole.record);
+        let another = store.completed_upload(&put, UploadId(upload.0 ^ 1));
+        assert!(matches!(another, Err(Error::NoSuchUpload)));
         store = reopen(&node, store, anew);
     }
+    store.delete(&grant(Action::DeleteObject, "bkt", "k"), Precondition::None).await.unwrap();
+    assert!(matches!(store.completed_upload(&put, upload), Err(Error::NoSuchUpload)));
     node::close(&store);
 }
 

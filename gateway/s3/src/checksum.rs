@@ -159,7 +159,7 @@ pub(crate) fn decode(algorithm: ChecksumAlgorithm, text: &str) -> Option<Vec<u8>
 }
 
 /// The base64 of a checksum, with `-N` for one that `parts` parts made.
-pub(crate) fn encode(checksum: &Checksum, parts: usize) -> String {
+pub(crate) fn encode(checksum: &Checksum, parts: u16) -> String {
     let text = STANDARD.encode(&checksum.value);
     match checksum.kind {
         ChecksumKind::FullObject => text,

@@ -1,8 +1,8 @@
 //! Entity tags as text, and the conditions that name them.
 
 use packstone_store::object::{Etag, Precondition};
+use s3s::S3Result;
 use s3s::dto::{ETag, ETagCondition};
-use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use crate::error::not_implemented;
 use crate::number::decimal;
@@ -43,6 +43,9 @@ pub(crate) fn parse(text: &str) -> Option<Etag> {
     Some(Etag { md5, parts })
 }
 
+/// What no object has as its tag, having fewer parts.
+const NOBODYS: Etag = Etag { md5: [0; 16], parts: u16::MAX };
+
 /// The condition of a write. Of `If-None-Match`, S3 knows only `*`.
 pub(crate) fn precondition(
     if_match: Option<&ETagCondition>,
@@ -52,10 +55,9 @@ pub(crate) fn precondition(
         (None, None) => Ok(Precondition::None),
         (None, Some(ETagCondition::Any)) => Ok(Precondition::Absent),
         (Some(ETagCondition::Any), None) => Ok(Precondition::Match(None)),
-        (Some(ETagCondition::ETag(etag)), None) => match parse(etag.value()) {
-            Some(etag) => Ok(Precondition::Match(Some(etag))),
-            None => Err(S3Error::new(S3ErrorCode::PreconditionFailed)),
-        },
+        (Some(ETagCondition::ETag(etag)), None) => {
+            Ok(Precondition::Match(Some(parse(etag.value()).unwrap_or(NOBODYS))))
+        }
         _ => Err(not_implemented()),
     }
 }

@@ -61,8 +61,12 @@ pub(crate) fn redirect(headers: &HeaderMap) -> S3Result<Option<(SystemHeader, St
 
 /// `aws-chunked` says how the body came, not what it is.
 fn without_chunking(value: &str) -> Option<String> {
-    let codings: Vec<&str> =
-        value.split(',').map(str::trim).filter(|coding| !coding.is_empty() && *coding != "aws-chunked").collect();
+    const CHUNKED: &str = "aws-chunked";
+    let codings = value.split(',').map(str::trim);
+    if !codings.clone().any(|coding| coding == CHUNKED) {
+        return (!value.is_empty()).then(|| value.to_owned());
+    }
+    let codings: Vec<&str> = codings.filter(|coding| !coding.is_empty() && *coding != CHUNKED).collect();
     (!codings.is_empty()).then(|| codings.join(","))
 }
 

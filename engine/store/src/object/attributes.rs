@@ -5,6 +5,7 @@
 
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::error::Error;
+use crate::object::UploadId;
 use crate::retention::{Lock, Retention};
 
 /// The most bytes that the encoded attributes of one version may take.
@@ -72,6 +73,8 @@ pub struct Attributes {
     pub legal_hold: bool,
     /// As the face that wrote it encodes it.
     pub acl: Option<Vec<u8>>,
+    /// The upload that made the object.
+    pub upload: Option<UploadId>,
 }
 
 /// Kinds of what follows the user metadata, each at most once and in this order.
@@ -79,6 +82,7 @@ const TAGS: u8 = 1;
 const RETENTION: u8 = 2;
 const LEGAL_HOLD: u8 = 3;
 const ACL: u8 = 4;
+const UPLOAD: u8 = 5;
 
 impl Attributes {
     /// The value of a system header.
@@ -135,6 +139,9 @@ impl Attributes {
         if let Some(acl) = &self.acl {
             section(ACL, &|body| body.bytes(acl));
         }
+        if let Some(upload) = self.upload {
+            section(UPLOAD, &|body| body.u128(upload.0));
+        }
     }
 
     /// As the journal and the index hold them.
@@ -179,6 +186,7 @@ impl Attributes {
                 RETENTION => held.retention = Some(Retention::decode(&mut body)?),
                 LEGAL_HOLD => held.legal_hold = true,
                 ACL => held.acl = Some(body.0.to_vec()),
+                UPLOAD => held.upload = Some(UploadId(body.u128()?)),
                 other => return Err(DecodeError::Unknown("attribute", other)),
             }
         }
@@ -262,12 +270,15 @@ mod tests {
             retention: Some(Retention { mode: Mode::Compliance, until: 12 }),
             legal_hold: true,
             acl: Some(vec![1, 2]),
+            upload: Some(UploadId(5)),
         }
     }
 
     #[test]
     fn what_is_written_is_read() {
-        for attributes in [full(), Attributes::default(), Attributes { tags: Vec::new(), acl: None, ..full() }] {
+        for attributes in
+            [full(), Attributes::default(), Attributes { tags: Vec::new(), acl: None, upload: None, ..full() }]
+        {
             let bytes = attributes.to_bytes().unwrap();
             assert_eq!(Attributes::decode(&mut Reader(&bytes)).unwrap(), attributes);
             let lock = Lock { retention: attributes.retention, legal_hold: attributes.legal_hold };
@@ -284,12 +295,13 @@ mod tests {
     #[test]
     fn what_is_cut_short_is_refused() {
         let bytes = full().to_bytes().unwrap();
-        let plain = Attributes { tags: Vec::new(), retention: None, legal_hold: false, acl: None, ..full() };
+        let plain =
+            Attributes { tags: Vec::new(), retention: None, legal_hold: false, acl: None, upload: None, ..full() };
         let ends_early = plain.to_bytes().unwrap().len();
         let mut whole = 0;
         for end in 0..bytes.len() {
             whole += u32::from(Attributes::decode(&mut Reader(bytes.get(..end).unwrap())).is_ok());
         }
-        assert!(ends_early > 0 && whole == 4, "behind the metadata and each section but the last: {whole}");
+        assert!(ends_early > 0 && whole == 5, "behind the metadata and each section but the last: {whole}");
     }
 }

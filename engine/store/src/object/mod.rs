@@ -216,6 +216,10 @@ pub struct UploadQuery {
 }
 
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most of what is listed are uploads: a box would be an allocation for each"
+)]
 pub enum UploadEntry {
     Upload(Upload),
     Prefix(String),

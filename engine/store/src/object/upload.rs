@@ -106,6 +106,20 @@ impl Store {
         }
     }
 
+    /// The current version of the key, if it is what the upload became.
+    ///
+    /// # Errors
+    /// No such upload, where it became something else, or nothing.
+    pub fn completed_upload(&self, grant: &Grant, upload: UploadId) -> Result<Version> {
+        grant.covers(Action::PutObject)?;
+        let state = self.bucket_of(grant)?;
+        let snapshot = self.inner.shared.index.snapshot();
+        let value = snapshot.get(Space::Current, &keys::current(state.bucket.id, grant.key()))?;
+        let row = Row::decode_whole(&value.ok_or(Error::NoSuchUpload)?, &*snapshot)?;
+        let version = Version::from_row(&row, true)?;
+        if version.attributes.upload == Some(upload) { Ok(version) } else { Err(Error::NoSuchUpload) }
+    }
+
     /// Ends an upload and its parts.
     ///
     /// # Errors

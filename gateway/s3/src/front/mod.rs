@@ -15,6 +15,7 @@ mod chunks;
 mod counters;
 mod credentials;
 mod features;
+mod fields;
 mod host;
 mod ids;
 mod inflow;

@@ -19,6 +19,7 @@ use super::access_log::{AccessLog, Line};
 use super::answer::Asked;
 use super::chunks::Chunks;
 use super::counters::Counters;
+use super::fields::{self, COPY_SOURCE};
 use super::host::Domains;
 use super::ids::RequestIds;
 use super::inflow::RequestBody;
@@ -31,7 +32,6 @@ use super::signature;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
-const COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
 const NAME: HeaderValue = HeaderValue::from_static("Packstone");
 
 /// Who is at the other end of a connection.
@@ -145,7 +145,9 @@ impl Service {
         if parts.method == Method::POST && is_form(parts) {
             return Err(Refusal::not_implemented());
         }
-        route::verb(&parts.method, target, &query, parts.headers.contains_key(COPY_SOURCE))
+        let verb = route::verb(&parts.method, target, &query, parts.headers.contains_key(COPY_SOURCE))?;
+        fields::expect_source(&parts.headers, verb)?;
+        Ok(verb)
     }
 
     fn prepare(
@@ -156,6 +158,7 @@ impl Service {
         client: &Client,
         asked: &mut Asked<'_>,
     ) -> HttpRequest {
+        fields::amend(&mut parts.headers, parts.uri.query(), verb);
         if incoming.is_end_stream() {
             return Request::from_parts(parts, Body::empty());
         }

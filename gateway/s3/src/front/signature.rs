@@ -54,6 +54,16 @@ pub fn check<'a>(headers: &'a HeaderMap, query: &'a Query<'_>, region: Option<&s
     Ok(access_key)
 }
 
+/// Whether the signature of a request covers a header. Only the query tells a presigned request from any other.
+pub fn covers(headers: &HeaderMap, query: &Query<'_>, name: &HeaderName) -> bool {
+    let claim = match (headers.get(AUTHORIZATION), &query.presigned) {
+        (Some(value), _) => value.to_str().ok().and_then(|value| claim_of_header(value).ok()),
+        (None, Some(presigned)) => claim_of_query(presigned).ok(),
+        (None, None) => None,
+    };
+    claim.is_some_and(|claim| is_signed(claim.signed_headers, name.as_str()))
+}
+
 fn claim_of_header(value: &str) -> Result<Claim<'_>, Refusal> {
     let Some(fields) = value.strip_prefix("AWS4-HMAC-SHA256") else {
         return Err(Refusal::invalid_argument("Unsupported Authorization Type"));

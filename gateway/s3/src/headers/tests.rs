@@ -40,8 +40,12 @@ fn the_default_type_takes_no_space() {
 
 #[test]
 fn how_a_body_came_is_not_kept() {
-    for (sent, kept) in [("aws-chunked", None), ("aws-chunked,gzip", Some("gzip")), ("gzip, aws-chunked", Some("gzip"))]
-    {
+    for (sent, kept) in [
+        ("aws-chunked", None),
+        ("aws-chunked,gzip", Some("gzip")),
+        ("gzip, aws-chunked", Some("gzip")),
+        ("deflate, gzip", Some("deflate, gzip")),
+    ] {
         let attributes = described(&headers(&[("content-encoding", sent)]), None).unwrap();
         assert_eq!(attributes.header(SystemHeader::ContentEncoding), kept, "{sent}");
     }

@@ -74,7 +74,7 @@ const KNOWN: [&str; 5] = [
 fn checksum_of(version: &Version) -> Option<Checksum> {
     let checksum = version.attributes.checksum.as_ref()?;
     let mut told = Checksum { checksum_type: Some(checksum::kind_dto(checksum.kind)), ..Checksum::default() };
-    place!(told, checksum, checksum::encode(checksum, version.parts.len()));
+    place!(told, checksum, checksum::encode(checksum, version.attributes.etag.parts));
     Some(told)
 }
 

@@ -234,8 +234,9 @@ fn is_itself(source: &CopySource, bucket: &str, key: &str) -> bool {
 }
 
 fn inherited(version: &Version, redirect: Option<(SystemHeader, String)>) -> Attributes {
-    // Lock and access control list are the source's own.
-    let mut attributes = Attributes { retention: None, legal_hold: false, acl: None, ..version.attributes.clone() };
+    // Lock, access control list and what made it are the source's own.
+    let mut attributes =
+        Attributes { retention: None, legal_hold: false, acl: None, upload: None, ..version.attributes.clone() };
     attributes.headers.retain(|(header, _)| *header != SystemHeader::WebsiteRedirectLocation);
     attributes.headers.extend(redirect);
     attributes

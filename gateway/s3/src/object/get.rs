@@ -48,7 +48,7 @@ impl Face {
         let mut output = described(&object.version, &selection);
         self.disclose(&asker, &input.bucket, &input.key, &object.version, &mut output);
         if let Some(checksum) = asked_checksum(&object.version, &selection, input.checksum_mode.as_ref()) {
-            place!(output, checksum, checksum::encode(checksum, object.version.parts.len()));
+            place!(output, checksum, checksum::encode(checksum, object.version.attributes.etag.parts));
             output.checksum_type = Some(checksum::kind_dto(checksum.kind));
         }
         output.body = body(object, selection).await?;
@@ -79,7 +79,7 @@ impl Face {
         let tags = told.tag_count;
         let mut output = head(told);
         if let Some(checksum) = asked_checksum(version, &selection, input.checksum_mode.as_ref()) {
-            place!(output, checksum, checksum::encode(checksum, version.parts.len()));
+            place!(output, checksum, checksum::encode(checksum, version.attributes.etag.parts));
             output.checksum_type = Some(checksum::kind_dto(checksum.kind));
         }
         let mut response = S3Response::new(output);

@@ -85,7 +85,7 @@ impl Face {
             next_marker: page.last.filter(|_| delimited).map(|last| spelling.write(last)),
             contents: Some(page.contents),
             common_prefixes: Some(page.prefixes),
-            delimiter: input.delimiter.map(|delimiter| spelling.write(delimiter)),
+            delimiter: told_delimiter(input.delimiter, spelling),
             encoding_type: spelling.dto(),
             ..ListObjectsOutput::default()
         }))
@@ -121,7 +121,7 @@ impl Face {
             next_continuation_token: page.last.as_deref().map(Token::write),
             contents: Some(page.contents),
             common_prefixes: Some(page.prefixes),
-            delimiter: input.delimiter.map(|delimiter| spelling.write(delimiter)),
+            delimiter: told_delimiter(input.delimiter, spelling),
             encoding_type: spelling.dto(),
             start_after: input.start_after.map(|start| spelling.write(start)),
             ..ListObjectsV2Output::default()
@@ -183,6 +183,11 @@ fn object(key: String, version: &Version, owners: bool) -> Object {
         storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
         ..Object::default()
     }
+}
+
+/// A delimiter of nothing is none.
+pub(crate) fn told_delimiter(delimiter: Option<String>, spelling: Spelling) -> Option<String> {
+    delimiter.filter(|delimiter| !delimiter.is_empty()).map(|delimiter| spelling.write(delimiter))
 }
 
 /// How many entries a client asks for by `argument`, within what a page holds.

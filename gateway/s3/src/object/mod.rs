@@ -1,6 +1,7 @@
 //! The verbs on objects, one file a family.
 
 mod attributes;
+mod complete;
 mod copy;
 mod delete;
 mod get;

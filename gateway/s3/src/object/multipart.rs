@@ -1,24 +1,21 @@
-//! Uploads in parts: opening, adding parts, completing, aborting.
-
-use std::collections::BTreeMap;
+//! Uploads in parts: opening, adding parts, aborting.
 
 use packstone_access::Action;
-use packstone_store::object::{Checksum, ChecksumAlgorithm, Etag, MAX_PARTS, NamedPart, Part, Upload, UploadId};
+use packstone_store::object::{Checksum, ChecksumAlgorithm, Upload};
 use s3s::dto::{
-    AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumType, CompleteMultipartUploadInput,
-    CompleteMultipartUploadOutput, CompletedPart, CreateMultipartUploadInput, CreateMultipartUploadOutput,
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput,
     UploadPartInput, UploadPartOutput,
 };
-use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+use s3s::{S3Request, S3Response, S3Result};
 
-use super::{part, version};
+use super::part;
 use crate::asker::Asker;
 use crate::body::Announcement;
-use crate::checksum::{self, Announced, place};
+use crate::checksum::{self, place};
 use crate::error::{from_store, invalid_request};
 use crate::face::Face;
 use crate::lock::Asked;
-use crate::{digest, etag, headers, owner};
+use crate::{etag, headers, owner};
 
 impl Face {
     pub(crate) async fn create_multipart_upload_verb(
@@ -83,54 +80,6 @@ impl Face {
         Ok(S3Response::new(output))
     }
 
-    pub(crate) async fn complete_multipart_upload_verb(
-        &self,
-        request: S3Request<CompleteMultipartUploadInput>,
-    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        let asker = Asker::of(&request);
-        let S3Request { input, headers, .. } = request;
-        owner::expect(input.expected_bucket_owner.as_deref())?;
-        let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
-        let announced = Announced::parse(&headers)?;
-        let id = part::upload_id(&input.upload_id)?;
-        let named = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
-        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
-        let upload = self.store.upload(&grant, id).map_err(from_store)?;
-        expect_kind(&upload, input.checksum_type.as_ref())?;
-        let uploaded = self.all_parts(&asker, &input.bucket, &input.key, id).await?;
-        let parts = chosen(&named, &uploaded)?;
-
-        let size: u64 = parts.iter().map(|part| part.size).sum();
-        if let Some(announced) = input.mpu_object_size.filter(|announced| u64::try_from(*announced) != Ok(size)) {
-            return Err(invalid_request(format!(
-                "The provided 'x-amz-mp-object-size' header value {announced} does not match what was computed: {size}"
-            )));
-        }
-        let checksum = whole_checksum(&upload, &parts, announced.as_ref())?;
-        let etag = whole_etag(&parts);
-        let names: Vec<NamedPart> =
-            parts.iter().map(|part| NamedPart { number: part.number, etag: part.etag }).collect();
-        let version = self
-            .store
-            .complete_upload(&grant, id, &names, etag, checksum.clone(), precondition)
-            .await
-            .map_err(from_store)?;
-
-        let mut output = CompleteMultipartUploadOutput {
-            location: Some(format!("/{}/{}", input.bucket, input.key)),
-            version_id: version::told_written(version.version),
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            e_tag: Some(etag::to_dto(etag)),
-            ..CompleteMultipartUploadOutput::default()
-        };
-        if let Some(checksum) = &checksum {
-            place!(output, checksum, checksum::encode(checksum, parts.len()));
-            output.checksum_type = Some(checksum::kind_dto(checksum.kind));
-        }
-        Ok(S3Response::new(output))
-    }
-
     pub(crate) async fn abort_multipart_upload_verb(
         &self,
         request: S3Request<AbortMultipartUploadInput>,
@@ -142,12 +91,6 @@ impl Face {
         let grant = self.may_on(&asker, Action::AbortMultipartUpload, &input.bucket, &input.key)?;
         self.store.abort_upload(&grant, id).await.map_err(from_store)?;
         Ok(S3Response::new(AbortMultipartUploadOutput::default()))
-    }
-
-    /// Every part of an upload, by its number.
-    async fn all_parts(&self, asker: &Asker, bucket: &str, key: &str, id: UploadId) -> S3Result<BTreeMap<u16, Part>> {
-        let parts = self.part_page(asker, bucket, key, id, 0, usize::from(MAX_PARTS)).await?;
-        Ok(parts.into_iter().map(|part| (part.number, part)).collect())
     }
 }
 
@@ -161,74 +104,5 @@ fn part_algorithm(upload: &Upload, sent: Option<ChecksumAlgorithm>) -> S3Result<
             checksum::name(sent).to_ascii_lowercase()
         ))),
         (expected, sent) => Ok(expected.or(sent)),
-    }
-}
-
-/// Refuses a completion that names another kind of checksum than the upload was opened with.
-fn expect_kind(upload: &Upload, asked: Option<&ChecksumType>) -> S3Result<()> {
-    let opened = upload.attributes.checksum.as_ref().map(|checksum| checksum::kind_dto(checksum.kind));
-    match (opened, asked) {
-        (Some(opened), Some(asked)) if opened != *asked => Err(invalid_request(format!(
-            "The upload was created using the {} checksum mode. The complete request must use the same checksum mode.",
-            opened.as_str()
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// The parts that a client named, which must stand in order and be what was uploaded.
-fn chosen<'p>(named: &[CompletedPart], uploaded: &'p BTreeMap<u16, Part>) -> S3Result<Vec<&'p Part>> {
-    if named.is_empty() {
-        return Err(S3Error::new(S3ErrorCode::MalformedXML));
-    }
-    let mut parts: Vec<&Part> = Vec::with_capacity(named.len());
-    for entry in named {
-        let number = entry.part_number.ok_or_else(|| S3Error::new(S3ErrorCode::MalformedXML))?;
-        let number = part::number(number)?;
-        if parts.last().is_some_and(|last| last.number >= number) {
-            return Err(S3Error::new(S3ErrorCode::InvalidPartOrder));
-        }
-        let tag = entry.e_tag.as_ref().ok_or_else(|| S3Error::new(S3ErrorCode::MalformedXML))?;
-        let part = uploaded.get(&number).filter(|part| etag::parse(tag.value()) == Some(part.etag));
-        let part = part.filter(|part| agrees(entry, part));
-        parts.push(part.ok_or_else(|| S3Error::new(S3ErrorCode::InvalidPart))?);
-    }
-    Ok(parts)
-}
-
-/// Whether the checksum that a client repeats for a part is the part's.
-fn agrees(entry: &CompletedPart, part: &Part) -> bool {
-    let Some(checksum) = &part.checksum else { return true };
-    let text = match checksum.algorithm {
-        ChecksumAlgorithm::Crc32 => &entry.checksum_crc32,
-        ChecksumAlgorithm::Crc32c => &entry.checksum_crc32c,
-        ChecksumAlgorithm::Crc64Nvme => &entry.checksum_crc64nvme,
-        ChecksumAlgorithm::Sha1 => &entry.checksum_sha1,
-        ChecksumAlgorithm::Sha256 => &entry.checksum_sha256,
-    };
-    match text {
-        Some(text) => checksum::decode(checksum.algorithm, text).is_some_and(|value| value == checksum.value),
-        None => true,
-    }
-}
-
-/// The MD5 of the parts' MD5s, and their number.
-fn whole_etag(parts: &[&Part]) -> Etag {
-    let joined: Vec<u8> = parts.iter().flat_map(|part| part.etag.md5).collect();
-    Etag { md5: digest::md5(&joined), parts: u16::try_from(parts.len()).unwrap_or(u16::MAX) }
-}
-
-fn whole_checksum(upload: &Upload, parts: &[&Part], announced: Option<&Announced>) -> S3Result<Option<Checksum>> {
-    let Some(promised) = &upload.attributes.checksum else { return Ok(None) };
-    let sums = parts.iter().map(|part| (part.size, part.checksum.as_ref()));
-    let checksum = checksum::of_parts(promised.algorithm, promised.kind, sums)
-        .ok_or_else(|| S3Error::new(S3ErrorCode::InvalidPart))?;
-    match announced {
-        Some(Announced { algorithm, value: Some(value) })
-            if *algorithm != checksum.algorithm || *value != checksum.value =>
-        {
-            Err(checksum::mismatch(*algorithm))
-        }
-        _ => Ok(Some(checksum)),
     }
 }

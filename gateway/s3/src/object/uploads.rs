@@ -8,7 +8,7 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::list::page_size;
+use super::list::{page_size, told_delimiter};
 use super::part::{self, page_of};
 use super::url::Spelling;
 use crate::asker::Asker;
@@ -88,7 +88,7 @@ impl Face {
             max_uploads: i32::try_from(most).ok(),
             is_truncated: Some(page.truncated),
             prefix: Some(spelling.write(input.prefix.unwrap_or_default())),
-            delimiter: input.delimiter.map(|delimiter| spelling.write(delimiter)),
+            delimiter: told_delimiter(input.delimiter, spelling),
             encoding_type: spelling.dto(),
             uploads: Some(uploads),
             common_prefixes: Some(prefixes),

@@ -8,7 +8,7 @@ use s3s::dto::{
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::list::page_size;
+use super::list::{page_size, told_delimiter};
 use super::url::Spelling;
 use super::version;
 use crate::asker::Asker;
@@ -45,7 +45,7 @@ impl Face {
             is_truncated: Some(page.truncated),
             next_key_marker: next_key.map(|key| spelling.write(key)),
             next_version_id_marker: next_version.flatten().map(|version| version.to_string()),
-            delimiter: input.delimiter.map(|delimiter| spelling.write(delimiter)),
+            delimiter: told_delimiter(input.delimiter, spelling),
             encoding_type: spelling.dto(),
             ..ListObjectVersionsOutput::default()
         };

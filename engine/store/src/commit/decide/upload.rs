@@ -83,6 +83,7 @@ impl Decider<'_, '_> {
         let mut attributes = Attributes::decode(&mut Reader(&opened.attributes)).map_err(corrupt)?;
         attributes.etag = etag;
         attributes.checksum = checksum;
+        attributes.upload = Some(upload);
         self.hold(state, &mut attributes);
         let (compression, body) = (Compression::Raw, Body::Streamed(extents));
         let draft = Draft { size, compression, attributes: Vec::new(), body };

@@ -1,0 +1,85 @@
+//! Headers as s3s takes them, where AWS takes them otherwise.
+//!
+//! A header that the signature covers stays as it came: without it the signature would not verify.
+
+use hyper::HeaderMap;
+use hyper::header::{AUTHORIZATION, DATE, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, RANGE};
+use s3s::dto::{CopySource, Range, Timestamp, TimestampFormat};
+use time::format_description::well_known::Rfc2822;
+use time::{OffsetDateTime, UtcOffset};
+
+use super::query::Query;
+use super::refusal::Refusal;
+use super::route::Verb;
+use super::signature;
+
+const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+pub const COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
+
+/// Headers that ask for less than a whole read. HTTP passes over what can't be read of them, s3s refuses it.
+const PASSED_OVER: [HeaderName; 3] = [RANGE, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
+
+/// Makes of the headers of an admitted request what s3s takes.
+pub fn amend(headers: &mut HeaderMap, raw_query: Option<&str>, verb: Verb) {
+    if headers.contains_key(AUTHORIZATION)
+        && !headers.contains_key(&AMZ_DATE)
+        && let Some(date) = headers.get(DATE).and_then(signing_date)
+    {
+        headers.insert(AMZ_DATE, date);
+    }
+    if !matches!(verb, Verb::GetObject | Verb::HeadObject) {
+        return;
+    }
+    for name in PASSED_OVER {
+        let is_unread = headers.get(&name).is_some_and(|value| !is_read(&name, value));
+        if is_unread && !signature::covers(headers, &raw_query.map(Query::parse).unwrap_or_default(), &name) {
+            headers.remove(&name);
+        }
+    }
+}
+
+/// A signature's date as `x-amz-date` has it, from the `Date` that stands for it.
+fn signing_date(date: &HeaderValue) -> Option<HeaderValue> {
+    let text = date.to_str().ok()?;
+    let Ok(date) = OffsetDateTime::parse(text, &Rfc2822) else { return Some(date.clone()) };
+    let date = date.to_offset(UtcOffset::UTC);
+    let (day, time) = (date.date(), date.time());
+    let text = format!(
+        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
+        day.year(),
+        u8::from(day.month()),
+        day.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    );
+    HeaderValue::from_str(&text).ok()
+}
+
+fn is_read(name: &HeaderName, value: &HeaderValue) -> bool {
+    let Ok(text) = value.to_str() else { return false };
+    match *name {
+        RANGE => Range::parse(text).is_ok(),
+        _ => Timestamp::parse(TimestampFormat::HttpDate, text).is_ok(),
+    }
+}
+
+/// Refuses a copy whose source can't be read.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub fn expect_source(headers: &HeaderMap, verb: Verb) -> Result<(), Refusal> {
+    if !matches!(verb, Verb::CopyObject | Verb::UploadPartCopy) {
+        return Ok(());
+    }
+    let source = headers.get(COPY_SOURCE).and_then(|source| source.to_str().ok());
+    match source.map(CopySource::parse) {
+        Some(Ok(_)) => Ok(()),
+        _ => {
+            Err(Refusal::invalid_argument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
