@@ -11,7 +11,7 @@ from tests.served import Node
 
 def run(environment: dict[str, str], *command: str | Path) -> str:
     """Run a client, which must succeed; return what it printed."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=1800)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=3600)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return done.stdout
 
