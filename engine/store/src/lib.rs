@@ -8,6 +8,7 @@ pub mod checksum;
 pub mod codec;
 pub mod commit;
 pub mod compaction;
+pub mod compliance;
 pub mod compression;
 pub mod configuration;
 pub mod drive;

@@ -2,6 +2,7 @@
 
 use packstone_store::checksum::record_hash;
 use packstone_store::codec::Writer;
+use packstone_store::compliance::Reading;
 use packstone_store::drive::superblock::Superblock;
 use packstone_store::epoch::{Epoch, Fence};
 use packstone_store::index::row::{BucketRow, BucketTally, UploadRow};
@@ -40,6 +41,7 @@ pub fn superblocks() -> Vec<Vec<u8>> {
         fences: vec![Fence { epoch: epoch(4), lsn: 1000 }],
         retain_until: 0,
         formatted: 1,
+        clock: Some(Reading { time: 9, boottime: 8, boot: 7, allowance: 6, owed: 5 }),
         change: 6,
     };
     let one = superblock.encode();
