@@ -58,10 +58,18 @@ class BucketDocument(_Document):
     bytes: int
 
 
+class ClockDocument(_Document):
+    """The compliance clock, in seconds since 1970, and how many seconds it is behind the machine's."""
+
+    compliance: float
+    lag: float
+
+
 class EngineDocument(_Document):
     """The engine's part of a status."""
 
     appliance: str
+    clock: ClockDocument
     drives: list[DriveDocument]
     pools: list[PoolDocument]
     journal: JournalDocument

@@ -26,6 +26,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<status::PoolStatus>()?;
     module.add_class::<status::JournalStatus>()?;
     module.add_class::<status::BucketUsage>()?;
+    module.add_class::<status::ClockStatus>()?;
     module.add_class::<status::Status>()?;
     module.add_class::<status::VerifyReport>()?;
     module.add_class::<status::RebuildReport>()?;

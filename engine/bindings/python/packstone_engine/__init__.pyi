@@ -105,8 +105,14 @@ class BucketUsage:
     bytes: int
 
 @final
+class ClockStatus:
+    compliance: float  # the time that retention goes by, in seconds since 1970
+    lag: float  # seconds that it is behind the machine's clock; negative where it is ahead
+
+@final
 class Status:
     appliance: str
+    clock: ClockStatus
     drives: list[DriveStatus]
     pools: list[PoolStatus]
     journal: JournalStatus
