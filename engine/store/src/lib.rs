@@ -31,7 +31,7 @@ pub mod startup;
 pub mod status;
 mod store;
 mod streams;
-mod time;
+pub mod time;
 pub mod verify;
 pub mod version;
 
