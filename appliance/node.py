@@ -7,7 +7,7 @@ running S3 front of one mind.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -95,6 +95,23 @@ class Node:
         """Read and check a share of the segments, 0 < sample <= 1, with the records in them. Raises NotServingError."""
         with operator_errors():
             return self._running().verify(sample, progress)
+
+    def lockable_buckets(self) -> list[packstone_engine.LockableBucket]:
+        """The buckets with object lock, in order of their names. Raises NotServingError."""
+        return self._running().lockable_buckets()
+
+    def locked(self, bucket: str) -> Iterator[packstone_engine.LockedVersion]:
+        """The versions of a bucket that may not end, by key, newest first, as they are when they are reached.
+
+        Raises NotServingError, and EngineError where the bucket is or goes missing.
+        """
+        place: tuple[str, str] | None = None
+        while True:
+            page = self._running().locked(bucket, place)
+            yield from page.versions
+            place = page.next
+            if place is None:
+                return
 
     def rotate_root(self, wanted: Credentials | None = None) -> Credentials:
         """Replace the root credentials, on disk and in force, by `wanted` or by new random ones, and return them.

@@ -55,7 +55,7 @@ class Node:
         for drive in drives:
             drive.mkdir(parents=True)
             named += ["--drive", drive]
-        self.command("init", "--profile", profile, *named)
+        self.command("init", "--confirm-time", "--profile", profile, *named)
 
     def environment(self) -> dict[str, str]:
         """What the process is started with."""

@@ -18,6 +18,7 @@ from gateway.control.documents import (
     SealDocument,
     StatusDocument,
     VerifyEvent,
+    WormEvent,
 )
 from gateway.control.server import SOCKET_NAME
 
@@ -47,17 +48,32 @@ class ControlClient:
 
     def verify(self, sample: float) -> Iterator[VerifyEvent]:
         """Read and check the share `sample` of segments; progress, then one event with the report or a fault."""
-        with self._reached(), self._http.stream("POST", "/verify", params={"sample": sample}) as answer:
-            if answer.is_error:
-                answer.read()
-                raise OperatorError(_fault(answer))
-            for line in answer.iter_lines():
-                yield VerifyEvent.model_validate_json(line)
+        for line in self._lines("POST", "/verify", {"sample": sample}):
+            yield VerifyEvent.model_validate_json(line)
+
+    def locked(self) -> Iterator[WormEvent]:
+        """Buckets with object lock, each followed by its locked versions; raise OperatorError unless all were told."""
+        whole = False
+        for line in self._lines("GET", "/worm"):
+            event = WormEvent.model_validate_json(line)
+            if event.fault is not None:
+                raise OperatorError(event.fault)
+            whole = event.whole
+            yield event
+        if not whole:
+            raise OperatorError("the node stopped before the report was complete")
 
     def rotate_root(self, wanted: CredentialsDocument | None) -> CredentialsDocument:
         """Replace the root credentials by `wanted` or by random ones, and return the new ones."""
         request = RotationRequest(credentials=wanted)
         return CredentialsDocument.model_validate(self._ask("POST", "/root/rotate", request.model_dump()))
+
+    def _lines(self, method: str, path: str, parameters: dict[str, float] | None = None) -> Iterator[str]:
+        with self._reached(), self._http.stream(method, path, params=parameters) as answer:
+            if answer.is_error:
+                answer.read()
+                raise OperatorError(_fault(answer))
+            yield from answer.iter_lines()
 
     def _ask(self, method: str, path: str, body: object = None) -> object:
         with self._reached():

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from appliance.errors import OperatorError
 from gateway.cli.options import ConfigOption, DataOption
 
 if TYPE_CHECKING:
@@ -28,20 +30,27 @@ def init(
     allow_no_parity: Annotated[
         bool, typer.Option("--allow-no-parity", help="Accept K+0: the loss of any drive loses data.")
     ] = False,
+    confirm_time: Annotated[
+        bool, typer.Option("--confirm-time", help="The machine's clock is right: don't ask.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Make a new appliance: write superblocks to empty drives, and DIR/packstone.toml with their pool.
 
     Without --drive, the pools of the configuration file are initialised, or, if it has none, the embedded default: four
     directories in DIR, profile 3+1. For several pools, write them into the configuration file first.
+
+    Retention is counted on a clock that begins at the machine's time and can't be set later, so that time is shown and
+    has to be confirmed.
     """
     from appliance.configuration_sources import FILE_NAME, load
     from appliance.data_lock import DataLock
     from appliance.drives import initialise, shared_disk_warnings
-    from appliance.errors import OperatorError
 
     configuration = load(data, config)
     with DataLock(configuration.data):
+        if not confirm_time:
+            _confirm_time()
         if drive:
             if not configuration.is_embedded:
                 raise OperatorError("the configuration names pools already: leave --drive out to initialise those")
@@ -59,6 +68,17 @@ def init(
     typer.echo(f"appliance {appliance} made in {configuration.data}; start it with:")
     named = "" if config is None else f" --config {config}"
     typer.echo(f"  packstone serve --data {configuration.data}{named}")
+
+
+def _confirm_time() -> None:
+    """Have the operator look at the machine's clock. Raises OperatorError unless they say that it is right."""
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        right = typer.confirm(f"The machine's clock says {now}. Is that right?", err=True)
+    except typer.Abort:
+        raise OperatorError(f"nobody confirmed the time, {now}: where it is right, add --confirm-time") from None
+    if not right:
+        raise OperatorError("set the machine's clock first: retention is counted from it, and it can't be set later")
 
 
 @contextmanager

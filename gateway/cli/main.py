@@ -7,7 +7,7 @@ from typing import Final, NoReturn
 import typer
 
 from appliance.errors import OperatorError
-from gateway.cli import bucket, copy, index, initialise, listing, remove, root, seal, serve, status, verify
+from gateway.cli import bucket, copy, index, initialise, listing, remove, root, seal, serve, status, verify, worm
 
 app: Final = typer.Typer(
     name="packstone",
@@ -27,6 +27,7 @@ app.command("cp")(copy.cp)
 app.command("ls")(listing.ls)
 app.command("rm")(remove.rm)
 app.add_typer(root.app, name="root")
+app.add_typer(worm.app, name="worm")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

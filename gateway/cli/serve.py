@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,6 +59,7 @@ def _prepare(configuration: "Configuration") -> None:
 
     if ensure_initialised(configuration):
         typer.echo(f"new appliance in {configuration.data}: one ssd pool, profile 3+1, on four directories")
+        typer.echo(f"its compliance clock begins at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, the machine's time")
     for warning in shared_disk_warnings(configuration):
         typer.echo(f"warning: {warning}", err=True)
     s3 = configuration.s3

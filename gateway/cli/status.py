@@ -1,5 +1,6 @@
 """`packstone status`: how a node is doing."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -32,6 +33,8 @@ def _show(document: "StatusDocument") -> None:
 
     print_line(f"appliance {document.appliance}  version {document.version}  process {document.pid}")
     print_line(f"data {document.data}  s3 {document.s3}")
+    clock = datetime.fromtimestamp(document.clock.compliance, UTC)
+    print_line(f"compliance clock {clock:%Y-%m-%d %H:%M:%S} UTC, {document.clock.lag:.0f} s behind the machine's")
     journal = document.journal
     print_line(
         f"{document.objects} objects, {format_size(document.bytes)}, in {document.segments} segments; journal: "

@@ -20,6 +20,7 @@ from gateway.control.documents import (
     StatusDocument,
 )
 from gateway.control.verification import Verification
+from gateway.control.worm import report
 
 
 def admin_app(node: Node) -> FastAPI:
@@ -60,6 +61,10 @@ def admin_app(node: Node) -> FastAPI:
     @app.post("/verify")
     async def verify(sample: Annotated[float, Query(gt=0, le=1)] = 1.0) -> StreamingResponse:
         return StreamingResponse(verification.start(sample), media_type="application/x-ndjson")
+
+    @app.get("/worm")
+    def worm() -> StreamingResponse:
+        return StreamingResponse(report(node), media_type="application/x-ndjson")
 
     @app.post("/root/rotate")
     def rotate(request: RotationRequest) -> CredentialsDocument:

@@ -3,6 +3,7 @@
 Sizes are bytes throughout.
 """
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -58,10 +59,18 @@ class BucketDocument(_Document):
     bytes: int
 
 
+class ClockDocument(_Document):
+    """The compliance clock, in seconds since 1970, and how many seconds it is behind the machine's."""
+
+    compliance: float
+    lag: float
+
+
 class EngineDocument(_Document):
     """The engine's part of a status."""
 
     appliance: str
+    clock: ClockDocument
     drives: list[DriveDocument]
     pools: list[PoolDocument]
     journal: JournalDocument
@@ -114,6 +123,36 @@ class VerifyEvent(_Document):
     total: int = 0
     report: VerifyDocument | None = None
     fault: str | None = None
+
+
+class LockableDocument(_Document):
+    """A bucket with object lock; its default retention is a mode with days or years, or nothing."""
+
+    name: str
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] | None
+    days: int | None
+    years: int | None
+
+
+class LockedDocument(_Document):
+    """A version that may not end: until `retain_until`, by the compliance clock, or while `legal_hold` is set."""
+
+    key: str
+    version: str
+    size: int
+    modified: datetime
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] | None
+    retain_until: datetime | None
+    legal_hold: bool
+
+
+class WormEvent(_Document):
+    """One line of a report: a bucket, a version of the bucket before it, a fault that ends it, or that it is whole."""
+
+    bucket: LockableDocument | None = None
+    version: LockedDocument | None = None
+    fault: str | None = None
+    whole: bool = False
 
 
 class CredentialsDocument(_Document):

@@ -115,7 +115,7 @@ def test_rotated_credentials_work_at_once(node: ServedNode) -> None:
 def test_data_that_is_served_is_refused_to_others(node: ServedNode) -> None:
     node.command("serve", code=1)
     node.command("rebuild-index", code=1)
-    node.command("init", code=1)
+    node.command("init", "--confirm-time", code=1)
 
 
 def test_ports_in_use_are_one_line(node: ServedNode, tmp_path: Path) -> None:

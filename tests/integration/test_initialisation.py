@@ -11,7 +11,7 @@ from tests.integration.conftest import PACKSTONE, ServedNode, environment
 
 def init(data: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run `packstone init` on `data`."""
-    command = [PACKSTONE, "init", "--data", data, *arguments]
+    command = [PACKSTONE, "init", "--confirm-time", "--data", data, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), timeout=60)
 
 
@@ -80,3 +80,15 @@ def test_unmounted_drives_are_not_replaced_by_an_empty_store(tmp_path: Path, dri
     assert done.returncode == 1
     assert "no configured drive carries a superblock: see that they are mounted" in done.stderr
     assert all(list(drive.iterdir()) == [] for drive in drives)
+
+
+@pytest.mark.parametrize(("answer", "code"), [("", 1), ("n\n", 1), ("y\n", 0)])
+def test_the_time_is_confirmed(tmp_path: Path, drives: list[Path], answer: str, code: int) -> None:
+    data = tmp_path / "data"
+    command: list[str | Path] = [PACKSTONE, "init", "--data", data, *named(drives[:4])]
+    done = subprocess.run(
+        command, input=answer, capture_output=True, text=True, check=False, env=environment(), timeout=60
+    )
+    assert "The machine's clock says 2" in done.stderr
+    assert done.returncode == code
+    assert (data / "packstone.toml").exists() == (code == 0)

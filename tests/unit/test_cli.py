@@ -55,7 +55,7 @@ def assert_one_line(outcome: Outcome, code: int, *parts: str) -> None:
         assert part in outcome.errors
 
 
-COMMANDS = ["init", "serve", "status", "seal", "verify", "rebuild-index", "bucket", "cp", "ls", "rm", "root"]
+COMMANDS = ["init", "serve", "status", "seal", "verify", "rebuild-index", "bucket", "cp", "ls", "rm", "root", "worm"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -115,13 +115,23 @@ def test_a_control_port_in_use_is_told(run: Run, tmp_path: Path) -> None:
 
 def test_a_drive_that_is_not_mounted_is_told(run: Run, tmp_path: Path) -> None:
     absent = tmp_path / "absent"
-    outcome = run("init", "--data", tmp_path / "data", "--profile", "1+0", "--allow-no-parity", "--drive", absent)
+    outcome = run(
+        "init",
+        "--confirm-time",
+        "--data",
+        tmp_path / "data",
+        "--profile",
+        "1+0",
+        "--allow-no-parity",
+        "--drive",
+        absent,
+    )
     assert_one_line(outcome, 1, f"{absent}: there is no such directory", "mount")
     assert not (tmp_path / "data" / "packstone.toml").exists()
 
 
 def test_too_few_drives_end_with_2(run: Run, tmp_path: Path) -> None:
-    outcome = run("init", "--data", tmp_path, "--profile", "4+2", "--drive", tmp_path)
+    outcome = run("init", "--confirm-time", "--data", tmp_path, "--profile", "4+2", "--drive", tmp_path)
     assert_one_line(outcome, 2, "profile 4+2 takes at least 6 drives")
 
 

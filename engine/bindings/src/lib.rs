@@ -7,6 +7,7 @@ mod metrics;
 mod node;
 mod settings;
 mod status;
+mod worm;
 
 use mimalloc::MiMalloc;
 use pyo3::prelude::*;
@@ -26,9 +27,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<status::PoolStatus>()?;
     module.add_class::<status::JournalStatus>()?;
     module.add_class::<status::BucketUsage>()?;
+    module.add_class::<status::ClockStatus>()?;
     module.add_class::<status::Status>()?;
     module.add_class::<status::VerifyReport>()?;
     module.add_class::<status::RebuildReport>()?;
+    module.add_class::<worm::LockableBucket>()?;
+    module.add_class::<worm::LockedVersion>()?;
+    module.add_class::<worm::LockedPage>()?;
     module.add_class::<node::Node>()?;
     module.add_function(wrap_pyfunction!(node::initialise, module)?)?;
     module.add_function(wrap_pyfunction!(node::is_initialised, module)?)?;

@@ -6,6 +6,8 @@ use packstone_s3::{Counts, front};
 use packstone_store::drive::DriveState;
 use packstone_store::status::Status;
 
+use crate::status::seconds;
+
 pub type Sample = (String, HashMap<String, String>, f64);
 pub type Metric = (String, String, String, Vec<Sample>);
 
@@ -75,6 +77,18 @@ fn store(status: &Status) -> Vec<Metric> {
             "journal_epoch",
             "The epoch; it rises with each start and each fenced drive.",
             one(journal.epoch as f64),
+        ),
+        metric(
+            "gauge",
+            "compliance_clock_seconds",
+            "The time that retention goes by, in seconds since 1970.",
+            one(seconds(status.clock.compliance)),
+        ),
+        metric(
+            "gauge",
+            "compliance_clock_lag_seconds",
+            "How far it is behind the machine's clock.",
+            one(seconds(status.clock.lag())),
         ),
         metric("gauge", "journal_files", "Journal files that are not sealed.", one(journal.files as f64)),
         metric("gauge", "journal_bytes", "Bytes in journal files that are not sealed.", one(journal.bytes as f64)),

@@ -10,7 +10,9 @@ use packstone_access::{Action, Actor, Grant, Resource, authorise};
 use packstone_s3::Server;
 use packstone_store::Store;
 use packstone_store::recovery::Progress;
+use packstone_store::version::NoVersionId;
 use parking_lot::Mutex;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use tokio::runtime::Runtime;
 
@@ -18,6 +20,7 @@ use crate::errors::{EngineError, from_recovery, from_start, from_store};
 use crate::metrics::{self, Metric};
 use crate::settings::{EngineSettings, S3Settings};
 use crate::status::{RebuildReport, Status, VerifyReport};
+use crate::worm::{LockableBucket, LockedPage, Place};
 
 #[pyclass(module = "packstone_engine", frozen)]
 pub struct Node {
@@ -97,6 +100,21 @@ impl Node {
 
     fn seal(&self, py: Python<'_>) -> PyResult<u64> {
         py.detach(|| self.store.seal()).map_err(from_store)
+    }
+
+    fn lockable_buckets(&self) -> PyResult<Vec<LockableBucket>> {
+        let buckets = self.store.lockable_buckets(&administer()?).map_err(from_store)?;
+        Ok(buckets.into_iter().map(Into::into).collect())
+    }
+
+    #[pyo3(signature = (bucket, after=None))]
+    fn locked(&self, py: Python<'_>, bucket: &str, after: Option<Place>) -> PyResult<LockedPage> {
+        let grant = administer()?;
+        let after = after
+            .map(|(key, version)| Ok((key, version.parse()?)))
+            .transpose()
+            .map_err(|error: NoVersionId| PyValueError::new_err(error.to_string()))?;
+        py.detach(|| self.store.locked(&grant, bucket, after)).map(Into::into).map_err(from_store)
     }
 
     #[pyo3(signature = (sample=1.0, progress=None))]

@@ -1,5 +1,6 @@
 //! Facts for Python.
 
+use packstone_store::compliance::Now;
 use packstone_store::drive::DriveState;
 use packstone_store::{status, verify};
 use pyo3::prelude::*;
@@ -88,9 +89,28 @@ pub struct BucketUsage {
     bytes: u64,
 }
 
+#[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
+#[derive(Clone)]
+pub struct ClockStatus {
+    compliance: f64,
+    lag: f64,
+}
+
+impl From<Now> for ClockStatus {
+    fn from(now: Now) -> Self {
+        Self { compliance: seconds(now.compliance), lag: seconds(now.lag()) }
+    }
+}
+
+/// Seconds of nanoseconds.
+pub fn seconds(nanos: i64) -> f64 {
+    nanos as f64 / 1e9
+}
+
 #[pyclass(module = "packstone_engine", frozen, get_all)]
 pub struct Status {
     appliance: String,
+    clock: ClockStatus,
     drives: Vec<DriveStatus>,
     pools: Vec<PoolStatus>,
     journal: JournalStatus,
@@ -111,6 +131,7 @@ impl From<status::Status> for Status {
         };
         Self {
             appliance: format!("{:032x}", status.appliance),
+            clock: status.clock.into(),
             drives: status.drives.into_iter().map(Into::into).collect(),
             pools: status.pools.into_iter().map(Into::into).collect(),
             journal: JournalStatus {

@@ -16,12 +16,14 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::commit::{CommitQueue, Core, Op, Shared};
+use crate::compliance::{KEPT_EVERY, WORTH_TELLING};
 use crate::error::Result;
 use crate::index::Space;
 use crate::journal::{Journal, spare};
 use crate::segment::{Segment, SegmentInfo};
 use crate::store::{Inner, Settings};
 use crate::streams::StreamPool;
+use crate::time::to_seconds;
 
 const TICK: Duration = Duration::from_millis(100);
 /// Journal files kept ready on each drive that takes part in the journal.
@@ -49,6 +51,8 @@ struct Work {
     stopping: AtomicBool,
     /// Somebody waits for seals: no rests.
     hurried: AtomicBool,
+    /// Whether the operator was told that the compliance clock lags.
+    lagging: AtomicBool,
     /// Drives in use when they were last counted.
     online: AtomicUsize,
     /// Removed rows when the index was last looked at, and when it was last compacted.
@@ -97,6 +101,7 @@ impl Keepers {
             space_reserve: settings.space_reserve,
             stopping: AtomicBool::new(false),
             hurried: AtomicBool::new(false),
+            lagging: AtomicBool::new(false),
             online: AtomicUsize::new(shared.hardware.members.values().filter(|member| member.online()).count()),
             seen_removed: AtomicU64::new(0),
             tidied_removed: AtomicU64::new(0),
@@ -137,6 +142,7 @@ impl Keepers {
         if let Err(error) = self.work.seal_streams() {
             tracing::warn!(%error, "a stream stays open until the next start");
         }
+        self.work.keep_time();
         self.end();
         if let Err(error) = inner.shared.index.persist() {
             tracing::warn!(%error, "the index could not be synced");
@@ -186,8 +192,14 @@ impl Work {
 
     fn keep_loop(&self) {
         let mut compacted = Instant::now();
+        let mut time_kept = Instant::now();
         while !self.stopping() {
             self.watch_space();
+            self.watch_clock();
+            if time_kept.elapsed() >= KEPT_EVERY {
+                self.keep_time();
+                time_kept = Instant::now();
+            }
             self.keep_spares();
             self.tidy_index();
             self.unlink_erased();
@@ -220,6 +232,21 @@ impl Work {
                 }
                 None => tracing::info!("there is space again: writes are taken"),
             }
+        }
+    }
+
+    /// Tells when the compliance clock falls behind: what is locked stays so for longer than its dates say.
+    fn watch_clock(&self) {
+        let lag = self.shared.compliance.now().lag();
+        let lagging = lag > WORTH_TELLING;
+        if self.lagging.swap(lagging, Ordering::Relaxed) != lagging && lagging {
+            tracing::warn!(seconds = to_seconds(lag), "the compliance clock lags behind the wall clock");
+        }
+    }
+
+    fn keep_time(&self) {
+        if let Err(error) = self.queue.commit_blocking(Op::KeepTime) {
+            tracing::warn!(%error, "the compliance clock could not be kept on the drives");
         }
     }
 

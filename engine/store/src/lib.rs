@@ -8,6 +8,7 @@ pub mod checksum;
 pub mod codec;
 pub mod commit;
 pub mod compaction;
+pub mod compliance;
 pub mod compression;
 pub mod configuration;
 pub mod drive;
@@ -30,7 +31,7 @@ pub mod startup;
 pub mod status;
 mod store;
 mod streams;
-mod time;
+pub mod time;
 pub mod verify;
 pub mod version;
 

@@ -1,5 +1,5 @@
 //! What holds a version: retention and legal hold. Every end of a version and every loosening of its lock passes through
-//! here, whoever asks; nothing else in the engine decides it.
+//! here, whoever asks; nothing else in the engine decides it. `now` is the compliance clock's throughout.
 //!
 //! Extending is always allowed. COMPLIANCE ends or is shortened for nobody before its time; GOVERNANCE for who may
 //! bypass it; a legal hold ends only by being taken off.
@@ -84,12 +84,19 @@ impl Lock {
     pub fn is_set(self) -> bool {
         self.retention.is_some() || self.legal_hold
     }
-}
 
-/// The time that retention is computed and compared by, Unix seconds, when the commit loop's is `now`, in nanoseconds.
-#[must_use]
-pub fn clock(now: i64) -> i64 {
-    now.div_euclid(1_000_000_000)
+    /// Until when a drive that holds such a version must be kept, Unix nanoseconds: the end of the day on which its
+    /// retention ends, so that superblocks change once a day at most; `i64::MAX` for a hold, 0 where nothing is said.
+    #[must_use]
+    pub fn retain_until(self) -> i64 {
+        match self.retention {
+            _ if self.legal_hold => i64::MAX,
+            Some(Retention { until, .. }) => {
+                until.div_euclid(DAY).saturating_add(1).saturating_mul(DAY).saturating_mul(1_000_000_000)
+            }
+            None => 0,
+        }
+    }
 }
 
 /// Whether a version with that lock may end at `now`, Unix seconds.

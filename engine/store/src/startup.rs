@@ -1,5 +1,6 @@
 //! The steps of `recovery` in order, from opened drives to a core that can commit.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,10 +9,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use crate::commit::log::{self, Start, Superblocks};
+use crate::commit::log::{self, Start};
+use crate::commit::superblocks::{self, Superblocks};
 use crate::commit::{BucketState, Buckets, Core, Living, Shared, is_open_stream};
+use crate::compliance::{Clock, ComplianceClock, MachineClock, Reading};
 use crate::configuration::VERSIONING;
-use crate::drive::{DriveState, Executor, Member};
+use crate::drive::{DriveState, Executor};
 use crate::epoch::{Epoch, Fence};
 use crate::erasure::Codes;
 use crate::index::apply::Marks;
@@ -34,13 +37,13 @@ pub struct FoundNode {
     recovered: Recovered,
     executor: Arc<dyn Executor>,
     timeout: Duration,
-    clock: fn() -> i64,
+    clock: Arc<dyn Clock>,
 }
 
 impl FoundNode {
-    /// The same with another clock than the machine's: Unix nanoseconds.
+    /// The same with other clocks than the machine's.
     #[must_use]
-    pub fn with_clock(self, clock: fn() -> i64) -> Self {
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 }
@@ -64,7 +67,7 @@ pub fn find(
             other => break other?,
         }
     };
-    Ok(FoundNode { inventory, recovered, executor, timeout, clock: crate::time::now })
+    Ok(FoundNode { inventory, recovered, executor, timeout, clock: Arc::new(MachineClock::new()?) })
 }
 
 fn read_journals(inventory: &mut Inventory) -> RecoveryResult<Recovered> {
@@ -112,10 +115,18 @@ fn fresh() -> Recovered {
 /// TOCs that can't be read, a fault of the index, or no drive that takes a journal.
 pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) -> RecoveryResult<(Core, Replayed)> {
     let FoundNode { inventory, recovered, executor, timeout, clock } = found;
+    let compliance = resume_clock(&inventory, recovered.time, clock)?;
     let fences = inventory.fences;
     let superblocks: Superblocks = Arc::new(Mutex::new(inventory.superblocks));
-    let shared =
-        Arc::new(share(inventory.appliance, inventory.members, inventory.pools, index, &recovered, executor, timeout));
+    let hardware = Hardware {
+        appliance: inventory.appliance,
+        members: inventory.members,
+        pools: inventory.pools,
+        codes: Codes::default(),
+        executor,
+        timeout,
+    };
+    let shared = Arc::new(share(hardware, compliance, index, &recovered));
     for info in recovered.segments.values() {
         shared.publish(info.clone()).map_err(|error| RecoveryError::Operator(error.to_string()))?;
     }
@@ -140,7 +151,7 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
         journals: recovered.journals.iter().map(|journal| journal.info()).collect(),
         segments: recovered.segments.values().cloned().collect(),
     };
-    let now = clock().max(recovered.time + 1);
+    let now = shared.compliance.now().wall.max(recovered.time + 1);
     let start = Start { epoch, online, next_lsn: recovered.next_lsn, chain: recovered.chain, now };
     let (log, batch) = log::open(&shared, start, live, &superblocks)?;
     let living = Living {
@@ -150,7 +161,7 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
     };
     shared.epoch.store(epoch.number, Ordering::Release);
     shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
-    Ok((Core::new(shared, living, log, clock), replayed))
+    Ok((Core::new(shared, living, log), replayed))
 }
 
 /// Begins the epoch of this start, behind the one that ended at `fence`. Every drive hears of all fences that hold, and that
@@ -168,21 +179,29 @@ fn begin_epoch(
         online.filter_map(|member| superblocks.lock().get(&member.number).map(|held| held.epoch)).collect();
     fences.extend(held.into_iter().filter(|held| *held != fence.epoch).map(|epoch| Fence { epoch, lsn: 0 }));
     fences.push(fence);
-    log::begin_epoch(&shared.hardware, superblocks, epoch, &fences)?;
+    superblocks::begin_epoch(shared, superblocks, epoch, &fences)?;
     Ok(epoch)
 }
 
-fn share(
-    appliance: u128,
-    members: BTreeMap<u16, Arc<Member>>,
-    pools: Vec<crate::pool::Pool>,
-    index: Arc<dyn Index>,
-    recovered: &Recovered,
-    executor: Arc<dyn Executor>,
-    timeout: Duration,
-) -> Shared {
+/// The compliance clock goes on from the highest reading of the drives in use: one that was away may have been put back
+/// from any time. Drives of a release that had no such clock compared retention with the wall clock, and so it begins there.
+fn resume_clock(inventory: &Inventory, last_commit: i64, clock: Arc<dyn Clock>) -> RecoveryResult<ComplianceClock> {
+    let online = inventory.members.values().filter(|member| member.online());
+    let kept = online.filter_map(|member| inventory.superblocks.get(&member.number)?.clock);
+    let reading = match kept.max_by_key(|reading| (reading.time, Reverse(reading.allowance))) {
+        Some(reading) => reading,
+        None => {
+            let first = Reading::begin(clock.moment())?;
+            Reading { time: first.time.max(last_commit), ..first }
+        }
+    };
+    Ok(ComplianceClock::resume(clock, reading))
+}
+
+fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>, recovered: &Recovered) -> Shared {
     Shared {
-        hardware: Hardware { appliance, members, pools, codes: Codes::default(), executor, timeout },
+        hardware,
+        compliance,
         index,
         table: segment::SegmentTable::default(),
         next_file: AtomicU64::new(recovered.next_file),

@@ -4,6 +4,7 @@ use packstone_access::{Action, Grant};
 
 use crate::commit::log::durable_lsn;
 use crate::compaction;
+use crate::compliance::{Now, WORTH_TELLING};
 use crate::drive::DriveState;
 use crate::error::Result;
 use crate::index::row::BucketTally;
@@ -11,6 +12,7 @@ use crate::index::{Space, keys};
 use crate::pool::{DriveClass, Profile};
 use crate::segment::{Home, SegmentKind};
 use crate::store::Store;
+use crate::time::to_seconds;
 
 #[derive(Clone, Debug)]
 pub struct DriveStatus {
@@ -64,6 +66,8 @@ pub struct BucketUsage {
 #[derive(Clone, Debug)]
 pub struct Status {
     pub appliance: u128,
+    /// What retention goes by, and the machine's own time.
+    pub clock: Now,
     pub drives: Vec<DriveStatus>,
     pub pools: Vec<PoolStatus>,
     pub journal: JournalStatus,
@@ -91,11 +95,13 @@ impl Store {
         let drives = self.drives();
         let buckets = self.usage()?;
         let (cache_hits, cache_misses) = self.inner.cache.counts();
+        let clock = shared.compliance.now();
         let room = shared.room.load(std::sync::atomic::Ordering::Relaxed);
         let segments = shared.table.all().values().filter(|home| matches!(home, Home::Segment(_))).count();
         Ok(Status {
             appliance: shared.hardware.appliance,
-            warnings: warnings(&drives, room),
+            clock,
+            warnings: warnings(&drives, room, clock),
             drives,
             pools: self.pools()?,
             journal: self.journal(),
@@ -211,7 +217,7 @@ impl Store {
     }
 }
 
-fn warnings(drives: &[DriveStatus], room: bool) -> Vec<String> {
+fn warnings(drives: &[DriveStatus], room: bool, clock: Now) -> Vec<String> {
     let mut warnings: Vec<String> = drives
         .iter()
         .filter_map(|drive| match drive.state {
@@ -224,6 +230,10 @@ fn warnings(drives: &[DriveStatus], room: bool) -> Vec<String> {
         .collect();
     if !room {
         warnings.push("no space: writes are refused, deletes work".into());
+    }
+    if clock.lag() > WORTH_TELLING {
+        let lag = to_seconds(clock.lag());
+        warnings.push(format!("the compliance clock is {lag} s behind the wall clock: locks hold so much longer"));
     }
     warnings
 }

@@ -11,9 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use time::OffsetDateTime;
 
 use crate::cache::RecordCache;
 use crate::commit::{CommitQueue, Shared};
+use crate::compliance::{Clock, MachineClock, Reading};
 use crate::drive::superblock::Superblock;
 use crate::drive::{DirectoryDrive, Drive, Executor, Threads, within};
 use crate::epoch::Epoch;
@@ -27,6 +29,7 @@ use crate::recovery::{Progress, RecoveryError, RecoveryResult};
 use crate::segment;
 use crate::startup;
 use crate::streams::StreamPool;
+use crate::time::to_seconds;
 
 /// What a store is opened with; sizes in bytes.
 #[derive(Clone, Debug)]
@@ -136,16 +139,21 @@ pub fn is_initialised(settings: &Settings) -> bool {
     })
 }
 
-/// Writes superblocks to empty drives, whose directories are made where they are missing. Returns the appliance's id.
+/// Writes superblocks to empty drives, whose directories are made where they are missing. The compliance clock begins at
+/// the machine's time, which the caller has had confirmed. Returns the appliance's id.
 ///
 /// # Errors
-/// A drive that isn't empty, a profile that the drives can't meet, or no parity without `allow_no_parity`.
+/// A drive that isn't empty or holds what is locked, a profile that the drives can't meet, no parity without
+/// `allow_no_parity`, or a machine's clock that can't be right.
 pub fn initialise(settings: &Settings, allow_no_parity: bool) -> RecoveryResult<u128> {
     check_pools(&settings.pools, allow_no_parity)?;
+    let machine: Arc<dyn Clock> = Arc::new(MachineClock::new()?);
+    let reading = Reading::begin(machine.moment())?;
     for path in settings.pools.iter().flat_map(|pool| &pool.drives) {
         fs::create_dir_all(path).map_err(|error| RecoveryError::Operator(format!("{}: {error}", path.display())))?;
         let foreign = fs::read_dir(path)?.filter_map(Result::ok).map(|entry| entry.file_name());
         if let Some(name) = foreign.into_iter().find(|name| name != "lost+found") {
+            refuse_locked(path, &machine)?;
             let what =
                 if name == crate::drive::superblock::PATH { "belongs to an appliance already" } else { "is not empty" };
             return Err(RecoveryError::Operator(format!(
@@ -160,11 +168,28 @@ pub fn initialise(settings: &Settings, allow_no_parity: bool) -> RecoveryResult<
     for (pool, place) in settings.pools.iter().zip(0..) {
         for path in &pool.drives {
             let drive = DirectoryDrive::open(path)?;
-            format(&drive, pool, place, Identity { appliance, number, drives })?;
+            format(&drive, pool, place, Identity { appliance, number, drives, reading })?;
             number += 1;
         }
     }
     Ok(appliance)
+}
+
+/// Refuses a drive that holds records which are still locked, by the appliance's own clock: what the machine's was set
+/// to counts no more than it does while the appliance runs.
+fn refuse_locked(path: &Path, machine: &Arc<dyn Clock>) -> RecoveryResult<()> {
+    // One that can't be read is refused as it is.
+    let Ok(Some(superblock)) = Superblock::load(&DirectoryDrive::open(path)?) else { return Ok(()) };
+    let until = superblock.retain_until;
+    let now = superblock.clock.map_or(i64::MIN, |reading| reading.at(machine.moment()).time);
+    if until == 0 || until <= now {
+        return Ok(());
+    }
+    let what = match OffsetDateTime::from_unix_timestamp(to_seconds(until)) {
+        Ok(end) if until < i64::MAX => format!("are locked until {}", end.date()),
+        _ => "are under legal hold or locked for ever".into(),
+    };
+    Err(RecoveryError::Operator(format!("{} holds records that {what}: it can't be initialised", path.display())))
 }
 
 /// What tells a new drive from the others.
@@ -173,6 +198,8 @@ pub(crate) struct Identity {
     pub appliance: u128,
     pub number: u16,
     pub drives: usize,
+    /// Where the compliance clock begins.
+    pub reading: Reading,
 }
 
 /// Gives a drive its directories and superblock.
@@ -191,7 +218,8 @@ pub(crate) fn format(drive: &dyn Drive, pool: &PoolSettings, place: u8, own: Ide
         epoch: Epoch::default(),
         fences: Vec::new(),
         retain_until: 0,
-        formatted: crate::time::now(),
+        formatted: own.reading.time,
+        clock: Some(own.reading),
         change: 0,
     };
     Ok(superblock.store(drive)?)

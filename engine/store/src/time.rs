@@ -7,6 +7,12 @@ pub fn now() -> i64 {
     from_system_time(SystemTime::now())
 }
 
+/// Whole seconds of nanoseconds.
+#[must_use]
+pub fn to_seconds(nanos: i64) -> i64 {
+    nanos.div_euclid(1_000_000_000)
+}
+
 #[must_use]
 pub fn from_system_time(time: SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {

@@ -2,6 +2,7 @@
 
 use packstone_store::checksum::record_hash;
 use packstone_store::codec::Writer;
+use packstone_store::compliance::Reading;
 use packstone_store::drive::superblock::Superblock;
 use packstone_store::epoch::{Epoch, Fence};
 use packstone_store::index::row::{BucketRow, BucketTally, UploadRow};
@@ -10,7 +11,7 @@ use packstone_store::journal::batch::{Batch, FileKey, Position};
 use packstone_store::journal::entry::{Claim, Entry, JournalInfo, LiveSet, Removed, Target};
 use packstone_store::journal::file::FileHeader;
 use packstone_store::object::{
-    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Etag, Mode, Retention, SystemHeader, VersionId,
+    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Etag, Mode, Retention, SystemHeader, UploadId, VersionId,
 };
 use packstone_store::pool::{DriveClass, Profile};
 use packstone_store::record::{Compression, Extent, Posix, Record};
@@ -40,6 +41,7 @@ pub fn superblocks() -> Vec<Vec<u8>> {
         fences: vec![Fence { epoch: epoch(4), lsn: 1000 }],
         retain_until: 0,
         formatted: 1,
+        clock: Some(Reading { time: 9, boottime: 8, boot: 7, allowance: 6, owed: 5 }),
         change: 6,
     };
     let one = superblock.encode();
@@ -167,6 +169,7 @@ fn attributes() -> Vec<u8> {
         retention: Some(Retention { mode: Mode::Compliance, until: 2_000_000_000 }),
         legal_hold: true,
         acl: Some(b"acl".to_vec()),
+        upload: Some(UploadId(5)),
     }
     .encode(&mut out);
     out.0

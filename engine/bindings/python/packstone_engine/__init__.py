@@ -2,10 +2,14 @@
 
 # `X as X` re-exports without `__all__`, which the stub would have to repeat.
 from packstone_engine._native import BucketUsage as BucketUsage
+from packstone_engine._native import ClockStatus as ClockStatus
 from packstone_engine._native import DriveStatus as DriveStatus
 from packstone_engine._native import EngineError as EngineError
 from packstone_engine._native import EngineSettings as EngineSettings
 from packstone_engine._native import JournalStatus as JournalStatus
+from packstone_engine._native import LockableBucket as LockableBucket
+from packstone_engine._native import LockedPage as LockedPage
+from packstone_engine._native import LockedVersion as LockedVersion
 from packstone_engine._native import Node as Node
 from packstone_engine._native import OperatorError as OperatorError
 from packstone_engine._native import PoolSettings as PoolSettings

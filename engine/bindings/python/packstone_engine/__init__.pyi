@@ -105,8 +105,14 @@ class BucketUsage:
     bytes: int
 
 @final
+class ClockStatus:
+    compliance: float  # the time that retention goes by, in seconds since 1970
+    lag: float  # seconds that it is behind the machine's clock; negative where it is ahead
+
+@final
 class Status:
     appliance: str
+    clock: ClockStatus
     drives: list[DriveStatus]
     pools: list[PoolStatus]
     journal: JournalStatus
@@ -129,6 +135,32 @@ class RebuildReport:
     segments: int
     objects: int
     bytes: int
+
+@final
+class LockableBucket:
+    """A bucket with object lock, and its default retention: a mode with either days or years, or nothing."""
+
+    name: str
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] | None
+    days: int | None
+    years: int | None  # of 365 days
+
+@final
+class LockedVersion:
+    """A version that may not end: until `retain_until`, or while `legal_hold` is set; seconds since 1970."""
+
+    key: str
+    version: str
+    size: int
+    modified: float
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] | None
+    retain_until: int | None
+    legal_hold: bool
+
+@final
+class LockedPage:
+    versions: list[LockedVersion]
+    next: tuple[str, str] | None  # what the next page is asked for with; None after the last
 
 def initialise(settings: EngineSettings, *, allow_no_parity: bool = False) -> str:
     """Write superblocks to empty drives and return the new appliance's id.
@@ -160,6 +192,13 @@ class Node:
         """Seal every open journal and stream now; return how many segments that made."""
     def verify(self, sample: float = 1.0, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Read and check shards and records; `sample` is the share of segments, 0 < sample <= 1."""
+    def lockable_buckets(self) -> list[LockableBucket]:
+        """The buckets with object lock, in order of their names."""
+    def locked(self, bucket: str, after: tuple[str, str] | None = None) -> LockedPage:
+        """What is locked among the next versions of a bucket, by key, newest first. A page may be empty, not the last.
+
+        Raises EngineError where there is no such bucket, ValueError for what is no version's id.
+        """
     def metrics(
         self,
     ) -> list[tuple[str, str, Literal["counter", "gauge", "histogram"], list[tuple[str, dict[str, str], float]]]]:

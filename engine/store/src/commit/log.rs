@@ -1,6 +1,5 @@
 //! The current journal file and how it is written.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,8 +7,9 @@ use std::sync::atomic::Ordering;
 use parking_lot::Mutex;
 
 use super::Shared;
+use super::superblocks::{Superblocks, begin_epoch};
 use crate::checksum::BLOCK;
-use crate::drive::{DriveNumber, DriveState, Job, Member, Superblock};
+use crate::drive::{DriveState, Job, Member};
 use crate::epoch::{Epoch, Fence};
 use crate::error::{Error, Result};
 use crate::journal::batch::{Batch, Chain, FileKey, Position};
@@ -22,9 +22,6 @@ use crate::segment::Home;
 pub const HASTY_CAPACITY: u64 = 8 << 20;
 /// What a file needs beside its batches' weight: a batch's header and padding, and room to spare.
 const MARGIN: u64 = 16 << 10;
-
-/// Superblocks of the drives in use, as they stand on the drives.
-pub type Superblocks = Arc<Mutex<HashMap<DriveNumber, Superblock>>>;
 
 #[derive(Debug)]
 pub struct Log {
@@ -164,42 +161,12 @@ impl Log {
             lsn = fence.lsn,
             "a drive went out of use: beginning a new epoch without it"
         );
-        begin_epoch(&shared.hardware, &self.superblocks, epoch, &[fence])?;
+        begin_epoch(shared, &self.superblocks, epoch, &[fence])?;
         open(shared, Start { epoch, online, ..self.start(now) }, live, &self.superblocks)
     }
 
     fn start(&self, now: i64) -> Start {
         Start { epoch: self.journal.epoch, online: self.online, next_lsn: self.next_lsn, chain: self.chain, now }
-    }
-}
-
-/// Writes an epoch and fences to the superblock of every drive in use; drives that can't take it go out of use.
-///
-/// # Errors
-/// No drive is left.
-pub fn begin_epoch(hardware: &Hardware, superblocks: &Superblocks, epoch: Epoch, fences: &[Fence]) -> Result<()> {
-    let online: Vec<Arc<Member>> = hardware.members.values().filter(|member| member.online()).cloned().collect();
-    let jobs = online.iter().map(|member| -> Job {
-        let (member, superblocks, fences) = (member.clone(), superblocks.clone(), fences.to_vec());
-        Box::new(move || {
-            let held = superblocks.lock().get(&member.number).cloned();
-            let mut superblock = held.ok_or_else(|| io::Error::other("no superblock"))?;
-            superblock.advance(epoch, &fences);
-            superblock.store(&*member.drive)?;
-            superblocks.lock().insert(member.number, superblock);
-            Ok(())
-        })
-    });
-    let results = hardware.executor.run(jobs.collect(), hardware.timeout);
-    for (member, result) in online.iter().zip(results) {
-        if let Err(error) = result {
-            member.retire(DriveState::Failed, format!("superblock: {error}"));
-        }
-    }
-    if hardware.members.values().any(|member| member.online()) {
-        Ok(())
-    } else {
-        Err(Error::Unavailable("no drive is left".into()))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`Core`] is owned by one thread; nothing else writes the journal or the index. One batch is in flight at a time:
 //!
-//! 1. every operation is decided against an index snapshot plus what its batch decided before ([`decide`]);
+//! 1. every operation is decided against an index snapshot plus what its batch decided before ([`decide`]); what locks
+//!    anything has every superblock say first until when ([`superblocks`]);
 //! 2. the batch is written to every copy of the current journal file and synced ([`log`]);
 //! 3. it is applied to the index, and so becomes visible;
 //! 4. each operation gets its answer.
@@ -17,6 +18,7 @@ pub mod log;
 pub mod op;
 pub mod queue;
 mod relocate;
+pub mod superblocks;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -30,6 +32,7 @@ pub use queue::CommitQueue;
 
 use self::decide::{Decider, Site};
 use self::log::Log;
+use crate::compliance::ComplianceClock;
 use crate::erasure::ErasureError;
 use crate::error::{Error, Result};
 use crate::index::Index;
@@ -40,12 +43,13 @@ use crate::node::Hardware;
 use crate::object::{Bucket, Document};
 use crate::record::Extent;
 use crate::segment::{Home, Pin, Segment, SegmentInfo, SegmentKind, SegmentTable};
-use crate::time::to_system_time;
+use crate::time::{to_seconds, to_system_time};
 
 /// What readers and workers share with the commit loop.
 #[derive(Debug)]
 pub struct Shared {
     pub hardware: Hardware,
+    pub compliance: ComplianceClock,
     pub index: Arc<dyn Index>,
     pub table: SegmentTable,
     /// The next file id to give out.
@@ -108,7 +112,6 @@ pub struct Core {
     pub shared: Arc<Shared>,
     pub living: Living,
     pub log: Log,
-    clock: fn() -> i64,
     last_time: i64,
     /// Whether the current file must not be written again though no other could be opened in its place: it may hold a
     /// batch of this epoch that is void already, or an abandoned file may follow it.
@@ -120,15 +123,21 @@ pub struct Core {
 
 impl Core {
     #[must_use]
-    pub fn new(shared: Arc<Shared>, living: Living, log: Log, clock: fn() -> i64) -> Self {
+    pub fn new(shared: Arc<Shared>, living: Living, log: Log) -> Self {
         let last_time = log.last_time;
-        Self { shared, living, log, clock, last_time, must_fence: false, lags: false }
+        Self { shared, living, log, last_time, must_fence: false, lags: false }
     }
 
-    /// Commit time: the clock's, and never the same or earlier twice.
+    /// Commit time: the wall clock's, and never the same or earlier twice.
     fn now(&mut self) -> i64 {
-        self.last_time = (self.clock)().max(self.last_time + 1);
-        self.last_time
+        self.read_clocks().0
+    }
+
+    /// Commit time, and the compliance clock's, Unix nanoseconds.
+    fn read_clocks(&mut self) -> (i64, i64) {
+        let now = self.shared.compliance.now();
+        self.last_time = now.wall.max(self.last_time + 1);
+        (self.last_time, now.compliance)
     }
 
     /// Commits operations as one batch (or, for one that stands alone, as a batch of its own: the caller sees to it)
@@ -138,6 +147,7 @@ impl Core {
             _ if self.lags => Err(Error::Unavailable("the index failed: restart to bring it up again".into())),
             [Op::Relocate(moves)] => self.relocate(moves).map(|moved| vec![Ok(Outcome::Moved(moved))]),
             [Op::CloseJournal] => self.close_journal().map(|()| vec![Ok(Outcome::Done)]),
+            [Op::KeepTime] => self.keep_time().map(|()| vec![Ok(Outcome::Done)]),
             ops => self.commit_batch(ops),
         };
         outcome.unwrap_or_else(|error| {
@@ -153,7 +163,7 @@ impl Core {
         if self.must_fence || !self.log.fits(weight) {
             self.rotate()?;
         }
-        let now = self.now();
+        let (now, compliance) = self.read_clocks();
         loop {
             let snapshot = self.shared.index.snapshot();
             let site = Site {
@@ -161,6 +171,7 @@ impl Core {
                 first_lsn: self.log.next_lsn,
                 data_offset: self.log.journal.payload(),
                 now,
+                compliance: to_seconds(compliance),
                 next_bucket: self.living.next_bucket,
                 room: self.shared.room.load(Ordering::Relaxed),
                 appliance: self.shared.hardware.appliance,
@@ -173,6 +184,13 @@ impl Core {
             }
             if decider.entries.is_empty() {
                 return Ok(answers);
+            }
+            if decider.retain_until > superblocks::retained(&self.shared.hardware, &self.log.superblocks) {
+                superblocks::retain(&self.shared, &self.log.superblocks, decider.retain_until)?;
+                if self.log.lost_a_drive(&self.shared.hardware) {
+                    self.fence(now)?;
+                    continue;
+                }
             }
             let batch = Batch::build(self.log.position(now), &decider.entries, &decider.data);
             let written = self.log.write(&self.shared.hardware, &batch);
@@ -316,6 +334,13 @@ impl Core {
         self.must_fence = false;
         self.adopt(log, &batch)?;
         // A drive that failed on the way knows the epoch all the same: it takes one more, without that drive.
+        self.fence_retired()
+    }
+
+    /// Keeps the compliance clock's reading on the drives.
+    fn keep_time(&mut self) -> Result<()> {
+        self.fence_retired()?;
+        superblocks::keep_time(&self.shared, &self.log.superblocks)?;
         self.fence_retired()
     }
 

@@ -127,6 +127,8 @@ pub enum Op {
     Relocate(Vec<Relocation>),
     /// Closes the current journal, if it holds anything, so that it can be sealed.
     CloseJournal,
+    /// Keeps the compliance clock's reading on every drive in use.
+    KeepTime,
 }
 
 impl Op {
@@ -143,6 +145,7 @@ impl Op {
                 | Self::AbortUpload { .. }
                 | Self::Relocate(_)
                 | Self::CloseJournal
+                | Self::KeepTime
         )
     }
 
@@ -185,7 +188,7 @@ impl Op {
                 Self::OpenStream(info) | Self::Sealed(info) => 256 + info.sources.len() as u64 * 8,
                 Self::CreateBucket { documents, .. } => documents.iter().map(NewDocument::weight).sum(),
                 Self::DeleteBucket { .. } => (MAX_DOCUMENTS * 16) as u64,
-                Self::Erase { .. } | Self::Relocate(_) | Self::CloseJournal => 0,
+                Self::Erase { .. } | Self::Relocate(_) | Self::CloseJournal | Self::KeepTime => 0,
             }
     }
 }

@@ -9,12 +9,13 @@ use std::io;
 use super::Drive;
 use crate::checksum::{BLOCK, seeded_crc64};
 use crate::codec::{DecodeError, Reader, Writer};
+use crate::compliance::Reading;
 use crate::epoch::{Epoch, Fence};
 use crate::pool::{DriveClass, Profile};
 
 pub const PATH: &str = "packstone.superblock";
 const MAGIC: &[u8; 8] = b"PKSTSUPR";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 /// The ends of so many epochs that took effect are kept; older journals were sealed long before.
 const ENDED: usize = 100;
 /// So many epochs are kept that never took effect.
@@ -43,6 +44,8 @@ pub struct Superblock {
     pub retain_until: i64,
     /// When the drive was formatted, Unix nanoseconds.
     pub formatted: i64,
+    /// The compliance clock when this was written; `None` in what a release before it wrote.
+    pub clock: Option<Reading>,
     /// Counts writes of the superblock; its parity chooses the slot.
     pub change: u64,
 }
@@ -103,6 +106,10 @@ impl Superblock {
         out.i64(self.formatted);
         out.u64(self.change);
         out.u64(self.epoch.nonce);
+        match &self.clock {
+            Some(reading) => reading.encode(&mut out),
+            None => out.bytes(&[0; Reading::ENCODED]),
+        }
         out.short(self.pool_name.as_bytes());
         out.u16(u16::try_from(self.fences.len()).unwrap_or(u16::MAX));
         for fence in &self.fences {
@@ -143,12 +150,15 @@ impl Superblock {
             retain_until: from.i64()?,
             formatted: from.i64()?,
             change: from.u64()?,
+            clock: None,
             pool_name: String::new(),
             fences: Vec::new(),
         };
         // Version 1 knew epochs by their numbers.
         let nonces = version > 1;
         superblock.epoch.nonce = if nonces { from.u64()? } else { 0 };
+        // Version 2 knew no compliance clock.
+        superblock.clock = if version > 2 { Reading::decode(&mut from)? } else { None };
         superblock.pool_name = from.short_str()?;
         let fences = from.u16()?;
         if superblock.pool_name.len() > LONGEST_NAME || usize::from(fences) > ENDED + IDLE {

@@ -7,6 +7,7 @@ mod delete;
 mod document;
 mod get;
 mod list;
+mod locked;
 mod put;
 pub(crate) mod upload;
 
@@ -25,6 +26,7 @@ pub use attributes::{Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Etag
 pub use delete::Deleted;
 pub use document::{Document, NewDocument, Replaces};
 pub use get::{Object, ObjectReader};
+pub use locked::{LockableBucket, LockedPage, LockedVersion};
 pub use put::ObjectWriter;
 
 pub use crate::commit::BucketState;

@@ -24,6 +24,7 @@ fn drive(now: Epoch, fences: &[Fence]) -> Superblock {
         fences: Vec::new(),
         retain_until: 0,
         formatted: 1,
+        clock: None,
         change: 0,
     };
     superblock.advance(now, fences);

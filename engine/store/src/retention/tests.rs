@@ -90,6 +90,10 @@ fn a_default_is_counted_in_days() {
 }
 
 #[test]
-fn the_clock_counts_whole_seconds() {
-    assert_eq!((clock(1_999_999_999), clock(-1)), (1, -1));
+fn a_drive_is_kept_for_whole_days() {
+    let until = |until| Lock { retention: compliance(until), legal_hold: false }.retain_until() / 1_000_000_000;
+    assert_eq!((until(0), until(1), until(DAY - 1), until(DAY)), (DAY, DAY, DAY, 2 * DAY));
+    assert_eq!(Lock { retention: compliance(i64::MAX), legal_hold: false }.retain_until(), i64::MAX);
+    assert_eq!(Lock { retention: compliance(NOW), legal_hold: true }.retain_until(), i64::MAX);
+    assert_eq!(Lock::default().retain_until(), 0);
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test: a panic is its answer")]
 
 mod check;
+mod compliance;
 mod directed;
 mod housekeeping;
 mod model;

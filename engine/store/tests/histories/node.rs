@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use packstone_store::commit::Core;
+use packstone_store::compliance::{Clock, Moment};
 use packstone_store::drive::simulated::{Faults, Generator, Image, Seeded, SimulatedDrive, World};
 use packstone_store::drive::{Drive, Superblock};
 use packstone_store::epoch::Epoch;
@@ -19,23 +20,47 @@ use packstone_store::recovery::{RecoveryError, RecoveryResult};
 use packstone_store::startup;
 
 thread_local! {
-    static TIME: Cell<i64> = const { Cell::new(0) };
+    static TIME: Cell<Moment> = const { Cell::new(START) };
 }
 
-/// A clock that goes the same in every run of a seed.
-fn clock() -> i64 {
-    TIME.set(TIME.get() + 1_000_000);
-    TIME.get()
+pub const START: Moment = Moment { wall: 4_000_000_000_000_000_000, boottime: 0, boot: 1 };
+
+/// Clocks that go the same in every run of a seed.
+#[derive(Debug)]
+struct Clocks;
+
+impl Clock for Clocks {
+    fn moment(&self) -> Moment {
+        pass_nanos(1_000_000);
+        TIME.get()
+    }
 }
 
-/// What the clock says, in seconds.
+/// What the wall clock says, in seconds.
 pub fn seconds() -> i64 {
-    TIME.get().div_euclid(1_000_000_000)
+    TIME.get().wall.div_euclid(1_000_000_000)
+}
+
+fn pass_nanos(nanos: i64) {
+    let Moment { wall, boottime, boot } = TIME.get();
+    TIME.set(Moment { wall: wall + nanos, boottime: boottime + nanos, boot });
 }
 
 /// Time goes by: much more than all commits of a history take.
 pub fn pass(seconds: i64) {
-    TIME.set(TIME.get() + seconds * 1_000_000_000);
+    pass_nanos(seconds * 1_000_000_000);
+}
+
+/// Somebody sets the machine's clock.
+pub fn set_wall(ahead: i64) {
+    let now = TIME.get();
+    TIME.set(Moment { wall: now.wall + ahead * 1_000_000_000, ..now });
+}
+
+/// The machine was down for so long, in seconds, or so its clock says.
+pub fn restart_machine(down: i64) {
+    let now = TIME.get();
+    TIME.set(Moment { wall: now.wall + down * 1_000_000_000, boottime: 0, boot: now.boot + 1 });
 }
 
 /// The index loses its power with the drives.
@@ -115,7 +140,7 @@ pub struct Node {
 
 impl Node {
     pub fn new(profile: Profile, generator: &mut Generator) -> Self {
-        TIME.set(1_700_000_000_000_000_000);
+        TIME.set(START);
         let world = World::new(generator.number());
         let drives: Vec<_> =
             (0..profile.shards()).map(|number| SimulatedDrive::new(&world, &format!("drive{number}"))).collect();
@@ -133,6 +158,7 @@ impl Node {
                 fences: Vec::new(),
                 retain_until: 0,
                 formatted: 1,
+                clock: None,
                 change: 0,
             };
             superblock.store(drive).unwrap();
@@ -167,7 +193,7 @@ impl Node {
         let executor = Arc::new(Seeded::new(self.world.clone()));
         let found = startup::find(&pools, candidates.collect(), executor, Duration::from_secs(1))?;
         let index = Arc::new(self.index.clone());
-        Ok(startup::bring_up(found.with_clock(clock), index, &(Arc::new(|_, _| true) as _))?.0)
+        Ok(startup::bring_up(found.with_clock(Arc::new(Clocks)), index, &(Arc::new(|_, _| true) as _))?.0)
     }
 
     /// Opens the node as `Store::open` does: an index that can't be used is made anew once.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::index::Row;
 use crate::journal::{Entry, Target};
 use crate::object::{AttributeChange, is_marker};
-use crate::retention::{self, clock};
+use crate::retention;
 use crate::version::VersionId;
 
 impl Decider<'_, '_> {
@@ -33,7 +33,7 @@ impl Decider<'_, '_> {
             return Err(Error::NoObjectLock);
         }
         if let AttributeChange::Retention(to) = change {
-            retention::may_change(before.retention, *to, clock(self.site.now), bypass)?;
+            retention::may_change(before.retention, *to, self.site.compliance, bypass)?;
         }
         let attributes = change.apply(before).to_bytes()?;
         if attributes == held.record.attributes {

@@ -16,9 +16,11 @@ use super::op::{Body, Draft, Op, Outcome};
 use super::{BucketState, Buckets};
 use crate::error::{Error, Result};
 use crate::index::apply::Applier;
+use crate::index::row::corrupt;
 use crate::index::{Row, Snapshot};
 use crate::journal::{Entry, Target};
 use crate::object::Attributes;
+use crate::object::attributes::lock_of;
 use crate::record::{Extent, Record};
 use crate::segment::SegmentInfo;
 
@@ -28,8 +30,10 @@ pub struct Site {
     pub file: u64,
     pub first_lsn: u64,
     pub data_offset: u64,
-    /// Unix nanoseconds.
+    /// Commit time, Unix nanoseconds.
     pub now: i64,
+    /// The compliance clock's time, Unix seconds: retention goes by it.
+    pub compliance: i64,
     pub next_bucket: u32,
     /// Whether there is room for what grows.
     pub room: bool,
@@ -45,6 +49,8 @@ pub struct Decider<'live, 'index> {
     pub entries: Vec<Entry>,
     pub data: Vec<Bytes>,
     data_offset: u64,
+    /// Until when drives must be kept for what the entries lock, Unix nanoseconds; 0 where they lock nothing.
+    pub retain_until: i64,
 }
 
 impl<'live, 'index> Decider<'live, 'index> {
@@ -63,6 +69,7 @@ impl<'live, 'index> Decider<'live, 'index> {
             entries: Vec::new(),
             data: Vec::new(),
             data_offset: site.data_offset,
+            retain_until: 0,
         }
     }
 
@@ -77,6 +84,13 @@ impl<'live, 'index> Decider<'live, 'index> {
     }
 
     fn push(&mut self, entry: Entry) -> Result<()> {
+        if let Entry::Put { record: Record { attributes, .. }, .. }
+        | Entry::PutVersion { record: Record { attributes, .. }, .. }
+        | Entry::Amend { attributes, .. } = &entry
+        {
+            let lock = lock_of(attributes).map_err(corrupt)?;
+            self.retain_until = self.retain_until.max(lock.retain_until());
+        }
         self.applier.apply(self.next_lsn(), self.site.file, &entry)?;
         self.entries.push(entry);
         Ok(())
@@ -124,7 +138,7 @@ impl<'live, 'index> Decider<'live, 'index> {
             Op::Erase { id } => self.push(Entry::Erased { id: *id }).map(|()| Outcome::Done),
             Op::Restate(step) => self.restate(step),
             // These make no entry: the loop carries them out.
-            Op::Relocate(_) | Op::CloseJournal => Ok(Outcome::Done),
+            Op::Relocate(_) | Op::CloseJournal | Op::KeepTime => Ok(Outcome::Done),
         }
     }
 
@@ -190,5 +204,5 @@ fn claimed(extent: Extent, lsn: u64) -> Extent {
 /// The attributes of a row's record.
 fn attributes_of(row: &Row) -> Result<Attributes> {
     let mut from = crate::codec::Reader(&row.record.attributes);
-    Ok(Attributes::decode(&mut from).map_err(crate::index::row::corrupt)?)
+    Ok(Attributes::decode(&mut from).map_err(corrupt)?)
 }

@@ -14,7 +14,8 @@ use crate::journal::{Entry, Removed, Target};
 use crate::object::attributes::lock_of;
 use crate::object::{Attributes, Deleted, Precondition};
 use crate::record::Record;
-use crate::retention::{self, clock};
+use crate::retention;
+use crate::time::to_seconds;
 use crate::version::VersionId;
 
 /// What gives way to a version that comes.
@@ -58,12 +59,12 @@ impl Decider<'_, '_> {
         if lock.is_set() && !state.is_lockable() {
             return Err(Error::NoObjectLock);
         }
-        retention::may_change(None, lock.retention, clock(self.site.now), false)
+        retention::may_change(None, lock.retention, self.site.compliance, false)
     }
 
     /// Gives a version that comes without a retention its bucket's.
     pub(super) fn hold(&self, state: &BucketState, attributes: &mut Attributes) {
-        let default = state.default_retention().map(|default| default.from(clock(self.site.now)));
+        let default = state.default_retention().map(|default| default.from(self.site.compliance));
         attributes.retention = attributes.retention.or(default);
     }
 
@@ -116,7 +117,7 @@ impl Decider<'_, '_> {
             return Ok((Removed::default(), row.targets()));
         }
         let lock = lock_of(&row.record.attributes).map_err(corrupt)?;
-        retention::may_end(lock, clock(self.site.now), bypass)?;
+        retention::may_end(lock, self.site.compliance, bypass)?;
         Ok((Removed { objects: 1, bytes: row.record.size }, row.targets()))
     }
 
@@ -199,7 +200,7 @@ pub(super) fn check(precondition: &Precondition, held: Option<&Row>) -> Result<(
         (Precondition::Match(Some(etag)), Some(row)) => attributes_of(row)?.etag == *etag,
         (Precondition::Same { etag, modified, size }, Some(row)) => {
             let held = attributes_of(row)?.etag;
-            let second = clock(row.record.modified);
+            let second = to_seconds(row.record.modified);
             etag.is_none_or(|etag| etag == held)
                 && modified.is_none_or(|modified| modified == second)
                 && size.is_none_or(|size| size == row.record.size)

@@ -1,0 +1,88 @@
+//! What every drive in use is told at once. The commit loop alone writes superblocks while a store is open.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::Shared;
+use crate::drive::{DriveNumber, DriveState, Job, Member, Superblock};
+use crate::epoch::{Epoch, Fence};
+use crate::error::{Error, Result};
+use crate::node::Hardware;
+
+/// Superblocks of the drives, as they stand on those in use.
+pub type Superblocks = Arc<Mutex<HashMap<DriveNumber, Superblock>>>;
+
+/// Writes an epoch and fences to the superblock of every drive in use; drives that can't take it go out of use.
+///
+/// # Errors
+/// No drive is left.
+pub fn begin_epoch(shared: &Shared, superblocks: &Superblocks, epoch: Epoch, fences: &[Fence]) -> Result<()> {
+    let fences = fences.to_vec();
+    // A drive that was away while another was told to retain longer is told with the next epoch that it takes part in.
+    let retain_until = superblocks.lock().values().map(|superblock| superblock.retain_until).max().unwrap_or(0);
+    write(shared, superblocks, move |superblock| {
+        superblock.advance(epoch, &fences);
+        superblock.retain_until = retain_until;
+    })
+}
+
+/// The time until which every drive in use is known to hold locked records, Unix nanoseconds.
+#[must_use]
+pub fn retained(hardware: &Hardware, superblocks: &Superblocks) -> i64 {
+    let held = superblocks.lock();
+    let online = hardware.members.values().filter(|member| member.online());
+    online.map(|member| held.get(&member.number).map_or(0, |superblock| superblock.retain_until)).min().unwrap_or(0)
+}
+
+/// Has every drive in use know that it holds records that are locked until then, Unix nanoseconds. Drives that can't
+/// take it go out of use.
+///
+/// # Errors
+/// No drive is left.
+pub fn retain(shared: &Shared, superblocks: &Superblocks, until: i64) -> Result<()> {
+    write(shared, superblocks, move |superblock| superblock.retain_until = superblock.retain_until.max(until))
+}
+
+/// Keeps the compliance clock's reading, as every write of superblocks does.
+///
+/// # Errors
+/// No drive is left.
+pub fn keep_time(shared: &Shared, superblocks: &Superblocks) -> Result<()> {
+    write(shared, superblocks, |_| {})
+}
+
+fn write(
+    shared: &Shared,
+    superblocks: &Superblocks,
+    change: impl Fn(&mut Superblock) + Clone + Send + 'static,
+) -> Result<()> {
+    let hardware = &shared.hardware;
+    let reading = shared.compliance.reading();
+    let online: Vec<Arc<Member>> = hardware.members.values().filter(|member| member.online()).cloned().collect();
+    let jobs = online.iter().map(|member| -> Job {
+        let (member, superblocks, change) = (member.clone(), superblocks.clone(), change.clone());
+        Box::new(move || {
+            let held = superblocks.lock().get(&member.number).cloned();
+            let mut superblock = held.ok_or_else(|| io::Error::other("no superblock"))?;
+            change(&mut superblock);
+            superblock.clock = Some(reading);
+            superblock.store(&*member.drive)?;
+            superblocks.lock().insert(member.number, superblock);
+            Ok(())
+        })
+    });
+    let results = hardware.executor.run(jobs.collect(), hardware.timeout);
+    for (member, result) in online.iter().zip(results) {
+        if let Err(error) = result {
+            member.retire(DriveState::Failed, format!("superblock: {error}"));
+        }
+    }
+    if hardware.members.values().any(|member| member.online()) {
+        Ok(())
+    } else {
+        Err(Error::Unavailable("no drive is left".into()))
+    }
+}
