@@ -232,3 +232,11 @@ def test_no_body_is_an_empty_object(raw: Raw, bucket: str) -> None:
     assert raw.send("PUT", f"/{bucket}/k", {"content-length": "0"}, digest=UNSIGNED).status == 200
     answer = raw.send("GET", f"/{bucket}/k")
     assert (answer.status, answer.headers["content-length"], answer.body) == (200, "0", b"")
+
+
+def test_who_waits_to_send_nothing_gets_a_connection_of_its_own(raw: Raw, bucket: str) -> None:
+    """The aws command line loses its place on a connection on which an empty body was awaited and no 100 came."""
+    for expect, body, connection in (("100-continue", b"", "close"), ("100-continue", b"x", None), (None, b"", None)):
+        headers = {} if expect is None else {"expect": expect}
+        answer = raw.send("PUT", f"/{bucket}/awaited", headers, body)
+        assert (answer.status, answer.headers.get("connection")) == (200, connection)

@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, SERVER};
+use hyper::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue, SERVER};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use s3s::service::S3Service;
 use s3s::{Body, HttpRequest};
 
@@ -92,6 +92,7 @@ impl Service {
         if self.log.is_some() {
             record.line = Some(Box::new(Line::new(client.remote, asked.id, &parts)));
         }
+        let closes = is_unanswered_expectation(&parts, &incoming);
         let mut response = match self.admit(&parts, &mut record) {
             Err(refusal) => asked.refuse(&refusal, &mut record),
             Ok(verb) => {
@@ -111,6 +112,9 @@ impl Service {
         headers.insert(REQUEST_ID, asked.id.header());
         headers.insert(HOST_ID, self.ids.host().clone());
         headers.insert(SERVER, NAME);
+        if closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         sealed(response, record)
     }
 
@@ -187,6 +191,12 @@ fn host_of(parts: &Parts) -> Option<&str> {
         Some(host) => host.to_str().ok(),
         None => parts.uri.authority().map(|authority| authority.as_str()),
     }
+}
+
+/// Whether the client waits for a `100 Continue` before a body that has no bytes. None is sent: no body is read. The aws
+/// command line then takes the next answer on the connection for part of this one, and waits until its time-out.
+fn is_unanswered_expectation(parts: &Parts, incoming: &Incoming) -> bool {
+    parts.version == Version::HTTP_11 && incoming.is_end_stream() && parts.headers.contains_key(EXPECT)
 }
 
 /// Whether a body comes in chunks, and signed ones, which stands where its digest would.
