@@ -148,7 +148,7 @@ class Configuration(BaseSettings):
     )
 
     data: Path = Path("data")
-    """The data directory: local socket, root credentials, index, and `packstone.toml` where there is one."""
+    """The data directory: local socket, credentials, master key, index, and `packstone.toml` where there is one."""
 
     index: Path = Path("index")
     """Directory of the index; it belongs on the fastest drive."""

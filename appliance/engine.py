@@ -8,6 +8,7 @@ import packstone_engine
 from appliance.configuration import Configuration
 from appliance.credentials import Credentials
 from appliance.errors import OperatorError
+from appliance.master_key import MasterKeySource
 
 
 @contextmanager
@@ -45,8 +46,10 @@ def engine_settings(configuration: Configuration) -> packstone_engine.EngineSett
     )
 
 
-def s3_settings(configuration: Configuration, root: Credentials) -> packstone_engine.S3Settings:
-    """How the S3 front listens, with `root` as the one it knows."""
+def s3_settings(
+    configuration: Configuration, root: Credentials, master_key: MasterKeySource
+) -> packstone_engine.S3Settings:
+    """How the S3 front listens, with `root` as the one it knows beside the users that the engine keeps."""
     s3 = configuration.s3
     certificate, key, access_log = (
         None if path is None else str(configuration.path(path))
@@ -56,6 +59,7 @@ def s3_settings(configuration: Configuration, root: Credentials) -> packstone_en
         str(s3.address),
         root.access_key,
         root.secret_key,
+        master_key.key(),
         region=s3.region,
         domains=s3.domains,
         tls_certificate=certificate,

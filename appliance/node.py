@@ -18,6 +18,7 @@ from appliance.credentials import Credentials, RootCredentials
 from appliance.engine import engine_settings, operator_errors, s3_settings
 from appliance.errors import NotServingError
 from appliance.health import Health
+from appliance.master_key import MasterKeyFile
 from appliance.quantity import Address, parse_address
 
 Metric = tuple[str, str, Literal["counter", "gauge", "histogram"], list[tuple[str, dict[str, str], float]]]
@@ -50,7 +51,8 @@ class Node:
         with operator_errors():
             engine = packstone_engine.Node.open(engine_settings(self.configuration))
             self._engine = engine
-            self._s3 = parse_address(engine.serve_s3(s3_settings(self.configuration, self._root.current)))
+            settings = s3_settings(self.configuration, self._root.current, MasterKeyFile(self.configuration.data))
+            self._s3 = parse_address(engine.serve_s3(settings))
         self.health.state = "serving"
 
     def stop(self) -> None:
@@ -125,6 +127,14 @@ class Node:
             engine.set_root(credentials.access_key, credentials.secret_key)
         _log.info("root credentials rotated", extra={"access_key": credentials.access_key})
         return credentials
+
+    def explain(self, user: str, action: str, resource: str) -> str:
+        """Say in one line which statement decides whether `user` may do `action` on `resource`.
+
+        Raises OperatorError for a user or an action that there is not, and NotServingError.
+        """
+        with operator_errors():
+            return self._running().explain(user, action, resource)
 
     def reload_tls(self) -> None:
         """Read the S3 certificate and key again; where that fails, log it and keep the old ones."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -70,6 +70,13 @@ class Raw:
         """Sign and send a request."""
         signed = self.sign(method, target, headers or {}, digest or hashlib.sha256(body or b"").hexdigest())
         return self.plain(method, target, signed, body)
+
+    def send_form(self, service: str, body: bytes) -> Answer:
+        """Sign and send a call of a query API: `iam` or `sts`."""
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        request = AWSRequest("POST", self._node.endpoint + "/", headers=headers, data=body)
+        SigV4Auth(Credentials(self._node.user, self._node.password), service, REGION).add_auth(request)
+        return self.plain("POST", "/", {name: str(value) for name, value in request.headers.items()}, body)
 
     def plain(
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None

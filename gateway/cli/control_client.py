@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlencode
 
 import httpx
 
@@ -14,6 +15,7 @@ from appliance.errors import OperatorError
 from gateway.control.documents import (
     ConnectionDocument,
     CredentialsDocument,
+    ExplanationDocument,
     RotationRequest,
     SealDocument,
     StatusDocument,
@@ -62,6 +64,11 @@ class ControlClient:
             yield event
         if not whole:
             raise OperatorError("the node stopped before the report was complete")
+
+    def explain(self, user: str, action: str, resource: str) -> ExplanationDocument:
+        """Say which statement decides whether `user` may do `action` on `resource`."""
+        asked = urlencode({"user": user, "action": action, "resource": resource})
+        return ExplanationDocument.model_validate(self._ask("GET", f"/explain?{asked}"))
 
     def rotate_root(self, wanted: CredentialsDocument | None) -> CredentialsDocument:
         """Replace the root credentials by `wanted` or by random ones, and return the new ones."""

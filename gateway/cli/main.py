@@ -7,7 +7,24 @@ from typing import Final, NoReturn
 import typer
 
 from appliance.errors import OperatorError
-from gateway.cli import bucket, copy, index, initialise, listing, remove, root, seal, serve, status, verify, worm
+from gateway.cli import (
+    bucket,
+    copy,
+    group,
+    index,
+    initialise,
+    key,
+    listing,
+    policy,
+    remove,
+    root,
+    seal,
+    serve,
+    status,
+    user,
+    verify,
+    worm,
+)
 
 app: Final = typer.Typer(
     name="packstone",
@@ -26,6 +43,10 @@ app.add_typer(bucket.app, name="bucket")
 app.command("cp")(copy.cp)
 app.command("ls")(listing.ls)
 app.command("rm")(remove.rm)
+app.add_typer(user.app, name="user")
+app.add_typer(group.app, name="group")
+app.add_typer(policy.app, name="policy")
+app.add_typer(key.app, name="key")
 app.add_typer(root.app, name="root")
 app.add_typer(worm.app, name="worm")
 

@@ -1,9 +1,9 @@
-"""An S3 client for the commands that move, list and remove objects."""
+"""Clients for the commands that act on objects and identities: S3 and IAM, which a node serves on one port."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from boto3.exceptions import Boto3Error
@@ -14,6 +14,7 @@ from appliance.errors import OperatorError
 from gateway.cli.control_client import ControlClient
 
 if TYPE_CHECKING:
+    from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_s3.client import S3Client
 
 WIDTH: Final = 16
@@ -26,11 +27,23 @@ def s3_session(data: Path | None, endpoint: str | None) -> Iterator["S3Client"]:
 
     What goes wrong between client and server while the context lasts is raised as OperatorError.
     """
-    if endpoint is not None and data is not None:
-        raise OperatorError("--data and --endpoint name two servers: give one")
-    try:
-        client = _node_client(data) if endpoint is None else _chain_client(endpoint)
+    with _operator_errors():
+        client: S3Client = _client("s3", data, endpoint)
         yield client
+
+
+@contextmanager
+def iam_session(data: Path | None, endpoint: str | None) -> Iterator["IAMClient"]:
+    """A client of the IAM of the server that `s3_session` reaches; it raises the same."""
+    with _operator_errors():
+        client: IAMClient = _client("iam", data, endpoint)
+        yield client
+
+
+@contextmanager
+def _operator_errors() -> Iterator[None]:
+    try:
+        yield
     except EndpointConnectionError as fault:
         raise OperatorError(f"no S3 server answers: {fault}") from None
     except NoCredentialsError:
@@ -45,11 +58,21 @@ def s3_session(data: Path | None, endpoint: str | None) -> Iterator["S3Client"]:
         raise OperatorError(str(fault)) from None
 
 
-def _node_client(data: Path | None) -> "S3Client":
+def _client(service: Any, data: Path | None, endpoint: str | None) -> Any:
+    if endpoint is not None and data is not None:
+        raise OperatorError("--data and --endpoint name two servers: give one")
+    session = boto3.Session()
+    if endpoint is not None:
+        try:
+            return session.client(
+                service, endpoint_url=endpoint, region_name=session.region_name or "us-east-1", config=_config()
+            )
+        except ValueError as fault:
+            raise OperatorError(f"--endpoint: {fault}") from None
     with ControlClient(data) as node:
         connection = node.connection()
-    return boto3.client(
-        "s3",
+    return session.client(
+        service,
         endpoint_url=connection.endpoint,
         region_name=connection.region,
         aws_access_key_id=connection.access_key,
@@ -57,16 +80,6 @@ def _node_client(data: Path | None) -> "S3Client":
         verify=connection.certificate,
         config=_config(),
     )
-
-
-def _chain_client(endpoint: str) -> "S3Client":
-    session = boto3.Session()
-    try:
-        return session.client(
-            "s3", endpoint_url=endpoint, region_name=session.region_name or "us-east-1", config=_config()
-        )
-    except ValueError as fault:
-        raise OperatorError(f"--endpoint: {fault}") from None
 
 
 def _config() -> Config:

@@ -14,6 +14,7 @@ from gateway.control.documents import (
     ConnectionDocument,
     CredentialsDocument,
     EngineDocument,
+    ExplanationDocument,
     FaultDocument,
     RotationRequest,
     SealDocument,
@@ -65,6 +66,10 @@ def admin_app(node: Node) -> FastAPI:
     @app.get("/worm")
     def worm() -> StreamingResponse:
         return StreamingResponse(report(node), media_type="application/x-ndjson")
+
+    @app.get("/explain")
+    def explain(user: str, action: str, resource: str) -> ExplanationDocument:
+        return ExplanationDocument(decision=node.explain(user, action, resource))
 
     @app.post("/root/rotate")
     def rotate(request: RotationRequest) -> CredentialsDocument:

@@ -155,6 +155,12 @@ class WormEvent(_Document):
     whole: bool = False
 
 
+class ExplanationDocument(_Document):
+    """Whether something is allowed, and by what, in one line."""
+
+    decision: str
+
+
 class CredentialsDocument(_Document):
     """Root credentials."""
 

@@ -55,7 +55,8 @@ def assert_one_line(outcome: Outcome, code: int, *parts: str) -> None:
         assert part in outcome.errors
 
 
-COMMANDS = ["init", "serve", "status", "seal", "verify", "rebuild-index", "bucket", "cp", "ls", "rm", "root", "worm"]
+COMMANDS = ["init", "serve", "status", "seal", "verify", "rebuild-index", "bucket", "cp", "ls", "rm"]
+COMMANDS += ["user", "group", "policy", "key", "root", "worm"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -13,7 +13,7 @@ from tests.worm import record as records
 from tests.worm.clauses import Clause, protects
 from tests.worm.record import Record
 
-READS: Final = {"status", "verify", "metrics", "lockable_buckets", "locked"}
+READS: Final = {"explain", "status", "verify", "metrics", "lockable_buckets", "locked"}
 RUNS: Final = {"open", "close", "drain", "serve_s3", "set_root", "reload_tls", "seal"}
 
 

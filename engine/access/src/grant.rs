@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::action::Action;
+use crate::decision::{Decision, Refusal};
 use crate::evaluate::Request;
 use crate::principal::Identity;
 
@@ -158,10 +159,21 @@ impl Request<'_> {
     /// # Errors
     /// [`Denied`] when it doesn't.
     pub fn authorise(&self) -> Result<Grant, Denied> {
-        if self.decide().is_allowed() {
-            Ok(Grant::new(Actor::Principal(Arc::clone(self.identity)), self.action, self.resource))
-        } else {
-            Err(Denied { action: self.action })
+        self.grant().map_err(|_| Denied { action: self.action })
+    }
+}
+
+impl<'a> Request<'a> {
+    /// As [`Request::authorise`], with what denied it for whoever has to be told.
+    ///
+    /// # Errors
+    /// What denied it.
+    pub fn grant(&self) -> Result<Grant, Refusal<'a>> {
+        match self.decide() {
+            Decision::Allowed(_) => {
+                Ok(Grant::new(Actor::Principal(Arc::clone(self.identity)), self.action, self.resource))
+            }
+            Decision::Denied(refusal) => Err(refusal),
         }
     }
 }

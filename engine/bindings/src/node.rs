@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
-use packstone_s3::Server;
+use packstone_s3::{MasterKey, Server};
 use packstone_store::Store;
 use packstone_store::recovery::Progress;
 use packstone_store::version::NoVersionId;
@@ -16,7 +16,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use tokio::runtime::Runtime;
 
-use crate::errors::{EngineError, from_recovery, from_start, from_store};
+use crate::errors::{EngineError, OperatorError, from_recovery, from_start, from_store};
 use crate::metrics::{self, Metric};
 use crate::settings::{EngineSettings, S3Settings};
 use crate::status::{RebuildReport, Status, VerifyReport};
@@ -71,8 +71,11 @@ impl Node {
 
     fn serve_s3(&self, py: Python<'_>, settings: &S3Settings) -> PyResult<String> {
         py.detach(|| {
-            let runtime = settings.0.runtime().map_err(|error| EngineError::new_err(error.to_string()))?;
-            let server = Server::start(&settings.0, self.store.clone(), runtime.handle()).map_err(from_start)?;
+            let runtime = settings.front.runtime().map_err(|error| EngineError::new_err(error.to_string()))?;
+            let master =
+                MasterKey::new(&settings.master_key).map_err(|error| EngineError::new_err(error.to_string()))?;
+            let server =
+                Server::start(&settings.front, master, self.store.clone(), runtime.handle()).map_err(from_start)?;
             let address = server.address().to_string();
             *self.front.lock() = Some(Arc::new(server));
             *self.runtime.lock() = Some(runtime);
@@ -83,6 +86,13 @@ impl Node {
     fn set_root(&self, access_key: &str, secret_key: &str) {
         if let Some(front) = self.front.lock().clone() {
             front.set_root(access_key, secret_key);
+        }
+    }
+
+    fn explain(&self, user: &str, action: &str, resource: &str) -> PyResult<String> {
+        match self.front.lock().clone() {
+            Some(front) => front.explain(user, action, resource).map_err(OperatorError::new_err),
+            None => Err(OperatorError::new_err("S3 isn't served")),
         }
     }
 

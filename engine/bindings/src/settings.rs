@@ -86,20 +86,25 @@ fn seconds(value: f64) -> PyResult<Duration> {
 
 /// How the S3 front listens and whom it knows.
 #[pyclass(module = "packstone_engine", frozen)]
-pub struct S3Settings(pub packstone_s3::Settings);
+pub struct S3Settings {
+    pub front: packstone_s3::Settings,
+    /// 32 bytes.
+    pub master_key: [u8; 32],
+}
 
 #[pymethods]
 impl S3Settings {
     #[new]
-    #[pyo3(signature = (address, access_key, secret_key, *, region="us-east-1".into(), domains=Vec::new(),
+    #[pyo3(signature = (address, access_key, secret_key, master_key, *, region="us-east-1".into(), domains=Vec::new(),
         tls_certificate=None, tls_key=None, access_log=None, header_timeout=30.0, body_timeout=60.0, threads=0))]
-    #[pyo3(text_signature = "(address, access_key, secret_key, *, region='us-east-1', domains=..., \
+    #[pyo3(text_signature = "(address, access_key, secret_key, master_key, *, region='us-east-1', domains=..., \
         tls_certificate=None, tls_key=None, access_log=None, header_timeout=30.0, body_timeout=60.0, threads=0)")]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
     fn new(
         address: String,
         access_key: String,
         secret_key: String,
+        master_key: &[u8],
         region: String,
         domains: Vec<String>,
         tls_certificate: Option<PathBuf>,
@@ -114,7 +119,10 @@ impl S3Settings {
             (None, None) => None,
             _ => return Err(PyValueError::new_err("TLS needs both a certificate and a key")),
         };
-        Ok(Self(packstone_s3::Settings {
+        let master_key = master_key
+            .try_into()
+            .map_err(|_| PyValueError::new_err(format!("a master key has 32 bytes, not {}", master_key.len())))?;
+        let front = packstone_s3::Settings {
             address,
             access_key,
             secret_key,
@@ -125,6 +133,7 @@ impl S3Settings {
             header_timeout: seconds(header_timeout)?,
             body_timeout: seconds(body_timeout)?,
             threads,
-        }))
+        };
+        Ok(Self { front, master_key })
     }
 }

@@ -1,17 +1,48 @@
-//! Who asks, as the verbs know them.
+//! Who asks, and what the request says of itself.
 
-use packstone_access::Actor;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+
+use hyper::{HeaderMap, Uri};
 use s3s::S3Request;
+
+use crate::identity::Bearer;
+
+static ANONYMOUS: LazyLock<Arc<Bearer>> = LazyLock::new(|| Arc::new(Bearer::anonymous()));
+
+/// Whoever didn't sign.
+pub(crate) fn anonymous() -> Arc<Bearer> {
+    ANONYMOUS.clone()
+}
+
+/// What the front found out about a request on its way in. The signature isn't verified then: only [`Asker::of`] says
+/// whose request it is.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub bearer: Arc<Bearer>,
+    pub remote: IpAddr,
+    pub region: Arc<str>,
+    /// Whether it came by TLS.
+    pub secure: bool,
+    /// Whether the signature stands in the URL.
+    pub presigned: bool,
+    pub headers: HeaderMap,
+    pub uri: Uri,
+}
 
 /// Who sent a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
-    pub actor: Actor,
+    pub bearer: Arc<Bearer>,
+    pub arrival: Option<Arc<Arrival>>,
 }
 
 impl Asker {
-    /// Who sent this one: whoever comes as far as a verb has signed as root.
-    pub fn of<T>(_request: &S3Request<T>) -> Self {
-        Self { actor: Actor::Root }
+    /// Who sent this one: the holder of the key whose signature was verified, and nobody else.
+    pub fn of<T>(request: &S3Request<T>) -> Self {
+        let verified = request.credentials.as_ref().map_or("", |credentials| credentials.access_key.as_str());
+        let arrival = request.extensions.get::<Arc<Arrival>>().cloned();
+        let bearer = arrival.as_ref().map(|arrival| &arrival.bearer).filter(|bearer| *bearer.access_key == *verified);
+        Self { bearer: bearer.cloned().unwrap_or_else(anonymous), arrival }
     }
 }

@@ -1,6 +1,6 @@
 //! The verbs on buckets: life and death here, their configurations one file a family.
 
-mod access;
+pub(crate) mod access;
 mod configuration;
 mod cors;
 mod encryption;
@@ -8,6 +8,7 @@ mod lifecycle;
 mod named;
 mod notification;
 mod object_lock;
+mod policy;
 mod replication;
 mod settings;
 mod tagging;
@@ -27,7 +28,7 @@ use crate::condition::whole_seconds;
 use crate::error::{from_store, invalid_argument, refused};
 use crate::face::Face;
 use crate::object::list::Token;
-use crate::owner;
+use crate::{acl, owner};
 
 /// The region that S3 names by not naming it.
 const FIRST_REGION: &str = "us-east-1";
@@ -40,16 +41,24 @@ impl Face {
         request: S3Request<CreateBucketInput>,
     ) -> S3Result<S3Response<CreateBucketOutput>> {
         let asker = Asker::of(&request);
+        let mut documents: Vec<_> = acl::of_new_bucket(&request.headers)?.into_iter().collect();
         let input = request.input;
         let configuration = input.create_bucket_configuration;
         if let Some(constraint) = configuration.and_then(|configuration| configuration.location_constraint) {
             self.check_location(constraint.as_str())?;
         }
         let grant = self.may(&asker, Action::CreateBucket, Resource::Bucket(&input.bucket))?;
-        let mut documents = match input.object_lock_enabled_for_bucket {
-            Some(true) => object_lock::documents(),
-            Some(false) | None => Vec::new(),
-        };
+        if !documents.is_empty() {
+            self.may_make_with(&asker, Action::PutBucketAcl, &input.bucket)?;
+        }
+        if input.object_ownership.is_some() {
+            self.may_make_with(&asker, Action::PutBucketOwnershipControls, &input.bucket)?;
+        }
+        if input.object_lock_enabled_for_bucket == Some(true) {
+            self.may_make_with(&asker, Action::PutBucketVersioning, &input.bucket)?;
+            self.may_make_with(&asker, Action::PutBucketObjectLockConfiguration, &input.bucket)?;
+            documents.extend(object_lock::documents());
+        }
         documents.extend(input.object_ownership.map(access::document).transpose()?);
         self.store.create_bucket(&grant, documents).await.map_err(from_store)?;
         Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
@@ -102,7 +111,8 @@ impl Face {
         let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
-        self.bucket(&asker, &input.bucket)?;
+        self.may(&asker, Action::GetBucketLocation, Resource::Bucket(&input.bucket))?;
+        self.state(&input.bucket)?;
         let location_constraint =
             (&*self.region != FIRST_REGION).then(|| BucketLocationConstraint::from(self.region.to_string()));
         Ok(S3Response::new(GetBucketLocationOutput { location_constraint }))

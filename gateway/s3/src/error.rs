@@ -53,6 +53,10 @@ pub(crate) fn from_store(error: Error) -> S3Error {
 }
 
 pub(crate) fn from_denied(_: Denied) -> S3Error {
+    access_denied()
+}
+
+pub(crate) fn access_denied() -> S3Error {
     S3Error::new(S3ErrorCode::AccessDenied)
 }
 

@@ -2,30 +2,15 @@
 //!
 //! Concurrency: a [`Face`] is read only and shared by all requests; what is shared beyond it is the store's.
 
-use packstone_access::{Action, Grant, Resource, authorise};
 use packstone_store::Store;
 use s3s::dto;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
-use crate::asker::Asker;
-use crate::error::from_denied;
-
 /// What S3's verbs act on.
+#[derive(Clone)]
 pub(crate) struct Face {
     pub store: Store,
     pub region: Box<str>,
-}
-
-impl Face {
-    /// Leave for `action`, which every verb asks for first.
-    pub fn may(&self, asker: &Asker, action: Action, resource: Resource<'_>) -> S3Result<Grant> {
-        authorise(&asker.actor, action, resource).map_err(from_denied)
-    }
-
-    /// Leave for `action` on a key.
-    pub fn may_on(&self, asker: &Asker, action: Action, bucket: &str, key: &str) -> S3Result<Grant> {
-        self.may(asker, action, Resource::Object { bucket, key })
-    }
 }
 
 /// One method of the trait, handed to the verb of the same name.
@@ -46,6 +31,14 @@ verbs! {
     list_buckets, list_buckets_verb, ListBucketsInput, ListBucketsOutput;
     create_bucket, create_bucket_verb, CreateBucketInput, CreateBucketOutput, await;
     head_bucket, head_bucket_verb, HeadBucketInput, HeadBucketOutput;
+    get_bucket_policy, get_bucket_policy_verb, GetBucketPolicyInput, GetBucketPolicyOutput;
+    put_bucket_policy, put_bucket_policy_verb, PutBucketPolicyInput, PutBucketPolicyOutput, await;
+    delete_bucket_policy, delete_bucket_policy_verb, DeleteBucketPolicyInput, DeleteBucketPolicyOutput, await;
+    get_bucket_policy_status, get_bucket_policy_status_verb, GetBucketPolicyStatusInput, GetBucketPolicyStatusOutput;
+    get_bucket_acl, get_bucket_acl_verb, GetBucketAclInput, GetBucketAclOutput;
+    put_bucket_acl, put_bucket_acl_verb, PutBucketAclInput, PutBucketAclOutput, await;
+    get_object_acl, get_object_acl_verb, GetObjectAclInput, GetObjectAclOutput;
+    put_object_acl, put_object_acl_verb, PutObjectAclInput, PutObjectAclOutput, await;
     delete_bucket, delete_bucket_verb, DeleteBucketInput, DeleteBucketOutput, await;
     get_bucket_location, get_bucket_location_verb, GetBucketLocationInput, GetBucketLocationOutput;
     list_objects, list_objects_verb, ListObjectsInput, ListObjectsOutput, await;

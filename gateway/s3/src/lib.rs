@@ -7,6 +7,7 @@
 //! `s3s` logs every refused request as an error, under targets that begin with [`QUIET_TARGET`]; whoever installs a
 //! log leaves that target out, since the front says itself what is worth saying.
 
+mod acl;
 mod asker;
 mod body;
 mod bucket;
@@ -15,53 +16,72 @@ mod condition;
 mod digest;
 mod error;
 mod etag;
+mod explanation;
 mod face;
+mod facts;
 pub mod front;
 mod headers;
+mod iam;
+pub mod identity;
 mod lock;
 mod number;
 mod object;
 mod owner;
+mod permission;
+mod rules;
 mod tags;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod trial;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use packstone_store::Store;
 use tokio::runtime::Handle;
 
 pub use front::{Counts, Settings, StartError, TlsFiles};
+pub use identity::MasterKey;
 
+use explanation::Explanation;
 use face::Face;
 use front::Front;
+use iam::Iam;
+use identity::{Directory, KeyRing};
 
 /// The target under which `s3s` logs, to be left out of any log.
 pub const QUIET_TARGET: &str = "s3s";
 
 /// An S3 server over one store.
-pub struct Server(Front);
+pub struct Server {
+    front: Front,
+    explanation: Explanation,
+}
 
 impl Server {
     /// Listens, and serves `store` on the runtime of `handle` from then on.
     ///
     /// # Errors
     /// [`StartError`], before anything was served: each is something that the operator can mend.
-    pub fn start(settings: &Settings, store: Store, handle: &Handle) -> Result<Self, StartError> {
+    pub fn start(settings: &Settings, master: MasterKey, store: Store, handle: &Handle) -> Result<Self, StartError> {
+        let ring = KeyRing::new(&settings.access_key, &settings.secret_key, Arc::new(master));
+        let directory = Directory::open(store.clone(), ring.clone())?;
         let face = Face { store, region: settings.region.as_str().into() };
-        Front::start(face, settings, handle).map(Self)
+        let api = Arc::new(Iam::new(directory));
+        let explanation = Explanation::new(face.clone(), ring.clone());
+        let front = Front::start_with(face, ring, Some(api), settings, handle)?;
+        Ok(Self { front, explanation })
     }
 
     /// The address that it listens on, with the port that it was given.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.0.address()
+        self.front.address()
     }
 
     /// Changes the root credentials, for every request from now on.
     pub fn set_root(&self, access_key: &str, secret_key: &str) {
-        self.0.set_root(access_key, secret_key);
+        self.front.set_root(access_key, secret_key);
     }
 
     /// Reads certificate and key again. Without TLS there is nothing to do.
@@ -69,18 +89,26 @@ impl Server {
     /// # Errors
     /// [`StartError::Certificate`]; the old certificate stays in force.
     pub fn reload_tls(&self) -> Result<(), StartError> {
-        self.0.reload_tls()
+        self.front.reload_tls()
+    }
+
+    /// Which statement decides whether a user may do something, in one line.
+    ///
+    /// # Errors
+    /// What can't be made sense of, in one line.
+    pub fn explain(&self, user: &str, action: &str, resource: &str) -> Result<String, String> {
+        self.explanation.explain(user, action, resource)
     }
 
     /// What was counted until now.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.0.counts()
+        self.front.counts()
     }
 
     /// Accepts no more requests and waits until those under way have ended; what is still busy after `timeout` is
     /// dropped. Answers whether nothing was.
     pub async fn drain(&self, timeout: Duration) -> bool {
-        self.0.drain(timeout).await
+        self.front.drain(timeout).await
     }
 }

@@ -3,13 +3,16 @@
 use std::time::SystemTime;
 
 use hyper::HeaderMap;
-use packstone_store::object::{Attributes, Mode, Retention};
+use packstone_access::Name;
+use packstone_store::object::{AttributeChange, Attributes, Mode, Retention};
 use s3s::dto::{ObjectLockLegalHoldStatus, ObjectLockMode, Timestamp};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use crate::checksum::Announced;
 use crate::condition::{until, whole_seconds};
 use crate::error::{invalid_argument, invalid_request};
+use crate::facts::iso;
+use crate::identity::now;
 
 /// What a request with an object says of its lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +85,24 @@ pub(crate) fn mode_text(mode: Mode) -> &'static str {
     match mode {
         Mode::Governance => ObjectLockMode::GOVERNANCE,
         Mode::Compliance => ObjectLockMode::COMPLIANCE,
+    }
+}
+
+/// What policies see of a lock that is to be put on.
+pub(crate) fn facts(change: &AttributeChange) -> Vec<(Name, String)> {
+    match change {
+        AttributeChange::Retention(Some(retention)) => {
+            let days = (retention.until - now()).max(0) / (24 * 60 * 60);
+            vec![
+                (Name::ObjectLockMode, mode_text(retention.mode).to_owned()),
+                (Name::ObjectLockRetainUntilDate, iso(retention.until).unwrap_or_default()),
+                (Name::ObjectLockRemainingRetentionDays, days.to_string()),
+            ]
+        }
+        AttributeChange::LegalHold(on) => {
+            vec![(Name::ObjectLockLegalHold, if *on { "ON" } else { "OFF" }.to_owned())]
+        }
+        AttributeChange::Retention(None) | AttributeChange::Tags(_) | AttributeChange::Acl(_) => Vec::new(),
     }
 }
 

@@ -7,11 +7,13 @@ mod memory;
 
 use std::env;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use memory::Memory;
 use mimalloc::MiMalloc;
-use packstone_s3::Settings;
 use packstone_s3::front::Front;
+use packstone_s3::identity::KeyRing;
+use packstone_s3::{MasterKey, Settings};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -31,7 +33,10 @@ fn settings() -> Result<Settings, String> {
 fn serve() -> Result<(), String> {
     let settings = settings()?;
     let runtime = settings.runtime().map_err(|error| error.to_string())?;
-    let front = Front::start(Memory::new(), &settings, runtime.handle()).map_err(|error| error.to_string())?;
+    // It seals nothing: root is the only one who signs.
+    let master = MasterKey::new(&[0; 32]).map_err(|error| error.to_string())?;
+    let ring = KeyRing::new(&settings.access_key, &settings.secret_key, Arc::new(master));
+    let front = Front::start(Memory::new(), ring, &settings, runtime.handle()).map_err(|error| error.to_string())?;
     println!("packstone-floor ready s3=http://{}", front.address());
     runtime.block_on(std::future::pending::<()>());
     Ok(())

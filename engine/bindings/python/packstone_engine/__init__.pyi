@@ -48,13 +48,14 @@ class EngineSettings:
 
 @final
 class S3Settings:
-    """How the S3 front listens and whom it knows."""
+    """How the S3 front listens and whom it knows; the master key is 32 bytes."""
 
     def __new__(
         cls,
         address: str,
         access_key: str,
         secret_key: str,
+        master_key: bytes,
         *,
         region: str = "us-east-1",
         domains: list[str] = ...,
@@ -185,6 +186,12 @@ class Node:
         """Listen, and return the bound address as HOST:PORT. Raises OperatorError when the port is taken."""
     def set_root(self, access_key: str, secret_key: str) -> None:
         """Change the root credentials of the running S3 front."""
+    def explain(self, user: str, action: str, resource: str) -> str:
+        """Say in one line which statement decides whether `user` may do `action` on `resource`.
+
+        Raises OperatorError for a user or an action that there is not.
+        """
+
     def reload_tls(self) -> None:
         """Read certificate and key again; the old ones stay in force when that fails."""
     def status(self) -> Status: ...

@@ -1,9 +1,11 @@
 //! All buckets with everything that is said of them, in memory: what a request needs to know of a bucket costs it no
 //! look-up. Replaced whole on change, by the commit loop alone.
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::derived::Derived;
 use crate::configuration::{MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, Rules, Versioning};
 use crate::error::{Error, Result};
 use crate::object::{Bucket, Document};
@@ -16,12 +18,13 @@ pub struct BucketState {
     pub rules: Rules,
     /// By (kind, name).
     documents: BTreeMap<(Box<str>, Box<str>), Document>,
+    derived: Derived,
 }
 
 impl BucketState {
     #[must_use]
     pub fn new(bucket: Bucket) -> Self {
-        Self { bucket, rules: Rules::default(), documents: BTreeMap::new() }
+        Self { bucket, rules: Rules::default(), documents: BTreeMap::new(), derived: Derived::default() }
     }
 
     /// The same bucket with a document in place of the one of its kind and name, or without that.
@@ -57,6 +60,11 @@ impl BucketState {
     #[must_use]
     pub fn document(&self, kind: &str, name: &str) -> Option<&Document> {
         self.documents.get(&(Box::from(kind), Box::from(name)))
+    }
+
+    /// What a face makes of the documents: made once, and found without waiting for as long as they stand.
+    pub fn derived<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        self.derived.of(make)
     }
 
     /// Documents of a kind with their names, in order.

@@ -14,6 +14,7 @@
 
 pub mod buckets;
 pub mod decide;
+mod derived;
 pub mod log;
 pub mod op;
 pub mod queue;

@@ -136,7 +136,7 @@ impl Store {
     /// # Errors
     /// No such bucket.
     pub fn uploads(&self, grant: &Grant, query: &UploadQuery) -> Result<super::UploadPage> {
-        grant.covers(Action::ListBucket)?;
+        grant.covers(Action::ListBucketMultipartUploads)?;
         let bucket = self.bucket_of(grant)?.bucket.id;
         let snapshot = self.inner.shared.index.snapshot();
         crate::index::list::uploads(&*snapshot, bucket, query)

@@ -1,14 +1,18 @@
 //! Who owns objects and what is never public: ownership controls and public access blocks, as documents.
 
 use hyper::StatusCode;
-use packstone_access::Action;
+use packstone_access::{Action, ObjectOwnership as Ownership, PublicAccessBlock};
 use packstone_store::object::NewDocument;
 use s3s::dto::{ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
-use super::configuration::{Configuration, Site, deletes, gets, malformed, puts, write};
+use super::configuration::{Configuration, Site, deletes, gets, malformed, puts, read, write};
 use crate::error::{custom, invalid_argument};
 use crate::face::Face;
+
+/// Kinds of documents.
+pub(crate) const OWNERSHIP: &str = OwnershipControls::KIND;
+pub(crate) const BLOCK: &str = PublicAccessBlockConfiguration::KIND;
 
 impl Face {
     puts!(
@@ -110,4 +114,26 @@ impl Configuration for PublicAccessBlockConfiguration {
         }
         Ok(())
     }
+}
+
+/// What a document says of who owns objects; None if it can't be read.
+pub(crate) fn ownership(document: &[u8]) -> Option<Ownership> {
+    let controls: OwnershipControls = read(document).ok()?;
+    match controls.rules.first()?.object_ownership.as_str() {
+        ObjectOwnership::BUCKET_OWNER_ENFORCED => Some(Ownership::BucketOwnerEnforced),
+        ObjectOwnership::BUCKET_OWNER_PREFERRED => Some(Ownership::BucketOwnerPreferred),
+        ObjectOwnership::OBJECT_WRITER => Some(Ownership::ObjectWriter),
+        _ => None,
+    }
+}
+
+/// What a document says of public access; None if it can't be read.
+pub(crate) fn block(document: &[u8]) -> Option<PublicAccessBlock> {
+    let said: PublicAccessBlockConfiguration = read(document).ok()?;
+    Some(PublicAccessBlock {
+        block_public_acls: said.block_public_acls.unwrap_or_default(),
+        ignore_public_acls: said.ignore_public_acls.unwrap_or_default(),
+        block_public_policy: said.block_public_policy.unwrap_or_default(),
+        restrict_public_buckets: said.restrict_public_buckets.unwrap_or_default(),
+    })
 }

@@ -101,7 +101,7 @@ pub(super) fn write<C: Configuration>(configuration: &C) -> S3Result<Vec<u8>> {
     Ok(out)
 }
 
-fn read<C: Configuration>(document: &[u8]) -> S3Result<C> {
+pub(super) fn read<C: Configuration>(document: &[u8]) -> S3Result<C> {
     C::deserialize(&mut Deserializer::new(document)).map_err(|error| fault(C::KIND, &error))
 }
 

@@ -13,7 +13,6 @@ use super::refusal::Refusal;
 /// `NotImplemented`, or `InvalidStorageClass`.
 pub fn check(name: &str, value: &[u8]) -> Result<(), Refusal> {
     match name {
-        "acl" => allow(matches!(value, b"private" | b"bucket-owner-full-control")),
         "storage-class" if value != b"STANDARD" => Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidStorageClass")),
         "write-offset-bytes" | "rename-source" | "mfa" | "if-match-initiated-time" => Err(Refusal::not_implemented()),
         _ if REFUSED.iter().any(|prefix| name.starts_with(prefix)) => Err(Refusal::not_implemented()),
@@ -21,8 +20,4 @@ pub fn check(name: &str, value: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-const REFUSED: [&str; 3] = ["server-side-encryption", "copy-source-server-side-encryption", "grant-"];
-
-fn allow(served: bool) -> Result<(), Refusal> {
-    if served { Ok(()) } else { Err(Refusal::not_implemented()) }
-}
+const REFUSED: [&str; 2] = ["server-side-encryption", "copy-source-server-side-encryption"];

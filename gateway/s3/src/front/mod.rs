@@ -5,7 +5,7 @@
 //! It serves any implementation of [`s3s::S3`].
 //!
 //! Concurrency: one task accepts, one task serves each connection, and they share nothing that waits: settings don't
-//! change, credentials and the certificate are swapped whole, counters are atomics, the access log is a queue. The
+//! change, keys and the certificate are swapped whole, counters are atomics, the access log is a queue. The
 //! phase (serving, draining, ended) goes one way, from [`Front::drain`] to every task; a front has drained when no
 //! task holds a receiver of it any more.
 
@@ -13,7 +13,6 @@ mod access_log;
 mod answer;
 mod chunks;
 mod counters;
-mod credentials;
 mod features;
 mod fields;
 mod host;
@@ -24,7 +23,8 @@ mod message;
 mod outflow;
 mod pace;
 mod query;
-mod refusal;
+pub(crate) mod query_api;
+pub(crate) mod refusal;
 mod route;
 mod service;
 mod signature;
@@ -39,9 +39,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use s3s::S3;
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
+use s3s::{S3, S3Result};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
@@ -50,11 +51,12 @@ pub use inflow::{Fault, Inflow};
 pub use message::of as message_of;
 pub use route::Verb;
 
+use crate::identity::{DirectoryError, KeyRing};
 use access_log::AccessLog;
 use counters::Counters;
-use credentials::Credentials;
 use host::Domains;
 use listener::{Listener, Phase};
+use query_api::QueryApi;
 use service::Service;
 
 pub(crate) use answer::OVERSIZED;
@@ -151,24 +153,36 @@ pub enum StartError {
     Certificate { path: PathBuf, reason: String },
     #[error("can't write the access log {path}: {source}")]
     AccessLog { path: PathBuf, source: io::Error },
+    #[error("can't read users and policies: {0}")]
+    Identities(#[from] DirectoryError),
 }
 
 /// A front that serves.
 pub struct Front {
     address: SocketAddr,
-    credentials: Credentials,
+    ring: KeyRing,
     tls: Option<Arc<Tls>>,
     counters: Arc<Counters>,
     phase: watch::Sender<Phase>,
 }
 
 impl Front {
-    /// Listens, and serves `s3` on the runtime of `handle` from then on.
+    /// Listens, and serves `s3` on the runtime of `handle` from then on, to those whose keys are on `ring`.
     ///
     /// # Errors
     /// [`StartError`], before anything was served.
-    pub fn start(s3: impl S3, settings: &Settings, handle: &Handle) -> Result<Self, StartError> {
-        let credentials = Credentials::new(&settings.access_key, &settings.secret_key);
+    pub fn start(s3: impl S3, ring: KeyRing, settings: &Settings, handle: &Handle) -> Result<Self, StartError> {
+        Self::start_with(s3, ring, None, settings, handle)
+    }
+
+    /// As [`Self::start`]; with `api` it answers calls of IAM and STS too.
+    pub(crate) fn start_with(
+        s3: impl S3,
+        ring: KeyRing,
+        api: Option<Arc<dyn QueryApi>>,
+        settings: &Settings,
+        handle: &Handle,
+    ) -> Result<Self, StartError> {
         let tls = match &settings.tls {
             Some(files) => Some(Arc::new(Tls::load(&files.certificate, &files.key)?)),
             None => None,
@@ -181,13 +195,14 @@ impl Front {
         };
         let counters = Arc::new(Counters::default());
         let domains = Domains::new(&settings.domains);
-        let service = Service::new(s3_service(s3, credentials.clone(), &domains), domains, log, &counters, settings);
+        let s3 = s3_service(s3, ring.clone(), &domains);
+        let service = Service::new(s3, api, ring.clone(), domains, log, &counters, settings);
         let (phase, receiver) = watch::channel(Phase::Serving);
         let _within = handle.enter();
         let listener = Listener::bind(settings, Arc::new(service), tls.clone())?;
         let address = listener.address();
         handle.spawn(listener.accept(receiver));
-        Ok(Self { address, credentials, tls, counters, phase })
+        Ok(Self { address, ring, tls, counters, phase })
     }
 
     /// The address that it listens on, with the port that it was given.
@@ -198,7 +213,7 @@ impl Front {
 
     /// Changes the root credentials, for every request from now on.
     pub fn set_root(&self, access_key: &str, secret_key: &str) {
-        self.credentials.set(access_key, secret_key);
+        self.ring.set_root(access_key, secret_key);
     }
 
     /// Reads certificate and key again. Without TLS there is nothing to do.
@@ -228,9 +243,20 @@ impl Front {
     }
 }
 
-fn s3_service(s3: impl S3, credentials: Credentials, domains: &Domains) -> s3s::service::S3Service {
+/// Who may do what is decided by each verb, which knows what it acts on.
+struct VerbsDecide;
+
+#[async_trait::async_trait]
+impl S3Access for VerbsDecide {
+    async fn check(&self, _: &mut S3AccessContext<'_>) -> S3Result<()> {
+        Ok(())
+    }
+}
+
+fn s3_service(s3: impl S3, ring: KeyRing, domains: &Domains) -> s3s::service::S3Service {
     let mut builder = S3ServiceBuilder::new(s3);
-    builder.set_auth(credentials);
+    builder.set_auth(ring);
+    builder.set_access(VerbsDecide);
     // Without domains s3s has no host to parse, which spares every request an attempt.
     if !domains.is_empty() {
         builder.set_host(domains.clone());

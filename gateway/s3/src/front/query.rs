@@ -52,6 +52,9 @@ subresources! {
     "tagging" TAGGING 23;
     "versioning" VERSIONING 24;
     "versions" VERSIONS 25;
+    "acl" ACL 26;
+    "policy" POLICY 27;
+    "policyStatus" POLICY_STATUS 28;
 }
 
 impl Subresources {
@@ -86,6 +89,7 @@ pub struct Presigned<'a> {
     pub expires: Option<Cow<'a, str>>,
     pub signed_headers: Option<Cow<'a, str>>,
     pub signature: Option<Cow<'a, str>>,
+    pub token: Option<Cow<'a, str>>,
 }
 
 impl<'a> Query<'a> {
@@ -115,6 +119,7 @@ impl<'a> Query<'a> {
             "X-Amz-Date" => self.presigned().date = Some(decoded(value)),
             "X-Amz-Expires" => self.presigned().expires = Some(decoded(value)),
             "X-Amz-SignedHeaders" => self.presigned().signed_headers = Some(decoded(value)),
+            "X-Amz-Security-Token" => self.presigned().token = Some(decoded(value)),
             "X-Amz-Signature" => self.presigned().signature = Some(decoded(value)),
             _ => self.foreign |= is_foreign(name),
         }
@@ -131,14 +136,11 @@ fn is_foreign(name: &str) -> bool {
     matches!(
         name,
         "abac"
-            | "acl"
             | "annotation"
             | "metadataConfiguration"
             | "metadataInventoryTable"
             | "metadataJournalTable"
             | "metadataTable"
-            | "policy"
-            | "policyStatus"
             | "renameObject"
             | "restore"
             | "select"

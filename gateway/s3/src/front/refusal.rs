@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 
 use super::message;
+use crate::identity::Stranger;
 
 /// A request that the front turns away, or the error that takes the place of what s3s said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +36,14 @@ impl Refusal {
         Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented")
     }
 
+    /// The answer to who can't be who they say.
     #[must_use]
-    pub fn access_denied() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "AccessDenied")
+    pub fn stranger(stranger: Stranger) -> Self {
+        match stranger {
+            Stranger::UnknownKey => Self::new(StatusCode::FORBIDDEN, "InvalidAccessKeyId"),
+            Stranger::InvalidToken => Self::new(StatusCode::BAD_REQUEST, "InvalidToken"),
+            Stranger::ExpiredToken => Self::new(StatusCode::BAD_REQUEST, "ExpiredToken"),
+        }
     }
 
     #[must_use]
@@ -106,7 +112,7 @@ fn element<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
     Some(content)
 }
 
-fn escape(text: &str, out: &mut String) {
+pub(crate) fn escape(text: &str, out: &mut String) {
     for character in text.chars() {
         match character {
             '&' => out.push_str("&amp;"),

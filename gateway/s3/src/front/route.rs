@@ -10,7 +10,7 @@ use super::refusal::Refusal;
 
 macro_rules! verbs {
     ($($verb:ident)+) => {
-        /// The verbs served, by the names that AWS gives the operations.
+        /// The verbs served, by the names that AWS gives the operations; `IdentityQuery` is any call of IAM or STS.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum Verb {
@@ -66,6 +66,10 @@ verbs! {
     ListBucketInventoryConfigurations
     GetBucketMetricsConfiguration PutBucketMetricsConfiguration DeleteBucketMetricsConfiguration
     ListBucketMetricsConfigurations
+
+    GetBucketPolicy PutBucketPolicy DeleteBucketPolicy GetBucketPolicyStatus
+    GetBucketAcl PutBucketAcl GetObjectAcl PutObjectAcl
+    IdentityQuery
 }
 
 /// The verbs that read, put and take away what a sub-resource names.
@@ -82,6 +86,7 @@ const fn row(subresource: Subresources, get: Verb, put: Verb, delete: Option<Ver
 
 /// Sub-resources of buckets that are configurations.
 const BUCKET: &[Row] = &[
+    row(Subresources::ACL, Verb::GetBucketAcl, Verb::PutBucketAcl, None),
     row(Subresources::ACCELERATE, Verb::GetBucketAccelerateConfiguration, Verb::PutBucketAccelerateConfiguration, None),
     row(Subresources::CORS, Verb::GetBucketCors, Verb::PutBucketCors, Some(Verb::DeleteBucketCors)),
     row(
@@ -110,6 +115,7 @@ const BUCKET: &[Row] = &[
         Verb::PutBucketOwnershipControls,
         Some(Verb::DeleteBucketOwnershipControls),
     ),
+    row(Subresources::POLICY, Verb::GetBucketPolicy, Verb::PutBucketPolicy, Some(Verb::DeleteBucketPolicy)),
     row(
         Subresources::PUBLIC_ACCESS_BLOCK,
         Verb::GetPublicAccessBlock,
@@ -157,6 +163,7 @@ const NAMED: &[Row] = &[
 
 /// Sub-resources of objects, each of which takes a `versionId`.
 const OBJECT: &[Row] = &[
+    row(Subresources::ACL, Verb::GetObjectAcl, Verb::PutObjectAcl, None),
     row(Subresources::LEGAL_HOLD, Verb::GetObjectLegalHold, Verb::PutObjectLegalHold, None),
     row(Subresources::RETENTION, Verb::GetObjectRetention, Verb::PutObjectRetention, None),
     row(Subresources::TAGGING, Verb::GetObjectTagging, Verb::PutObjectTagging, Some(Verb::DeleteObjectTagging)),
@@ -274,6 +281,7 @@ fn bucket_verb(method: &Method, query: &Query<'_>) -> Result<Verb, Refusal> {
         (&Method::GET, Subresources::LOCATION) => Ok(Verb::GetBucketLocation),
         (&Method::GET, Subresources::UPLOADS) => Ok(Verb::ListMultipartUploads),
         (&Method::GET, Subresources::VERSIONS) => Ok(Verb::ListObjectVersions),
+        (&Method::GET, Subresources::POLICY_STATUS) => Ok(Verb::GetBucketPolicyStatus),
         (&Method::HEAD, Subresources::NONE) => Ok(Verb::HeadBucket),
         (&Method::PUT, Subresources::NONE) => Ok(Verb::CreateBucket),
         (&Method::DELETE, Subresources::NONE) => Ok(Verb::DeleteBucket),

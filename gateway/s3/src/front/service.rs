@@ -21,13 +21,16 @@ use super::chunks::Chunks;
 use super::counters::Counters;
 use super::fields::{self, COPY_SOURCE};
 use super::host::Domains;
-use super::ids::RequestIds;
+use super::ids::{RequestId, RequestIds};
 use super::inflow::RequestBody;
 use super::outflow::{Record, ResponseBody};
 use super::query::{Query, Subresources};
+use super::query_api::{self, QueryApi, Received};
 use super::refusal::Refusal;
 use super::route::{self, Target, Verb};
 use super::signature;
+use crate::asker::{Arrival, anonymous};
+use crate::identity::{Bearer, KeyRing};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
@@ -41,10 +44,22 @@ pub(super) struct Client {
     pub unread: Arc<AtomicBool>,
 }
 
+/// A request that s3s may see.
+struct Admitted {
+    verb: Verb,
+    /// Who says to have signed it.
+    bearer: Arc<Bearer>,
+    presigned: bool,
+}
+
 /// What answers requests, whatever connection they come by.
 pub(super) struct Service {
     s3: S3Service,
-    region: Box<str>,
+    api: Option<Arc<dyn QueryApi>>,
+    ring: KeyRing,
+    /// Whether connections come by TLS.
+    secure: bool,
+    region: Arc<str>,
     domains: Domains,
     body_timeout: Duration,
     ids: RequestIds,
@@ -55,6 +70,8 @@ pub(super) struct Service {
 impl Service {
     pub fn new(
         s3: S3Service,
+        api: Option<Arc<dyn QueryApi>>,
+        ring: KeyRing,
         domains: Domains,
         log: Option<AccessLog>,
         counters: &Arc<Counters>,
@@ -62,6 +79,9 @@ impl Service {
     ) -> Self {
         Self {
             s3,
+            api,
+            ring,
+            secure: settings.tls.is_some(),
             region: settings.region.as_str().into(),
             domains,
             body_timeout: settings.body_timeout,
@@ -95,9 +115,14 @@ impl Service {
         let closes = is_unanswered_expectation(&parts, &incoming);
         let mut response = match self.admit(&parts, &mut record) {
             Err(refusal) => asked.refuse(&refusal, &mut record),
-            Ok(verb) => {
+            Ok(Admitted { verb: Verb::IdentityQuery, .. }) => {
+                record.verb = Verb::IdentityQuery;
+                self.query(parts, incoming, client, asked.id).await
+            }
+            Ok(admitted) => {
+                let verb = admitted.verb;
                 record.verb = verb;
-                let request = self.prepare(parts, incoming, verb, client, &mut asked);
+                let request = self.prepare(parts, incoming, admitted, client, &mut asked);
                 match self.s3.call(request).await {
                     Ok(response) => asked.complete(response, &mut record),
                     Err(error) => {
@@ -132,37 +157,72 @@ impl Service {
     }
 
     /// Finds out what is asked, and refuses what must not reach s3s.
-    fn admit(&self, parts: &Parts, record: &mut Record) -> Result<Verb, Refusal> {
+    fn admit(&self, parts: &Parts, record: &mut Record) -> Result<Admitted, Refusal> {
         let host = if self.domains.is_empty() { None } else { host_of(parts) };
         let target = Target::parse(parts.uri.path(), host.and_then(|host| self.domains.bucket(host)));
         if let Some(line) = &mut record.line {
             line.bucket = target.bucket().map(str::to_owned);
             line.key = target.key().map(str::to_owned);
         }
+        if self.api.is_some() && query_api::is_call(parts, target) {
+            return Ok(Admitted { verb: Verb::IdentityQuery, bearer: anonymous(), presigned: false });
+        }
         let query = parts.uri.query().map(Query::parse).unwrap_or_default();
         let region = (query.subresources != Subresources::LOCATION).then_some(&*self.region);
-        let access_key = signature::check(&parts.headers, &query, region)?;
-        if let Some(line) = &mut record.line {
-            line.access_key = Some(access_key.to_owned());
+        let claimed = signature::check(&parts.headers, &query, region)?;
+        if let (Some(line), Some(claimed)) = (&mut record.line, &claimed) {
+            line.access_key = Some(claimed.access_key.to_owned());
         }
+        let presigned = claimed.as_ref().is_some_and(|claimed| claimed.presigned);
+        let bearer = match claimed {
+            Some(claimed) => self.ring.bearer(claimed.access_key, claimed.token).map_err(Refusal::stranger)?,
+            // Chunks are decoded for who signed alone: they would be stored with their frames.
+            None if parts.headers.get(CONTENT_SHA256).is_some_and(|digest| chunks_of(digest).is_some()) => {
+                return Err(Refusal::not_implemented());
+            }
+            None => anonymous(),
+        };
         // A form is authorised by a field of its own, and s3s would read it whole to find it.
         if parts.method == Method::POST && is_form(parts) {
             return Err(Refusal::not_implemented());
         }
         let verb = route::verb(&parts.method, target, &query, parts.headers.contains_key(COPY_SOURCE))?;
         fields::expect_source(&parts.headers, verb)?;
-        Ok(verb)
+        Ok(Admitted { verb, bearer, presigned })
+    }
+
+    /// Answers a call of IAM or STS.
+    async fn query(&self, parts: Parts, incoming: Incoming, client: &Client, id: RequestId) -> Response<Body> {
+        let Some(api) = &self.api else { return Response::new(Body::empty()) };
+        let call = Received {
+            parts,
+            body: incoming,
+            remote: client.remote.ip(),
+            region: Arc::clone(&self.region),
+            secure: self.secure,
+            request_id: id.to_string(),
+        };
+        query_api::answer(&**api, &self.ring, call, self.body_timeout).await
     }
 
     fn prepare(
         &self,
         mut parts: Parts,
         incoming: Incoming,
-        verb: Verb,
+        Admitted { verb, bearer, presigned }: Admitted,
         client: &Client,
         asked: &mut Asked<'_>,
     ) -> HttpRequest {
         fields::amend(&mut parts.headers, parts.uri.query(), verb);
+        parts.extensions.insert(Arc::new(Arrival {
+            bearer,
+            remote: client.remote.ip(),
+            region: Arc::clone(&self.region),
+            secure: self.secure,
+            presigned,
+            headers: parts.headers.clone(),
+            uri: parts.uri.clone(),
+        }));
         if incoming.is_end_stream() {
             return Request::from_parts(parts, Body::empty());
         }

@@ -16,6 +16,7 @@ use crate::number::decimal;
 const LONGEST_LIFE: u64 = 7 * 24 * 60 * 60;
 /// The most bytes that the names and values of a request's headers may take together.
 const MAX_HEADERS: usize = 16 << 10;
+const TOKEN: &str = "x-amz-security-token";
 
 /// How a request says who signed it.
 struct Claim<'a> {
@@ -24,14 +25,28 @@ struct Claim<'a> {
     signed_headers: &'a str,
 }
 
+/// What a request says of who signed it, which is not proved yet.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Claimed<'a> {
+    pub access_key: &'a str,
+    /// The session token that came with it.
+    pub token: Option<&'a str>,
+    /// Whether the signature stands in the URL.
+    pub presigned: bool,
+}
+
 /// Refuses a request whose signature must not be accepted, whether or not it would verify.
 ///
 /// `region` is the region of this server, or `None` where a request may name any (GetBucketLocation is how a client
-/// learns it). Answers the access key that the request claims, which is not proved yet.
+/// learns it). A request without any signature is nobody's, and answered with `None`.
 ///
 /// # Errors
 /// The answer that AWS would give.
-pub fn check<'a>(headers: &'a HeaderMap, query: &'a Query<'_>, region: Option<&str>) -> Result<&'a str, Refusal> {
+pub fn check<'a>(
+    headers: &'a HeaderMap,
+    query: &'a Query<'_>,
+    region: Option<&str>,
+) -> Result<Option<Claimed<'a>>, Refusal> {
     let authorization = headers.get(AUTHORIZATION);
     if query.version2 || authorization.is_some_and(|value| value.as_bytes().starts_with(b"AWS ")) {
         return Err(Refusal::invalid_request(
@@ -45,13 +60,16 @@ pub fn check<'a>(headers: &'a HeaderMap, query: &'a Query<'_>, region: Option<&s
                  parameter or the Authorization header should be specified",
             ));
         }
-        (None, None) => return Err(Refusal::access_denied()),
+        (None, None) => return check_headers(headers, None).map(|()| None),
         (Some(value), None) => claim_of_header(value.to_str().map_err(|_| malformed())?)?,
         (None, Some(presigned)) => claim_of_query(presigned)?,
     };
     let access_key = check_scope(claim.credential, region)?;
-    check_headers(headers, claim.signed_headers)?;
-    Ok(access_key)
+    check_headers(headers, Some(claim.signed_headers))?;
+    let presigned = query.presigned.as_ref();
+    let header = headers.get(TOKEN).and_then(|value| value.to_str().ok());
+    let token = presigned.and_then(|presigned| presigned.token.as_deref()).or(header);
+    Ok(Some(Claimed { access_key, token, presigned: presigned.is_some() }))
 }
 
 /// Whether the signature of a request covers a header. Only the query tells a presigned request from any other.
@@ -138,8 +156,9 @@ fn check_scope<'c>(credential: &'c str, region: Option<&str>) -> Result<&'c str,
 }
 
 /// One pass over the headers: their size, who signed them, and whether they ask for something that isn't served.
-fn check_headers(headers: &HeaderMap, signed: &str) -> Result<(), Refusal> {
-    if !is_signed(signed, "host") {
+/// Without a signature nobody signed them.
+fn check_headers(headers: &HeaderMap, signed: Option<&str>) -> Result<(), Refusal> {
+    if signed.is_some_and(|signed| !is_signed(signed, "host")) {
         return Err(not_signed());
     }
     let mut size = 0;
@@ -149,7 +168,7 @@ fn check_headers(headers: &HeaderMap, signed: &str) -> Result<(), Refusal> {
             return Err(Refusal::new(StatusCode::BAD_REQUEST, "RequestHeaderSectionTooLarge"));
         }
         let Some(amz) = name.as_str().strip_prefix("x-amz-") else { continue };
-        if needs_signing(name) && !is_signed(signed, name.as_str()) {
+        if needs_signing(name) && signed.is_some_and(|signed| !is_signed(signed, name.as_str())) {
             return Err(not_signed());
         }
         features::check(amz, value.as_bytes())?;

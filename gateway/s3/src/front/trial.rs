@@ -41,7 +41,6 @@ pub fn route(method: &Method, host: &str, path: &str, raw_query: &str, copies: b
     assert_eq!(query.list_type.as_deref(), list_type);
 
     let Ok(verb) = verb(method, target, &query, copies) else { return };
-    assert!(!named("acl") && !named("policy"), "another verb of AWS");
     let subresources = SUBRESOURCES.iter().filter(|name| named(name)).count();
     assert!(subresources <= 1, "{verb:?} of {raw_query}");
     let scope = match target {
@@ -52,8 +51,9 @@ pub fn route(method: &Method, host: &str, path: &str, raw_query: &str, copies: b
     assert_eq!((method, scope), asked_by(verb), "{verb:?}");
 }
 
-const SUBRESOURCES: [&str; 26] = [
+const SUBRESOURCES: [&str; 29] = [
     "accelerate",
+    "acl",
     "analytics",
     "attributes",
     "cors",
@@ -70,6 +70,8 @@ const SUBRESOURCES: [&str; 26] = [
     "notification",
     "object-lock",
     "ownershipControls",
+    "policy",
+    "policyStatus",
     "publicAccessBlock",
     "replication",
     "requestPayment",
@@ -123,14 +125,14 @@ fn asked_by(verb: Verb) -> (&'static Method, u8) {
         Verb::PutObject | Verb::CopyObject | Verb::UploadPart | Verb::UploadPartCopy => (&Method::PUT, 2),
         Verb::CreateMultipartUpload | Verb::CompleteMultipartUpload => (&Method::POST, 2),
         Verb::DeleteObject | Verb::AbortMultipartUpload => (&Method::DELETE, 2),
-        Verb::Unserved => panic!("no request asks for it"),
+        Verb::IdentityQuery | Verb::Unserved => panic!("no request asks for it"),
         verb => asked_by_name(verb.name()),
     }
 }
 
 /// The verbs on what is kept with buckets and objects say in their names what they do, and to what.
 fn asked_by_name(name: &str) -> (&'static Method, u8) {
-    const OF_OBJECTS: [&str; 3] = ["ObjectTagging", "ObjectRetention", "ObjectLegalHold"];
+    const OF_OBJECTS: [&str; 4] = ["ObjectAcl", "ObjectTagging", "ObjectRetention", "ObjectLegalHold"];
     let scope = if OF_OBJECTS.iter().any(|what| name.ends_with(what)) { 2 } else { 1 };
     match name {
         _ if name.starts_with("Get") || name.starts_with("List") => (&Method::GET, scope),
@@ -144,7 +146,7 @@ fn asked_by_name(name: &str) -> (&'static Method, u8) {
 pub fn signature(headers: &HeaderMap, raw_query: &str) -> bool {
     const REGION: &str = "us-east-1";
     let query = Query::parse(raw_query);
-    let Ok(key) = signature::check(headers, &query, Some(REGION)) else { return false };
+    let Ok(claimed) = signature::check(headers, &query, Some(REGION)) else { return false };
     let names = names(raw_query);
     let of_query = |name: &str| names.iter().rfind(|(named, _)| named == name).map(|(_, value)| value.clone());
     let header = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
@@ -153,6 +155,14 @@ pub fn signature(headers: &HeaderMap, raw_query: &str) -> bool {
         let mut values = fields.split(',').filter_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
         values.next_back().map(str::to_owned)
     };
+    let Some(claimed) = claimed else {
+        assert!(
+            header.is_none() && PRESIGNED.iter().all(|name| of_query(name).is_none()),
+            "a signature is passed over"
+        );
+        return true;
+    };
+    assert_eq!(claimed.presigned, header.is_none());
     let (credential, signed) = match &header {
         Some(_) => (of_header("Credential"), of_header("SignedHeaders")),
         None => {
@@ -163,7 +173,7 @@ pub fn signature(headers: &HeaderMap, raw_query: &str) -> bool {
             (of_query("X-Amz-Credential"), of_query("X-Amz-SignedHeaders"))
         }
     };
-    let rest = credential.unwrap().strip_prefix(key).unwrap().to_owned();
+    let rest = credential.unwrap().strip_prefix(claimed.access_key).unwrap().to_owned();
     let (date, scope) = rest.strip_prefix('/').unwrap().split_once('/').unwrap();
     assert!(!date.contains('/'));
     assert_eq!(scope, format!("{REGION}/s3/aws4_request"));
@@ -257,7 +267,7 @@ fn size_of(line: &[u8], signed: bool) -> Result<u64, ChunkError> {
 /// An error names what was asked for, and is a document that XML allows, with nothing in it that a client put there.
 pub fn refusal(resource: &str) {
     let context = Context { resource, request_id: "0123456789ABCDEF", host_id: "host" };
-    let bytes = document(&Refusal::access_denied(), context);
+    let bytes = document(&Refusal::not_implemented(), context);
     let text = std::str::from_utf8(&bytes).unwrap();
     let allowed = |character: char| matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     assert!(text.chars().all(allowed), "{text:?}");

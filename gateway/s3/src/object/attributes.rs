@@ -36,9 +36,11 @@ impl Face {
             None => (Action::GetObject, Action::GetObjectAttributes),
             Some(_) => (Action::GetObjectVersion, Action::GetObjectVersionAttributes),
         };
-        self.may_on(&asker, reads, &input.bucket, &input.key)?;
-        let grant = self.may_on(&asker, describes, &input.bucket, &input.key)?;
-        let version = self.store.describe(&grant, named).map_err(|error| version::unread(error, named.is_some()))?;
+        let place = (&*input.bucket, &*input.key);
+        self.may_on_version(&asker, reads, place, named)?;
+        let grant = self.may_on_version(&asker, describes, place, named)?;
+        let unread = |error| self.missing(&asker, &input.bucket, version::unread(error, named.is_some()));
+        let version = self.store.describe(&grant, named).map_err(unread)?;
         let version = &version;
         let mut output = GetObjectAttributesOutput {
             last_modified: Some(whole_seconds(version.modified)),

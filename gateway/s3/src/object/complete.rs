@@ -28,7 +28,7 @@ impl Face {
         let id = part::upload_id(&input.upload_id)?;
         let named = input.multipart_upload.take().and_then(|upload| upload.parts).unwrap_or_default();
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
-        let version = match self.complete(&asker, &grant, id, &input, &headers, &named).await {
+        let version = match self.complete(&grant, id, &input, &headers, &named).await {
             Err(error) if *error.code() == S3ErrorCode::NoSuchUpload => self.completed(&grant, id, &named)?,
             outcome => outcome?,
         };
@@ -51,7 +51,6 @@ impl Face {
 
     async fn complete(
         &self,
-        asker: &Asker,
         grant: &Grant,
         id: UploadId,
         input: &CompleteMultipartUploadInput,
@@ -62,7 +61,7 @@ impl Face {
         let announced = Announced::parse(headers)?;
         let upload = self.store.upload(grant, id).map_err(from_store)?;
         expect_kind(&upload, input.checksum_type.as_ref())?;
-        let uploaded = self.all_parts(asker, &input.bucket, &input.key, id).await?;
+        let uploaded = self.all_parts(grant, id).await?;
         let parts = chosen(named, &uploaded)?;
 
         let size: u64 = parts.iter().map(|part| part.size).sum();
@@ -90,8 +89,8 @@ impl Face {
     }
 
     /// Every part of an upload, by its number.
-    async fn all_parts(&self, asker: &Asker, bucket: &str, key: &str, id: UploadId) -> S3Result<BTreeMap<u16, Part>> {
-        let parts = self.part_page(asker, bucket, key, id, 0, usize::from(MAX_PARTS)).await?;
+    async fn all_parts(&self, grant: &Grant, id: UploadId) -> S3Result<BTreeMap<u16, Part>> {
+        let parts = self.part_page(grant.clone(), id, 0, usize::from(MAX_PARTS)).await?;
         Ok(parts.into_iter().map(|part| (part.number, part)).collect())
     }
 }

@@ -73,6 +73,7 @@ impl Face {
         self.expect_leave_to_lock(&asker, &input.bucket, &input.key, lock)?;
         lock.put_on(&mut attributes);
         let copy_source_version_id = self.told_source(&input.copy_source, &source.version);
+        attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &fields)?;
         let size = source.version.size;
         let mut writer = self.store.writer(&grant, Some(size)).map_err(from_store)?;
         let sums = pour(source, 0..size, algorithm, &mut writer).await?;
@@ -99,9 +100,10 @@ impl Face {
         if let CopySource::Bucket { bucket, key, version_id } = &input.copy_source
             && !source.attributes.tags.is_empty()
         {
-            let reads = if version_id.is_some() { Action::GetObjectVersionTagging } else { Action::GetObjectTagging };
-            self.may_on(asker, reads, bucket, key)?;
-            self.may_on(asker, Action::PutObjectTagging, &input.bucket, &input.key)?;
+            let named = version::named(version_id.as_deref())?;
+            let reads = if named.is_some() { Action::GetObjectVersionTagging } else { Action::GetObjectTagging };
+            self.may_on_version(asker, reads, (bucket, key), named)?;
+            self.may_put_tags(asker, &input.bucket, &input.key, &source.attributes.tags)?;
         }
         Ok(source.attributes.tags.clone())
     }

@@ -69,8 +69,8 @@ impl Face {
             let grant = self.may_on(asker, Action::DeleteObject, bucket, key)?;
             return self.store.delete(&grant, precondition).await.map_err(from_store);
         };
-        let grant = self.may_on(asker, Action::DeleteObjectVersion, bucket, key)?;
-        let bypass = self.bypass(asker, bucket, key, bypass);
+        let grant = self.may_on_version(asker, Action::DeleteObjectVersion, (bucket, key), Some(version))?;
+        let bypass = self.bypass(asker, (bucket, key), Some(version), bypass);
         self.store.delete_version(&grant, version, precondition, bypass.as_ref()).await.map_err(from_store)
     }
 

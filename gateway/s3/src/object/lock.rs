@@ -1,7 +1,7 @@
 //! Retention and legal hold of objects: the verbs, and what comes with an object.
 
-use packstone_access::{Action, Grant};
-use packstone_store::object::{AttributeChange, Retention, Version};
+use packstone_access::{Action, Grant, Resource};
+use packstone_store::object::{AttributeChange, Retention, Version, VersionId};
 use s3s::dto::{
     GetObjectLegalHoldInput, GetObjectLegalHoldOutput, GetObjectRetentionInput, GetObjectRetentionOutput,
     ObjectLockLegalHold, ObjectLockLegalHoldStatus, ObjectLockRetention, ObjectLockRetentionMode,
@@ -14,6 +14,7 @@ use crate::asker::Asker;
 use crate::body::verify_document;
 use crate::condition::until;
 use crate::face::Face;
+use crate::facts::Said;
 use crate::lock::{self, Asked};
 use crate::owner;
 
@@ -93,9 +94,10 @@ impl Face {
         action: Action,
     ) -> S3Result<Version> {
         let named = version::named(version_id)?;
-        let grant = self.may_on(asker, action, bucket, key)?;
+        let grant = self.may_on_version(asker, action, (bucket, key), named)?;
         self.expect_lockable(bucket)?;
-        self.store.describe(&grant, named).map_err(|error| version::unread(error, named.is_some()))
+        let held = self.store.describe(&grant, named);
+        held.map_err(|error| self.missing(asker, bucket, version::unread(error, named.is_some())))
     }
 
     async fn relock(
@@ -106,16 +108,24 @@ impl Face {
         bypass: bool,
     ) -> S3Result<()> {
         let named = version::named(version_id)?;
-        let grant = self.may_on(asker, action, bucket, key)?;
+        let said = Said { version: named, tags: None, named: &lock::facts(&change) };
+        let grant = self.may_saying(asker, action, Resource::Object { bucket, key }, said)?;
         self.expect_lockable(bucket)?;
-        let bypass = self.bypass(asker, bucket, key, bypass);
+        let bypass = self.bypass(asker, (bucket, key), named, bypass);
         let amended = self.store.amend(&grant, named, change, bypass.as_ref()).await;
-        amended.map(drop).map_err(|error| version::unread(error, named.is_some()))
+        amended.map(drop).map_err(|error| self.missing(asker, bucket, version::unread(error, named.is_some())))
     }
 
     /// Leave to bypass GOVERNANCE, if the client asks for it and has it. Without it what is held is refused.
-    pub(crate) fn bypass(&self, asker: &Asker, bucket: &str, key: &str, asked: bool) -> Option<Grant> {
-        asked.then(|| self.may_on(asker, Action::BypassGovernanceRetention, bucket, key).ok()).flatten()
+    pub(crate) fn bypass(
+        &self,
+        asker: &Asker,
+        place: (&str, &str),
+        named: Option<VersionId>,
+        asked: bool,
+    ) -> Option<Grant> {
+        let may = || self.may_on_version(asker, Action::BypassGovernanceRetention, place, named).ok();
+        asked.then(may).flatten()
     }
 
     /// Refuses what only a bucket with object lock has. A bucket that does not exist is left to the store.
@@ -128,11 +138,15 @@ impl Face {
 
     /// Whether the asker may lock what it brings: known before a byte of it is taken.
     pub(crate) fn expect_leave_to_lock(&self, asker: &Asker, bucket: &str, key: &str, asked: Asked) -> S3Result<()> {
+        let may = |action, change| {
+            let said = Said { named: &lock::facts(&change), ..Said::default() };
+            self.may_saying(asker, action, Resource::Object { bucket, key }, said)
+        };
         if asked.retention.is_some() {
-            self.may_on(asker, Action::PutObjectRetention, bucket, key)?;
+            may(Action::PutObjectRetention, AttributeChange::Retention(asked.retention))?;
         }
         if asked.legal_hold {
-            self.may_on(asker, Action::PutObjectLegalHold, bucket, key)?;
+            may(Action::PutObjectLegalHold, AttributeChange::LegalHold(true))?;
         }
         if asked.is_set() { self.expect_lockable(bucket) } else { Ok(()) }
     }

@@ -14,5 +14,5 @@ pub(crate) mod range;
 mod tagging;
 mod uploads;
 pub(crate) mod url;
-mod version;
+pub(crate) mod version;
 mod versions;

@@ -42,6 +42,7 @@ impl Face {
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         self.expect_leave_to_lock(&asker, &input.bucket, &input.key, lock)?;
         attributes.tags = self.brought_tags(&asker, &input.bucket, &input.key, input.tagging.as_deref())?;
+        attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &request.headers)?;
         let id = self.store.open_upload(&grant, attributes).await.map_err(from_store)?;
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),

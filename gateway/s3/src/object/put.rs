@@ -33,6 +33,7 @@ impl Face {
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         self.expect_leave_to_lock(&asker, &input.bucket, &input.key, lock)?;
         attributes.tags = self.brought_tags(&asker, &input.bucket, &input.key, input.tagging.as_deref())?;
+        attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &headers)?;
 
         let mut writer = self.store.writer(&grant, Some(announced.length)).map_err(from_store)?;
         let sums = announced.pour(input.body, announced.algorithm(), &mut writer).await?;

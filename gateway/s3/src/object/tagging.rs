@@ -1,6 +1,6 @@
 //! GetObjectTagging, PutObjectTagging, DeleteObjectTagging; and tags that come with an object.
 
-use packstone_access::Action;
+use packstone_access::{Action, Grant, Resource};
 use packstone_store::object::AttributeChange;
 use s3s::dto::{
     DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
@@ -12,6 +12,7 @@ use super::version;
 use crate::asker::Asker;
 use crate::body::verify_document;
 use crate::face::Face;
+use crate::facts::Said;
 use crate::owner;
 use crate::tags::{self, Tagged, Tags};
 
@@ -25,8 +26,10 @@ impl Face {
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let named = version::named(input.version_id.as_deref())?;
         let action = if named.is_some() { Action::GetObjectVersionTagging } else { Action::GetObjectTagging };
-        let grant = self.may_on(&asker, action, &input.bucket, &input.key)?;
-        let held = self.store.describe(&grant, named).map_err(|error| version::unread(error, named.is_some()))?;
+        let grant = self.may_on_version(&asker, action, (&input.bucket, &input.key), named)?;
+        let held = self.store.describe(&grant, named);
+        let unread = |error| self.missing(&asker, &input.bucket, version::unread(error, named.is_some()));
+        let held = held.map_err(unread)?;
         Ok(S3Response::new(GetObjectTaggingOutput {
             tag_set: tags::to_document(&held.attributes.tags),
             version_id: self.told_version(&input.bucket, held.version),
@@ -70,9 +73,12 @@ impl Face {
         tags: Tags,
     ) -> S3Result<Option<String>> {
         let named = version::named(version_id)?;
-        let grant = self.may_on(asker, if named.is_some() { version } else { current }, bucket, key)?;
+        let action = if named.is_some() { version } else { current };
+        let said = Said { version: named, tags: Some(&tags), named: &[] };
+        let grant = self.may_saying(asker, action, Resource::Object { bucket, key }, said)?;
         let amended = self.store.amend(&grant, named, AttributeChange::Tags(tags), None).await;
-        let held = amended.map_err(|error| version::unread(error, named.is_some()))?;
+        let unread = |error| self.missing(asker, bucket, version::unread(error, named.is_some()));
+        let held = amended.map_err(unread)?;
         Ok(self.told_version(bucket, held.version))
     }
 
@@ -80,8 +86,20 @@ impl Face {
     pub(crate) fn brought_tags(&self, asker: &Asker, bucket: &str, key: &str, header: Option<&str>) -> S3Result<Tags> {
         let tags = header.map(tags::of_header).transpose()?.unwrap_or_default();
         if !tags.is_empty() {
-            self.may_on(asker, Action::PutObjectTagging, bucket, key)?;
+            self.may_put_tags(asker, bucket, key, &tags)?;
         }
         Ok(tags)
+    }
+
+    /// Leave to put tags on what is to be written.
+    pub(crate) fn may_put_tags(
+        &self,
+        asker: &Asker,
+        bucket: &str,
+        key: &str,
+        tags: &[(String, String)],
+    ) -> S3Result<Grant> {
+        let said = Said { tags: Some(tags), ..Said::default() };
+        self.may_saying(asker, Action::PutObjectTagging, Resource::Object { bucket, key }, said)
     }
 }

@@ -1,6 +1,6 @@
 //! ListParts and ListMultipartUploads.
 
-use packstone_access::{Action, Resource};
+use packstone_access::{Action, Grant, Resource};
 use packstone_store::object::{Part, Upload, UploadEntry, UploadId, UploadPage, UploadQuery};
 use s3s::dto::{
     ChecksumAlgorithm, CommonPrefix, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput,
@@ -28,10 +28,10 @@ impl Face {
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let id = part::upload_id(&input.upload_id)?;
         let (after, most) = page_of(input.part_number_marker, input.max_parts)?;
-        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
+        let grant = self.may_on(&asker, Action::ListMultipartUploadParts, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
         // One more than asked for tells whether there are more.
-        let mut parts = self.part_page(&asker, &input.bucket, &input.key, id, after, most + 1).await?;
+        let mut parts = self.part_page(grant, id, after, most + 1).await?;
         let truncated = parts.len() > most;
         parts.truncate(most);
         let promised = upload.attributes.checksum;
@@ -97,16 +97,7 @@ impl Face {
     }
 
     /// A page of parts, read where waiting for the index keeps nobody else waiting.
-    pub(crate) async fn part_page(
-        &self,
-        asker: &Asker,
-        bucket: &str,
-        key: &str,
-        id: UploadId,
-        after: u16,
-        most: usize,
-    ) -> S3Result<Vec<Part>> {
-        let grant = self.may_on(asker, Action::ListMultipartUploadParts, bucket, key)?;
+    pub(crate) async fn part_page(&self, grant: Grant, id: UploadId, after: u16, most: usize) -> S3Result<Vec<Part>> {
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.parts(&grant, id, after, most))
             .await
@@ -115,11 +106,11 @@ impl Face {
     }
 
     async fn upload_page(&self, asker: &Asker, bucket: &str, query: UploadQuery) -> S3Result<UploadPage> {
+        let grant = self.may(asker, Action::ListBucketMultipartUploads, Resource::Bucket(bucket))?;
         if query.limit == 0 {
-            self.bucket(asker, bucket)?;
+            self.state(bucket)?;
             return Ok(UploadPage::default());
         }
-        let grant = self.may(asker, Action::ListBucket, Resource::Bucket(bucket))?;
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.uploads(&grant, &query))
             .await

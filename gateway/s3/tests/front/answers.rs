@@ -42,7 +42,7 @@ fn every_answer_has_an_id_of_its_own() {
             let answer = match round % 4 {
                 0 => Request::new("GET", "/").send(address),
                 1 => Request::new("GET", "/bucket/absent").send(address),
-                2 => Request::new("GET", "/bucket?acl").send(address),
+                2 => Request::new("GET", "/bucket?website").send(address),
                 _ => Request::new("GET", "/").send_anonymous(address),
             };
             assert!(!answer.headers["x-amz-id-2"].is_empty());
@@ -111,7 +111,7 @@ fn requests_are_counted_by_verb_and_outcome() {
     Request::new("PUT", "/bucket/key").body(b"hello").send(address);
     Request::new("GET", "/bucket/key").send(address);
     Request::new("GET", "/bucket/absent").send(address);
-    Request::new("GET", "/bucket?acl").send(address);
+    Request::new("GET", "/bucket?website").send(address);
     let counts = server.front.counts();
     let count = |verb: Verb, outcome: Outcome| {
         counts.verbs.iter().find(|counts| counts.verb == verb).unwrap().requests[outcome as usize]

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use packstone_s3::MasterKey;
 use packstone_s3::front::{Front, Settings};
+use packstone_s3::identity::KeyRing;
 use s3s::dto::{
     CreateBucketInput, CreateBucketOutput, DeleteObjectsInput, DeleteObjectsOutput, GetObjectInput, GetObjectOutput,
     ListBucketsInput, ListBucketsOutput, PutObjectInput, PutObjectOutput, StreamingBlob,
@@ -84,9 +86,14 @@ pub fn server() -> Server {
     server_with(&settings())
 }
 
+/// A ring with the key of the settings.
+pub fn ring(settings: &Settings) -> KeyRing {
+    KeyRing::new(&settings.access_key, &settings.secret_key, Arc::new(MasterKey::new(&[1; 32]).unwrap()))
+}
+
 pub fn server_with(settings: &Settings) -> Server {
     let runtime = settings.runtime().unwrap();
     let memory = Memory::default();
-    let front = Front::start(memory.clone(), settings, runtime.handle()).unwrap();
+    let front = Front::start(memory.clone(), ring(settings), settings, runtime.handle()).unwrap();
     Server { front, memory, runtime }
 }

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use packstone_s3::front::{Front, Settings, StartError};
 
 use crate::client::{Answer, Request, connect, read_to_end};
-use crate::memory::{Memory, server, settings};
+use crate::memory::{Memory, ring, server, settings};
 
 #[test]
 fn a_port_in_use_is_an_error_of_its_own() {
     let server = server();
     let taken = Settings { address: server.front.address().to_string(), ..settings() };
-    match Front::start(Memory::default(), &taken, server.runtime.handle()) {
+    match Front::start(Memory::default(), ring(&taken), &taken, server.runtime.handle()) {
         Err(StartError::AddressInUse { address }) => assert_eq!(address, taken.address),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("two fronts on one port"),
@@ -23,7 +23,7 @@ fn a_port_in_use_is_an_error_of_its_own() {
 fn an_address_that_is_none() {
     let server = server();
     let nowhere = Settings { address: "nowhere".into(), ..settings() };
-    let started = Front::start(Memory::default(), &nowhere, server.runtime.handle());
+    let started = Front::start(Memory::default(), ring(&nowhere), &nowhere, server.runtime.handle());
     assert!(matches!(started, Err(StartError::Address { .. })));
 }
 

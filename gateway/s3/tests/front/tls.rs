@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::client::{Answer, Request};
-use crate::memory::{Memory, Server, server, server_with, settings};
+use crate::memory::{Memory, Server, ring, server, server_with, settings};
 
 const CERTIFICATES: [[&str; 2]; 2] = [
     [include_str!("certificates/first.pem"), include_str!("certificates/first.key.pem")],
@@ -86,7 +86,7 @@ fn a_certificate_that_is_none() {
     let directory = tempfile::tempdir().unwrap();
     let files = TlsFiles { certificate: directory.path().join("absent.pem"), key: directory.path().join("key.pem") };
     let with = Settings { tls: Some(files.clone()), ..settings() };
-    let start = || Front::start(Memory::default(), &with, server.runtime.handle());
+    let start = || Front::start(Memory::default(), ring(&with), &with, server.runtime.handle());
     assert!(matches!(start(), Err(StartError::Certificate { path, .. }) if path == files.certificate));
     std::fs::write(&files.certificate, "not PEM").unwrap();
     std::fs::write(&files.key, "not PEM").unwrap();

@@ -1,0 +1,104 @@
+//! The parameters of a call.
+
+use std::collections::BTreeMap;
+
+use super::fault::Fault;
+use crate::identity::Class;
+
+/// The most items on a page unless a caller asks for fewer.
+const PAGE: usize = 100;
+
+pub(super) struct Form(pub Vec<(String, String)>);
+
+impl Form {
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(held, _)| held == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn need(&self, name: &str) -> Result<&str, Fault> {
+        self.get(name).filter(|value| !value.is_empty()).ok_or_else(|| Fault::missing(name))
+    }
+
+    /// The name of a user, group, role or policy.
+    pub fn name(&self, class: Class) -> Result<&str, Fault> {
+        self.need(field(class))
+    }
+
+    /// A name for something new.
+    pub fn new_name(&self, parameter: &str, class: Class) -> Result<&str, Fault> {
+        let name = self.need(parameter)?;
+        let longest = if matches!(class, Class::Group | Class::Policy) { 128 } else { 64 };
+        check_name(parameter, name, longest).map(|()| name)
+    }
+
+    pub fn path(&self, parameter: &str) -> Result<&str, Fault> {
+        let path = self.get(parameter).unwrap_or("/");
+        let framed = path == "/" || (path.len() > 2 && path.starts_with('/') && path.ends_with('/'));
+        if !framed || path.len() > 512 || !path.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
+            return Err(Fault::validation(format_args!(
+                "The specified value for {parameter} is invalid. It must begin and end with / and contain only \
+                 alphanumeric characters and/or / characters."
+            )));
+        }
+        Ok(path)
+    }
+
+    pub fn number(&self, name: &str) -> Result<Option<u32>, Fault> {
+        self.get(name).map(str::parse).transpose().map_err(|_| Fault::validation(format_args!("{name} is no number")))
+    }
+
+    /// Values of `NAME.member.1`, `NAME.member.2` and on.
+    pub fn list(&self, name: &str) -> Vec<&str> {
+        (1..).map_while(|number| self.get(&format!("{name}.member.{number}"))).collect()
+    }
+
+    pub fn tags(&self) -> Result<BTreeMap<String, String>, Fault> {
+        let mut tags = BTreeMap::new();
+        for number in 1.. {
+            let Some(key) = self.get(&format!("Tags.member.{number}.Key")) else { break };
+            let value = self.get(&format!("Tags.member.{number}.Value")).unwrap_or_default();
+            if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
+                return Err(Fault::validation("A tag's key has 1 to 128 characters and its value 256 at most."));
+            }
+            if tags.insert(key.to_owned(), value.to_owned()).is_some() {
+                return Err(Fault::validation(
+                    "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+                ));
+            }
+        }
+        if tags.len() > 50 {
+            return Err(Fault::limit("Cannot exceed quota for TagsPerResource: 50"));
+        }
+        Ok(tags)
+    }
+
+    /// Where a page begins (behind this item), and how many items it has.
+    pub fn page(&self) -> Result<(&str, usize), Fault> {
+        let most = self.number("MaxItems")?.map_or(PAGE, |most| usize::try_from(most).unwrap_or(PAGE));
+        if !(1..=1000).contains(&most) {
+            return Err(Fault::validation("MaxItems must be between 1 and 1000"));
+        }
+        Ok((self.get("Marker").unwrap_or_default(), most))
+    }
+}
+
+/// How calls name what is of that class.
+pub(super) const fn field(class: Class) -> &'static str {
+    match class {
+        Class::User => "UserName",
+        Class::Group => "GroupName",
+        Class::Role => "RoleName",
+        Class::Policy => "PolicyName",
+    }
+}
+
+pub(super) fn check_name(parameter: &str, name: &str, longest: usize) -> Result<(), Fault> {
+    let fits = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
+    if fits && !name.is_empty() && name.len() <= longest {
+        return Ok(());
+    }
+    Err(Fault::validation(format_args!(
+        "The specified value for {parameter} is invalid. It must contain only alphanumeric characters and/or the \
+         following: +=,.@_- and have {longest} characters at most."
+    )))
+}

@@ -1,0 +1,66 @@
+//! Tags of users, roles and policies. Two of them say whose files a user's are on the mount: `packstone:uid`, a number,
+//! and `packstone:gids`, numbers with spaces between them.
+
+use super::entity::{arn_or, is_untag, paged, policy_of};
+use super::fault::Fault;
+use super::xml::Xml;
+use super::{Ask, Iam, named};
+use crate::identity::Class;
+
+const UID: &str = "packstone:uid";
+const GIDS: &str = "packstone:gids";
+/// The most tags of one user, role or policy.
+const MOST: usize = 50;
+
+impl Iam {
+    pub(super) async fn tag(&self, ask: &Ask, class: Class) -> Result<Xml, Fault> {
+        let tags = ask.form.tags()?;
+        for (key, value) in &tags {
+            check_number(key, value)?;
+        }
+        let gone = ask.form.list("TagKeys");
+        let name = self.tagged(ask, class)?;
+        self.alter(ask, class, &name, |_, record| {
+            if is_untag(ask.action) {
+                record.tags.retain(|key, _| !gone.contains(&key.as_str()));
+            } else {
+                record.tags.extend(tags);
+            }
+            if record.tags.len() > MOST {
+                return Err(Fault::limit("Cannot exceed quota for TagsPerResource: 50"));
+            }
+            Ok(())
+        })
+        .await
+        .map(|()| Xml::default())
+    }
+
+    pub(super) fn list_tags(&self, ask: &Ask, class: Class) -> Result<Xml, Fault> {
+        let records = self.records();
+        let name = self.tagged(ask, class)?;
+        ask.may(&arn_or(&records, class, &name))?;
+        let known = named(&records, class, &name)?;
+        let tags = known.record.tags.iter().map(|tag| (tag.0.clone(), tag)).collect();
+        paged(&ask.form, "Tags", tags, |xml, (key, value)| {
+            xml.leaf("Key", key).leaf("Value", value);
+        })
+    }
+
+    /// The name of what a call is on: policies are named by their ARN.
+    fn tagged(&self, ask: &Ask, class: Class) -> Result<String, Fault> {
+        if class == Class::Policy {
+            return Ok(policy_of(&self.records(), &ask.form)?.record.name.clone());
+        }
+        ask.form.name(class).map(str::to_owned)
+    }
+}
+
+/// Refuses ids that the mount could not use.
+fn check_number(key: &str, value: &str) -> Result<(), Fault> {
+    let fits = match key {
+        UID => value.parse::<u32>().is_ok(),
+        GIDS => value.split_whitespace().all(|gid| gid.parse::<u32>().is_ok()),
+        _ => true,
+    };
+    if fits { Ok(()) } else { Err(Fault::validation(format_args!("{key} takes numbers from 0 to 4294967295"))) }
+}

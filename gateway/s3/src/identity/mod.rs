@@ -1,0 +1,27 @@
+//! Users, groups, roles, managed policies and access keys: who may sign, and what they were given.
+//!
+//! [`record`] is what is kept, [`records`] all of it in memory, [`ring`] what a request looks up, [`directory`] how it
+//! changes, [`token`] what sessions are, [`master_key`] what secrets are sealed with.
+
+mod directory;
+mod ids;
+mod master_key;
+mod record;
+mod records;
+mod ring;
+mod token;
+
+pub use directory::{Directory, DirectoryError};
+pub use master_key::{MasterKey, Unusable};
+pub use ring::{Bearer, KeyRing, Stranger};
+
+pub(crate) use directory::Change;
+pub(crate) use ids::{NoRandomness, Prefix, mint, secret};
+pub(crate) use master_key::{Purpose, equal};
+pub(crate) use record::{AccessKey, Class, Own, PolicyVersion, Record, arn};
+pub(crate) use records::{Known, Records};
+pub(crate) use ring::now;
+pub(crate) use token::{Session, Subject};
+
+#[cfg(test)]
+mod tests;

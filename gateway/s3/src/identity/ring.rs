@@ -1,0 +1,237 @@
+//! The key ring: from an access key to who holds it, for every request.
+//!
+//! Concurrency: requests load a [`Table`] without waiting, and it doesn't change under them. A change of identities or
+//! of root's credentials puts another table in its place, one change at a time (`changing`). Sessions that were looked
+//! at are remembered in the table: whatever changes, their rights are computed anew.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use packstone_access::{Actor, Identity, Kind, Policy, PolicyKind, Principal};
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::{S3Error, S3ErrorCode, S3Result};
+
+use super::ids::Prefix;
+use super::master_key::{MasterKey, equal};
+use super::record::Class;
+use super::records::Records;
+use super::token::{Session, Subject};
+use crate::owner;
+
+/// Sessions that a table remembers.
+const SESSIONS: usize = 4096;
+
+/// Who holds an access key, and what they may do.
+#[derive(Debug)]
+pub struct Bearer {
+    /// Empty for who did not sign.
+    pub access_key: Box<str>,
+    pub actor: Actor,
+    pub identity: Arc<Identity>,
+    /// When the session was issued and when it expires, in Unix seconds.
+    pub session: Option<(i64, i64)>,
+}
+
+impl Bearer {
+    fn new(access_key: &str, identity: Identity) -> Self {
+        let identity = Arc::new(identity);
+        let root = *identity.principal.kind() == Kind::Root && identity.session.is_empty();
+        let actor = if root { Actor::Root } else { Actor::Principal(identity.clone()) };
+        Self { access_key: access_key.into(), actor, identity, session: None }
+    }
+
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::new("", Identity::new(Principal::anonymous()))
+    }
+
+    /// Whether it is the node's root.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.actor == Actor::Root
+    }
+
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        *self.identity.principal.kind() == Kind::Anonymous
+    }
+}
+
+/// Why nobody comes with an access key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// No such key, or it is inactive.
+    UnknownKey,
+    /// No token where there must be one, one where there can be none, a forged one, or one of somebody who is gone.
+    InvalidToken,
+    ExpiredToken,
+}
+
+struct Held {
+    secret: SecretKey,
+    bearer: Arc<Bearer>,
+}
+
+/// Everybody who may sign.
+struct Table {
+    root: Held,
+    users: HashMap<Box<str>, Held>,
+    records: Arc<Records>,
+    sessions: Cache<Box<str>, Arc<Bearer>>,
+}
+
+impl Table {
+    fn new(access_key: &str, secret: &str, records: Arc<Records>) -> Self {
+        let root = Identity::new(Principal::new(Kind::Root, owner::account().clone()));
+        let mut users = HashMap::new();
+        for user in records.all(Class::User) {
+            let mut identity = None;
+            for key in user.record.keys().iter().filter(|key| key.active) {
+                let Some(secret) = user.secrets.get(&key.id) else { continue };
+                let identity: &Identity = identity.get_or_insert_with(|| records.user(user));
+                let bearer = Arc::new(Bearer::new(&key.id, identity.clone()));
+                users.insert(key.id.as_str().into(), Held { secret: secret.clone(), bearer });
+            }
+        }
+        let bearer = Arc::new(Bearer::new(access_key, root));
+        Self { root: Held { secret: secret.into(), bearer }, users, records, sessions: Cache::new(SESSIONS) }
+    }
+
+    fn held(&self, access_key: &str) -> Option<&Held> {
+        if *self.root.bearer.access_key == *access_key { Some(&self.root) } else { self.users.get(access_key) }
+    }
+}
+
+/// The table in force, and the master key that sessions are opened with.
+#[derive(Clone)]
+pub struct KeyRing {
+    table: Arc<ArcSwap<Table>>,
+    changing: Arc<Mutex<()>>,
+    master: Arc<MasterKey>,
+}
+
+impl KeyRing {
+    /// A ring with root's key alone.
+    #[must_use]
+    pub fn new(access_key: &str, secret: &str, master: Arc<MasterKey>) -> Self {
+        let table = Table::new(access_key, secret, Arc::default());
+        Self { table: Arc::new(ArcSwap::from_pointee(table)), changing: Arc::default(), master }
+    }
+
+    pub(crate) fn master(&self) -> &MasterKey {
+        &self.master
+    }
+
+    /// All identities as they are.
+    #[must_use]
+    pub fn records(&self) -> Arc<Records> {
+        self.table.load().records.clone()
+    }
+
+    /// Puts other root credentials in force, for every request from now on.
+    pub fn set_root(&self, access_key: &str, secret: &str) {
+        let _one = self.changing.lock();
+        let records = self.records();
+        self.table.store(Arc::new(Table::new(access_key, secret, records)));
+    }
+
+    pub(crate) fn set_records(&self, records: Records) {
+        let _one = self.changing.lock();
+        let root = self.table.load();
+        let (access_key, secret) = (&root.root.bearer.access_key, root.root.secret.expose());
+        self.table.store(Arc::new(Table::new(access_key, secret, Arc::new(records))));
+    }
+
+    /// Who holds an access key, with the session token that came with it.
+    ///
+    /// # Errors
+    /// [`Stranger`].
+    pub fn bearer(&self, access_key: &str, token: Option<&str>) -> Result<Arc<Bearer>, Stranger> {
+        let table = self.table.load();
+        match (table.held(access_key), token) {
+            (Some(held), None) => Ok(held.bearer.clone()),
+            (Some(_), Some(_)) => Err(Stranger::InvalidToken),
+            (None, Some(token)) => self.session(&table, access_key, token),
+            (None, None) if access_key.starts_with(Prefix::SessionKey.text()) => Err(Stranger::InvalidToken),
+            (None, None) => Err(Stranger::UnknownKey),
+        }
+    }
+
+    fn session(&self, table: &Table, access_key: &str, token: &str) -> Result<Arc<Bearer>, Stranger> {
+        let bearer = match table.sessions.get(token) {
+            Some(bearer) => bearer,
+            None => {
+                let session = Session::open(&self.master, token).ok_or(Stranger::InvalidToken)?;
+                let bearer = Arc::new(self.admitted(table, &session).ok_or(Stranger::InvalidToken)?);
+                table.sessions.insert(token.into(), bearer.clone());
+                bearer
+            }
+        };
+        if *bearer.access_key != *access_key {
+            return Err(Stranger::InvalidToken);
+        }
+        match bearer.session {
+            Some((_, expires)) if expires > now() => Ok(bearer),
+            _ => Err(Stranger::ExpiredToken),
+        }
+    }
+
+    /// Who a session stands for, if they are still there.
+    fn admitted(&self, table: &Table, session: &Session) -> Option<Bearer> {
+        let mut identity = match &session.subject {
+            Subject::Root(fingerprint) => {
+                let root = &table.root;
+                let current = self.master.fingerprint(&root.bearer.access_key, root.secret.expose());
+                equal(fingerprint, &current).then(|| Identity::clone(&root.bearer.identity))?
+            }
+            Subject::User(id) => {
+                let user = table.records.by_id(id).filter(|known| known.record.class() == Class::User)?;
+                table.records.user(user)
+            }
+            Subject::Role { id, session: name } => {
+                let role = table.records.by_id(id).filter(|known| known.record.class() == Class::Role)?;
+                table.records.role_session(role, name, &session.tags)
+            }
+        };
+        // They were checked for what they are when the session was made; managed ones are longer than its own.
+        for text in &session.policies {
+            identity.session.push(Policy::parse(PolicyKind::Inline, "session", text).ok()?);
+        }
+        Some(Bearer { session: Some((session.issued, session.expires)), ..Bearer::new(&session.access_key, identity) })
+    }
+
+    /// What root's sessions are made under.
+    pub(crate) fn root_fingerprint(&self) -> String {
+        let table = self.table.load();
+        self.master.fingerprint(&table.root.bearer.access_key, table.root.secret.expose())
+    }
+
+    /// The secret of an access key. That of a session is worth nothing without its token.
+    #[must_use]
+    pub fn secret(&self, access_key: &str) -> Option<SecretKey> {
+        match self.table.load().held(access_key) {
+            Some(held) => Some(held.secret.clone()),
+            None if access_key.starts_with(Prefix::SessionKey.text()) => {
+                Some(self.master.session_secret(access_key).into())
+            }
+            None => None,
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl S3Auth for KeyRing {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        self.secret(access_key).ok_or_else(|| S3Error::new(S3ErrorCode::InvalidAccessKeyId))
+    }
+}
+
+/// Unix seconds.
+pub(crate) fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
+}

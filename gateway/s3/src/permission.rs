@@ -1,0 +1,192 @@
+//! Leave for what a verb does: every verb asks here first, and the engine acts on nothing but what is granted here.
+
+use std::sync::Arc;
+
+use packstone_access::{Acl, Action, Actor, Grant, Refusal, Request, Resource, Scope, authorise};
+use packstone_store::Error;
+use packstone_store::object::{BucketState, Version, VersionId};
+use s3s::{S3Error, S3ErrorCode, S3Result};
+
+use crate::asker::Asker;
+use crate::error::{access_denied, from_denied, refused};
+use crate::face::Face;
+use crate::facts::{RequestFacts, Said};
+use crate::rules::Rules;
+use crate::{acl, owner};
+
+impl Face {
+    /// Leave for `action`, which every verb asks for first.
+    pub fn may(&self, asker: &Asker, action: Action, resource: Resource<'_>) -> S3Result<Grant> {
+        self.may_saying(asker, action, resource, Said::default())
+    }
+
+    /// Leave for `action` on the current version of a key.
+    pub fn may_on(&self, asker: &Asker, action: Action, bucket: &str, key: &str) -> S3Result<Grant> {
+        self.may(asker, action, Resource::Object { bucket, key })
+    }
+
+    /// Leave for `action` on the version of a key that is named, or the current one.
+    pub fn may_on_version(
+        &self,
+        asker: &Asker,
+        action: Action,
+        (bucket, key): (&str, &str),
+        version: Option<VersionId>,
+    ) -> S3Result<Grant> {
+        let said = Said { version, ..Said::default() };
+        self.may_saying(asker, action, Resource::Object { bucket, key }, said)
+    }
+
+    /// Leave for `action`, in which policies see what else is `said`.
+    pub fn may_saying(&self, asker: &Asker, action: Action, resource: Resource<'_>, said: Said<'_>) -> S3Result<Grant> {
+        let bucket = match resource {
+            Resource::Bucket(bucket) | Resource::Object { bucket, .. } => self.store.bucket_state(bucket),
+            Resource::Node | Resource::Identity(_) => None,
+        };
+        let rules = bucket.as_deref().map(Rules::of);
+        let bound = rules.as_ref().is_some_and(|rules| rules.policy.is_some());
+        if asker.bearer.is_root() && !bound {
+            return authorise(&Actor::Root, action, resource).map_err(from_denied);
+        }
+        match rules {
+            Some(rules) => self.may_in(asker, action, resource, said, &rules),
+            None if action == Action::CreateBucket || resource == Resource::Node => {
+                Self::judged(asker, action, resource, Scope::default(), &Self::facts(asker, said))
+            }
+            // Whether a bucket exists is for those who sign.
+            None if asker.bearer.is_anonymous() => Err(access_denied()),
+            None => Err(S3Error::new(S3ErrorCode::NoSuchBucket)),
+        }
+    }
+
+    /// Leave for what comes with a bucket that is to be made.
+    pub fn may_make_with(&self, asker: &Asker, action: Action, bucket: &str) -> S3Result<()> {
+        if asker.bearer.is_root() {
+            return Ok(());
+        }
+        let facts = Self::facts(asker, Said::default());
+        Self::judged(asker, action, Resource::Bucket(bucket), Scope::default(), &facts).map(drop)
+    }
+
+    fn may_in(
+        &self,
+        asker: &Asker,
+        action: Action,
+        resource: Resource<'_>,
+        said: Said<'_>,
+        rules: &Rules,
+    ) -> S3Result<Grant> {
+        if rules.broken && !asker.bearer.is_root() {
+            return Err(access_denied());
+        }
+        let facts = Self::facts(asker, said);
+        self.within(action, resource, said.version, rules, facts, |scope, facts| {
+            Self::judged(asker, action, resource, scope, facts)
+        })
+    }
+
+    /// Has `decide` what stands on the resource's side: the bucket's rules, and of the object its ACL and tags.
+    pub fn within<T>(
+        &self,
+        action: Action,
+        resource: Resource<'_>,
+        version: Option<VersionId>,
+        rules: &Rules,
+        facts: RequestFacts<'_>,
+        decide: impl FnOnce(Scope<'_>, &RequestFacts<'_>) -> T,
+    ) -> T {
+        let object_acl = if rules.has_acls() { self.object_acl(action, resource, version) } else { None };
+        let private = Acl { grants: Vec::new() };
+        let scope = Scope {
+            owner: Some(owner::account()),
+            object_owner: None,
+            policy: rules.policy.as_deref(),
+            bucket_acl: rules.acl.as_ref(),
+            object_acl: object_acl.as_ref().or(Some(&private)),
+            ownership: rules.ownership,
+            block: rules.block,
+        };
+        let tags = || self.described(resource, version).map_or_else(Vec::new, |version| version.attributes.tags);
+        match resource {
+            Resource::Object { .. } => decide(scope, &facts.with_tags(&tags)),
+            Resource::Bucket(_) | Resource::Node | Resource::Identity(_) => decide(scope, &facts),
+        }
+    }
+
+    fn facts<'a>(asker: &'a Asker, said: Said<'a>) -> RequestFacts<'a> {
+        let issued = asker.bearer.session.map(|(issued, _)| issued);
+        RequestFacts::new(asker.arrival.as_deref(), issued).saying(said)
+    }
+
+    fn judged(
+        asker: &Asker,
+        action: Action,
+        resource: Resource<'_>,
+        scope: Scope<'_>,
+        facts: &RequestFacts<'_>,
+    ) -> S3Result<Grant> {
+        let bearer = &asker.bearer;
+        let request = Request { identity: &bearer.identity, action, resource, facts, scope };
+        if !bearer.is_root() {
+            return request.grant().map_err(|refusal| denied(asker, action, resource, &refusal));
+        }
+        // Root needs no leave in its own account, but a statement that denies holds for it too.
+        match request.grant() {
+            Err(refusal @ Refusal::Explicit(_)) => Err(denied(asker, action, resource, &refusal)),
+            _ => authorise(&Actor::Root, action, resource).map_err(from_denied),
+        }
+    }
+
+    /// The ACL of an object as it is, where it may count.
+    fn object_acl(&self, action: Action, resource: Resource<'_>, version: Option<VersionId>) -> Option<Acl> {
+        let counts = matches!(
+            action,
+            Action::GetObject
+                | Action::GetObjectVersion
+                | Action::GetObjectAcl
+                | Action::GetObjectVersionAcl
+                | Action::PutObjectAcl
+                | Action::PutObjectVersionAcl
+        );
+        let version = counts.then(|| self.described(resource, version))??;
+        version.attributes.acl.as_deref().and_then(acl::decode)
+    }
+
+    /// What is said of the object that is asked for, for the decision alone.
+    fn described(&self, resource: Resource<'_>, version: Option<VersionId>) -> Option<Version> {
+        let grant = authorise(&Actor::Worker("access".into()), Action::GetObject, resource).ok()?;
+        self.store.describe(&grant, version).ok()
+    }
+
+    /// What a reader is told of a key that isn't there: who may not list the bucket doesn't learn it.
+    pub fn missing(&self, asker: &Asker, bucket: &str, error: S3Error) -> S3Error {
+        let hidden = matches!(error.code(), S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion);
+        match self.may(asker, Action::ListBucket, Resource::Bucket(bucket)) {
+            Err(denied) if hidden => denied,
+            _ => error,
+        }
+    }
+
+    /// A bucket that must be there.
+    pub fn state(&self, name: &str) -> S3Result<Arc<BucketState>> {
+        self.store.bucket_state(name).ok_or_else(|| crate::error::from_store(Error::NoSuchBucket))
+    }
+}
+
+/// `AccessDenied`, with the reason as AWS words it for those who signed.
+fn denied(asker: &Asker, action: Action, resource: Resource<'_>, refusal: &Refusal<'_>) -> S3Error {
+    if asker.bearer.is_anonymous() {
+        return access_denied();
+    }
+    refused(S3ErrorCode::AccessDenied, reason(asker, action, &resource.arn(), refusal))
+}
+
+/// Why somebody may not do that.
+pub(crate) fn reason(asker: &Asker, action: Action, arn: &str, refusal: &Refusal<'_>) -> String {
+    let (name, who) = (action.name(), &asker.bearer.identity.principal);
+    format!(
+        "User: {} is not authorized to perform: {name} on resource: \"{arn}\" {}",
+        who.acting_arn(),
+        refusal.because(name)
+    )
+}
