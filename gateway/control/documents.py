@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
+    # Numbers are seconds, of whatever time: by default those from the year 2603 on would be taken for milliseconds.
+    model_config = ConfigDict(from_attributes=True, val_temporal_unit="seconds")
 
 
 class DriveDocument(_Document):

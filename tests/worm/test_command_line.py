@@ -1,10 +1,13 @@
 """Routes through the command line, on a node whose owner may do everything."""
 
 import csv
+import datetime as dt
 import io
 import json
 from pathlib import Path
 from typing import Final
+
+import pytest
 
 from tests.served import Node
 from tests.worm import record as records
@@ -12,6 +15,7 @@ from tests.worm.clauses import Clause, protects
 from tests.worm.record import Record
 
 DRIVES: Final = 4
+FOREVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 def kept(node: Node) -> Record:
@@ -164,3 +168,16 @@ def test_worm_report_of_many(node: Node) -> None:
     first, second = json.loads(node.command("worm", "report", "--json"))
     assert [version["version"] for version in first["versions"]] == expected
     assert (second["name"], second["versions"]) == ("without", [])
+
+
+@protects(Clause.INVENTORY, Clause.DOWNLOAD)
+@pytest.mark.parametrize("end", [FOREVER, dt.datetime(2700, 1, 1, tzinfo=dt.UTC)])
+def test_worm_report_of_a_far_end(node: Node, end: dt.datetime) -> None:
+    """Retention until the last moment of the year 9999: an end that has no text would blind whoever reads the record."""
+    s3 = node.client()
+    bucket = records.lock_bucket(s3, "records")
+    record = records.store(s3, bucket).extended(s3, end.replace(microsecond=0))
+    s3.put_object_retention(**record.named, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": end})
+    record.assert_locked(s3)
+    (row,) = csv.DictReader(io.StringIO(node.command("worm", "report", "--csv")))
+    assert row["retain_until"] == f"{end:%Y-%m-%dT%H:%M:%SZ}"

@@ -172,6 +172,17 @@ fn refusal(node: &Node) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_profile_other_than_the_drives_is_refused() {
+    let mut node = filled(3, 1).await;
+    node.settings.pools[0].profile = node::profile(2, 2);
+    assert!(refusal(&node).contains("was initialised with profile 3+1"));
+    // By which more drives could be missing, and an epoch begin without what sealed segments need.
+    fs::remove_dir_all(node.drive(2)).unwrap();
+    fs::remove_dir_all(node.drive(3)).unwrap();
+    assert!(refusal(&node).contains("was initialised with profile 3+1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn drives_that_do_not_belong_are_refused() {
     let (node, other) = (filled(3, 1).await, filled(3, 1).await);
     let superblock = |node: &Node, drive: usize| node.drive(drive).join("packstone.superblock");

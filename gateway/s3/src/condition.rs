@@ -50,11 +50,14 @@ fn names(condition: &ETagCondition, tag: Etag) -> bool {
     }
 }
 
+/// The end of the year 9999, Unix seconds: no later time has a text.
+const LAST_SECOND: i64 = 253_402_300_799;
+
 /// A time as HTTP can say it. Everything that a client may compare is cut to seconds, so that a listing and a header
 /// agree.
 pub(crate) fn whole_seconds(time: SystemTime) -> Timestamp {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    Timestamp::from(UNIX_EPOCH + Duration::from_secs(seconds))
+    Timestamp::from(UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND.unsigned_abs())))
 }
 
 /// A time in Unix seconds, what is less than one cut off.
@@ -62,10 +65,11 @@ pub(crate) fn unix_seconds(time: Timestamp) -> i64 {
     OffsetDateTime::from(time).unix_timestamp()
 }
 
-/// A time to hold something until, in Unix seconds: never earlier than what was said.
+/// A time to hold something until, in Unix seconds: never earlier than what was said, but for what comes after the last
+/// second that can be told.
 pub(crate) fn until(time: Timestamp) -> i64 {
     let time = OffsetDateTime::from(time);
-    time.unix_timestamp() + i64::from(time.nanosecond() > 0)
+    (time.unix_timestamp() + i64::from(time.nanosecond() > 0)).min(LAST_SECOND)
 }
 
 #[cfg(test)]

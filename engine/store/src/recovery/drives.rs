@@ -140,7 +140,12 @@ fn distinct(seen: &[Seen]) -> RecoveryResult<()> {
 fn check_pool(path: &str, pool: u8, superblock: &Superblock, pools: &[PoolSettings]) -> RecoveryResult<()> {
     let configured = pools.get(usize::from(pool));
     match configured {
-        Some(settings) if settings.name == superblock.pool_name => Ok(()),
+        Some(settings) if settings.name == superblock.pool_name && settings.profile == superblock.profile => Ok(()),
+        // How many drives may be missing follows from it: another one would begin without drives that are needed.
+        Some(settings) if settings.name == superblock.pool_name => Err(operator(format!(
+            "{path} was initialised with profile {} and pool {:?} is configured with {}: correct the configuration",
+            superblock.profile, settings.name, settings.profile
+        ))),
         Some(settings) => Err(operator(format!(
             "{path} was initialised for pool {:?} and is configured for {:?}: correct the configuration",
             superblock.pool_name, settings.name

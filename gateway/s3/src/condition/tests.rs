@@ -1,9 +1,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use packstone_store::object::{Attributes, Etag, Version, VersionId};
-use s3s::dto::{ETag, ETagCondition, Timestamp};
+use s3s::dto::{ETag, ETagCondition, Timestamp, TimestampFormat};
 
-use super::{Conditions, Unmet, whole_seconds};
+use super::{Conditions, LAST_SECOND, Unmet, until, whole_seconds};
 
 const MODIFIED: Duration = Duration::from_millis(1_000_900);
 
@@ -55,4 +55,13 @@ fn tags_come_before_dates() {
 fn times_are_cut_to_seconds() {
     assert_eq!(whole_seconds(UNIX_EPOCH + MODIFIED), date(1000));
     assert_eq!(whole_seconds(UNIX_EPOCH - MODIFIED), date(0));
+}
+
+#[test]
+fn no_time_is_kept_that_could_not_be_told() {
+    let last = Timestamp::parse(TimestampFormat::DateTime, "9999-12-31T23:59:59.999Z").unwrap();
+    assert_eq!(until(last), LAST_SECOND);
+    assert_eq!(until(date(7)), 7);
+    let told = |seconds| whole_seconds(UNIX_EPOCH + Duration::from_secs(seconds));
+    assert_eq!(told(u64::MAX >> 2), told(LAST_SECOND.unsigned_abs()));
 }
