@@ -173,7 +173,7 @@ def test_worm_report_of_many(node: Node) -> None:
 @protects(Clause.INVENTORY, Clause.DOWNLOAD)
 @pytest.mark.parametrize("end", [FOREVER, dt.datetime(2700, 1, 1, tzinfo=dt.UTC)])
 def test_worm_report_of_a_far_end(node: Node, end: dt.datetime) -> None:
-    """Retention until the last moment of the year 9999: an end that has no text would blind whoever reads the record."""
+    """Retention until the last moment of the year 9999: an end without a text would blind whoever reads it."""
     s3 = node.client()
     bucket = records.lock_bucket(s3, "records")
     record = records.store(s3, bucket).extended(s3, end.replace(microsecond=0))
