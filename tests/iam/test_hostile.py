@@ -1,13 +1,14 @@
 """Policies and calls that mean harm: each is answered at once, and none gets through."""
 
 import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.iam.conftest import Key, allow, document, give
+from tests.iam.conftest import Key, allow, anonymous, document, give
 from tests.refusal import refused
 from tests.served import Node
 from tests.signing import Raw
@@ -82,6 +83,43 @@ def test_forms_that_make_no_sense(node: Node, body: bytes) -> None:
     answer = Raw(node).send_form("iam", body)
     assert answer.status < 500
     assert b"<script>" not in answer.body
+
+
+def test_a_form_of_tags_without_end_takes_no_time(node: Node) -> None:
+    tags = b"".join(b"&Tags.member.%d.Key=%d" % (number, number) for number in range(1, 16_000))
+    keys = b"".join(b"&TagKeys.member.%d=%d" % (number, number) for number in range(1, 16_000))
+    for body in (b"Action=TagUser&UserName=a" + tags, b"Action=UntagUser&UserName=a" + keys):
+        started = time.monotonic()
+        assert Raw(node).send_form("iam", body).code == "LimitExceeded"
+        assert time.monotonic() - started < 1
+
+
+def announce(node: Node, method: str, target: str, headers: dict[str, str]) -> str:
+    """The status line that comes before anything of the body was sent."""
+    lines = [f"{method} {target} HTTP/1.1", f"host: {node.endpoint.removeprefix('http://')}", "content-length: 400000"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    with socket.create_connection(node.address(), timeout=5) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        return connection.recv(65_536).decode().split("\r\n", 1)[0]
+
+
+def test_no_document_is_read_of_who_would_not_be_let_in(s3: "S3Client", node: Node, bucket: str) -> None:
+    asked = [("PUT", "?acl"), ("PUT", "?policy"), ("POST", "?delete"), ("PUT", "/k?tagging"), ("POST", "/k?uploadId=1")]
+    for method, target in asked:
+        assert announce(node, method, f"/{bucket}{target}", {}) == "HTTP/1.1 403 Forbidden", target
+    assert announce(node, "PUT", "/never-made", {}) == "HTTP/1.1 403 Forbidden"
+    stranger = {
+        "content-type": FORM["content-type"],
+        "authorization": "AWS4-HMAC-SHA256 Credential=AKIAAAAABBBBCCCCDDDD/20260101/us-east-1/iam/aws4_request, "
+        "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64,
+        "x-amz-date": "20260101T000000Z",
+    }
+    assert announce(node, "POST", "/", stranger) == "HTTP/1.1 403 Forbidden"
+
+    policy = document(allow("s3:DeleteObject", f"arn:aws:s3:::{bucket}/*", Principal="*"))
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    gone = anonymous(node).delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k"}]})
+    assert [deleted["Key"] for deleted in gone["Deleted"]] == ["k"]
 
 
 def test_a_thousand_at_once_with_tokens_that_are_none(node: Node, key: Key) -> None:

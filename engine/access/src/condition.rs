@@ -48,15 +48,19 @@ enum Test {
 impl Condition {
     pub fn new(operator: &str, key: &str, values: &[String], variables: bool) -> Result<Self, Fault> {
         let read = Operator::parse(operator).ok_or_else(|| Fault::Operator(operator.into()))?;
-        let key = Key::parse(key).ok_or_else(|| Fault::Key(key.into()))?;
+        let text = key;
+        let key = Key::parse(text).ok_or_else(|| Fault::Key(text.into()))?;
+        if !key.is_answered() {
+            return Err(Fault::UnservedKey(text.into()));
+        }
         if values.is_empty() {
             return Err(Fault::Shape);
         }
         Ok(Self { key, test: test(read.operand, values, variables)?, operator: read })
     }
 
-    pub fn key_is_known(&self) -> bool {
-        self.key.name != Name::Other
+    pub fn is_of_buckets(&self) -> bool {
+        self.key.is_of_buckets()
     }
 
     pub fn holds(&self, inquiry: &Inquiry<'_>) -> bool {

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 macro_rules! names {
     ($($name:ident $text:literal)+) => {
-        /// The condition keys that are known. Those whose text ends in `/` are followed by a tag's key.
+        /// The condition keys that requests have a value for, or rightly none. Those whose text ends in `/` are followed by a tag's key.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Name {
             $($name,)+
-            /// Any other, by its name in lower case: keys of identity providers, keys of services that aren't here.
+            /// One of an identity provider, or of a service that isn't here, by its name in lower case.
             Other,
         }
 
@@ -60,7 +60,6 @@ names! {
     ViaAwsService "aws:ViaAWSService"
     VpcSourceIp "aws:VpcSourceIp"
     AuthType "s3:authType"
-    BucketTag "s3:BucketTag/"
     DataAccessPointAccount "s3:DataAccessPointAccount"
     DataAccessPointArn "s3:DataAccessPointArn"
     Delimiter "s3:delimiter"
@@ -69,7 +68,6 @@ names! {
     IfNoneMatch "s3:if-none-match"
     LocationConstraint "s3:LocationConstraint"
     MaxKeys "s3:max-keys"
-    ObjectCreationOperation "s3:ObjectCreationOperation"
     ObjectLockLegalHold "s3:object-lock-legal-hold"
     ObjectLockMode "s3:object-lock-mode"
     ObjectLockRemainingRetentionDays "s3:object-lock-remaining-retention-days"
@@ -80,7 +78,6 @@ names! {
     ResourceAccount "s3:ResourceAccount"
     SignatureAge "s3:signatureAge"
     SignatureVersion "s3:signatureversion"
-    TlsVersion "s3:TlsVersion"
     VersionId "s3:VersionId"
     Acl "s3:x-amz-acl"
     ContentSha256 "s3:x-amz-content-sha256"
@@ -97,6 +94,9 @@ names! {
     ServerSideEncryptionCustomerAlgorithm "s3:x-amz-server-side-encryption-customer-algorithm"
     StorageClass "s3:x-amz-storage-class"
     WebsiteRedirectLocation "s3:x-amz-website-redirect-location"
+    IamPermissionsBoundary "iam:PermissionsBoundary"
+    IamPolicyArn "iam:PolicyARN"
+    IamResourceTag "iam:ResourceTag/"
     ExternalId "sts:ExternalId"
     RoleSessionName "sts:RoleSessionName"
 }
@@ -136,10 +136,31 @@ impl Key {
         }
     }
 
+    /// Whether it is answered if a policy asks: one of a service that is here and isn't known would never match, and
+    /// what it was to deny would be allowed.
+    pub(crate) fn is_answered(&self) -> bool {
+        let here = |service: &str| self.tag.strip_prefix(service).is_some_and(|rest| rest.starts_with(':'));
+        self.name != Name::Other || !["aws", "s3", "iam", "sts"].into_iter().any(here)
+    }
+
+    /// Whether requests for what is in a bucket can have it.
+    pub(crate) fn is_of_buckets(&self) -> bool {
+        !matches!(
+            self.name,
+            Name::Other
+                | Name::ResourceTag
+                | Name::IamPermissionsBoundary
+                | Name::IamPolicyArn
+                | Name::IamResourceTag
+                | Name::ExternalId
+                | Name::RoleSessionName
+        )
+    }
+
     fn is(&self, name: Name, tag: &str) -> bool {
         self.name == name
             && match name {
-                Name::ExistingObjectTag | Name::RequestObjectTag | Name::BucketTag => *self.tag == *tag,
+                Name::ExistingObjectTag | Name::RequestObjectTag => *self.tag == *tag,
                 _ => self.tag.eq_ignore_ascii_case(tag),
             }
     }

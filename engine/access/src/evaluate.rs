@@ -15,7 +15,7 @@ use crate::document::PolicyKind;
 use crate::grant::Resource;
 use crate::inquiry::Inquiry;
 use crate::policy::{Naming, Policy, Verdict};
-use crate::principal::{Identity, Owner};
+use crate::principal::{Identity, Owner, Principal};
 use crate::public_access::PublicAccessBlock;
 
 /// Who asks for what.
@@ -84,6 +84,7 @@ impl<'a> Request<'a> {
         let bounded = |basis| bounds.map_or(Ok(basis), |missing| Err(Refusal::Unallowed(missing)));
         match resource {
             Some((basis, Naming::Direct)) if own || !principal.has_account() => Ok(basis),
+            Some((basis, Naming::Role)) if own && self.is_open_to_all(&inquiry) => Ok(basis),
             Some((basis, Naming::Role)) if own => bounded(basis),
             Some(_) => bounded(identity?),
             None if own && !self.is_for_trust() => bounded(identity?),
@@ -105,6 +106,14 @@ impl<'a> Request<'a> {
 
     fn is_closed_to_others(&self) -> bool {
         self.scope.block.restrict_public_buckets && self.scope.policy.is_some_and(Policy::is_public)
+    }
+
+    /// Whether the resource's policy would let in somebody who didn't sign: what anybody may, a session may.
+    fn is_open_to_all(&self, inquiry: &Inquiry<'_>) -> bool {
+        let nobody = Principal::anonymous();
+        let inquiry = Inquiry { principal: &nobody, ..*inquiry };
+        let is_open = |policy: &Policy| matches!(policy.judge(&inquiry), Verdict::Allow(..));
+        !self.scope.block.restrict_public_buckets && !self.is_for_trust() && self.scope.policy.is_some_and(is_open)
     }
 
     /// A role is assumed by leave of its trust policy, never by an identity's policies alone.

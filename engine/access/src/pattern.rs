@@ -117,7 +117,7 @@ fn variable(opened: &str) -> Result<(Piece, &str), BadVariable> {
     }
     let end = opened.find([',', '}']).ok_or(BadVariable)?;
     let (name, rest) = opened.split_at(end);
-    let key = Key::parse(name.trim()).ok_or(BadVariable)?;
+    let key = Key::parse(name.trim()).filter(Key::is_answered).ok_or(BadVariable)?;
     if let Some(rest) = rest.strip_prefix('}') {
         return Ok((Piece::Variable(Variable { key, default: None }), rest));
     }

@@ -43,7 +43,7 @@ struct ByAction(Box<[Box<[u32]>]>);
 pub(crate) enum Naming {
     /// The account, which leaves it to policies of its own whom of it this is for.
     Account,
-    /// The role whose session asks: within the session's bounds.
+    /// The role whose session asks, or everybody and so it too: within the session's bounds.
     Role,
     /// The user, the session, or everybody.
     Direct,
@@ -188,6 +188,8 @@ impl Statement {
 impl PrincipalName {
     fn naming(&self, principal: &Principal) -> Option<Naming> {
         match self {
+            // A session can't be let out of its bounds by a statement that doesn't name it.
+            Self::Anyone if matches!(principal.kind(), Kind::Role { .. }) => Some(Naming::Role),
             Self::Anyone => Some(Naming::Direct),
             Self::Account(account) if principal.has_account() && **account == *principal.account() => {
                 Some(if principal.is_root() { Naming::Direct } else { Naming::Account })

@@ -312,3 +312,26 @@ proptest! {
         let _ = Policy::parse(bucket(), "p", &with_field("Condition", &condition));
     }
 }
+
+#[test]
+fn a_key_that_no_request_has_is_refused_where_it_would_deny_nothing() {
+    for key in ["s3:TlsVersion", "s3:BucketTag/desk", "aws:Unheard", "iam:PassedToService", "STS:SourceIdentity"] {
+        let text = with_field("Condition", &format!(r#"{{"StringEquals": {{"{key}": "1"}}}}"#));
+        let malformed = refusal(bucket(), &text);
+        assert_eq!(malformed.to_string(), "Policy has an invalid condition key", "{key}");
+        let of = |condition: &str| {
+            let text = format!(
+                r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Deny", "Action": "s3:*", "Resource": "*",
+                    "Condition": {{"StringEquals": {condition}}}}}}}"#
+            );
+            Policy::parse(PolicyKind::Inline, "p", &text).map(drop).map_err(|malformed| malformed.to_string())
+        };
+        let refusal = format!("The condition key {key} is not supported.");
+        assert_eq!(of(&format!(r#"{{"{key}": "1"}}"#)), Err(refusal));
+        of(&format!(r#"{{"s3:prefix": "${{{key}}}"}}"#)).unwrap_err();
+    }
+    for key in ["iam:PolicyARN", "aws:ResourceTag/desk", "sts:ExternalId", "saml:aud"] {
+        let text = with_field("Condition", &format!(r#"{{"StringEquals": {{"{key}": "1"}}}}"#));
+        refusal(bucket(), &text);
+    }
+}

@@ -326,3 +326,19 @@ fn a_refusal_says_why_as_aws_does() {
     assert_eq!(because(None), "because no identity-based policy allows the s3:GetObject action");
     assert_eq!(because(Some(&*deny)), "with an explicit deny in a resource-based policy");
 }
+
+#[test]
+fn everybody_s_leave_does_not_let_a_session_out_of_its_bounds() {
+    let bound = inline(r#"{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::ticks/tmp/*"}"#);
+    let reader = session("reader", "s").with_session(bound);
+    let of_account = bucket_policy(
+        r#"{"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::ticks/*",
+            "Condition": {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}}"#,
+    );
+    assert!(may_get(user("alice"), Some(&of_account), "a"));
+    assert!(may_get(session("reader", "t"), Some(&of_account), "a"));
+    assert!(may_get(reader.clone(), Some(&of_account), "tmp/a"));
+    assert!(!may_get(reader.clone(), Some(&of_account), "a"));
+    // What somebody may who doesn't sign, the session may.
+    assert!(may_get(reader, Some(&on_keys("Allow", "\"*\"")), "a"));
+}

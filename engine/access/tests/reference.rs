@@ -150,10 +150,11 @@ fn condition(operator: &str, key: &str, expected: &[String], asked: &Asked) -> b
     if values.is_empty() { negated || if_exists } else { values.iter().any(meets) != negated }
 }
 
-/// 0: not named, 1: its account is, 2: its role is, 3: itself is. A root is its account.
+/// 0: not named, 1: its account is, 2: its role is, 3: itself is. A root is its account. Everybody names a role only.
 fn named(statement: &Value, asked: &Asked) -> u8 {
     let list = |value: &Value| if value == "*" { vec!["*".to_string()] } else { items(&value["AWS"]) };
     let one = |name: &String| match name.as_str() {
+        "*" if asked.who == "reader" => 2,
         "*" => 3,
         name if name == asked.session_arn() => 3,
         name if name == asked.arn() => 2,
@@ -225,10 +226,12 @@ fn plainly(policies: &Policies, asked: &Asked) -> bool {
     let allows = |side: &[u8]| side.iter().any(|naming| *naming > 0);
     let bounded = (boundary.is_empty() || allows(&boundary)) && (session.is_empty() || allows(&session));
     let itself = (root || allows(&identity)) && bounded;
+    let stranger = Asked { who: "stranger", ..asked.clone() };
+    let open = policies.bucket.as_ref().is_some_and(|policy| judged(policy, &stranger) == Some(3));
     match asked.who {
         "stranger" => bucket == 3,
         "eve" => bucket > 0 && itself,
-        _ => bucket == 3 || bucket == 2 && bounded || itself,
+        _ => bucket == 3 || bucket == 2 && (bounded || open) || itself,
     }
 }
 

@@ -14,7 +14,7 @@ mod settings;
 mod tagging;
 mod versioning;
 
-use packstone_access::{Action, Resource};
+use packstone_access::{Action, Name, Resource};
 use packstone_store::object::Bucket;
 use s3s::dto::{
     BucketLocationConstraint, CreateBucketInput, CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput,
@@ -27,6 +27,7 @@ use crate::asker::Asker;
 use crate::condition::whole_seconds;
 use crate::error::{from_store, invalid_argument, refused};
 use crate::face::Face;
+use crate::facts::Said;
 use crate::object::list::Token;
 use crate::{acl, owner};
 
@@ -44,10 +45,13 @@ impl Face {
         let mut documents: Vec<_> = acl::of_new_bucket(&request.headers)?.into_iter().collect();
         let input = request.input;
         let configuration = input.create_bucket_configuration;
-        if let Some(constraint) = configuration.and_then(|configuration| configuration.location_constraint) {
+        let constraint = configuration.and_then(|configuration| configuration.location_constraint);
+        if let Some(constraint) = &constraint {
             self.check_location(constraint.as_str())?;
         }
-        let grant = self.may(&asker, Action::CreateBucket, Resource::Bucket(&input.bucket))?;
+        let named: Vec<_> = constraint.iter().map(|at| (Name::LocationConstraint, at.as_str().to_owned())).collect();
+        let said = Said { named: &named, ..Said::default() };
+        let grant = self.may_saying(&asker, Action::CreateBucket, Resource::Bucket(&input.bucket), said)?;
         if !documents.is_empty() {
             self.may_make_with(&asker, Action::PutBucketAcl, &input.bucket)?;
         }

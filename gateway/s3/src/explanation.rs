@@ -47,7 +47,8 @@ impl Explanation {
         if rules.broken {
             return Ok("denied: what the bucket says of access can't be read".into());
         }
-        Ok(self.face.within(action, resource, None, &rules, facts, decided))
+        let decided = self.face.within(action, resource, None, &rules, facts, decided);
+        decided.map_err(|error| format!("what is said of the object can't be read: {error}"))
     }
 
     fn identity(&self, user: &str) -> Result<Arc<Identity>, String> {

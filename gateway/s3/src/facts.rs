@@ -1,6 +1,7 @@
 //! Condition keys and their values, taken from the request when a policy asks for them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use hyper::header::{IF_MATCH, IF_NONE_MATCH, REFERER, USER_AGENT};
@@ -21,9 +22,13 @@ pub(crate) struct Said<'a> {
     /// The version that is acted on. The query may name one that has nothing to do with what is asked for, as that of
     /// a copy does.
     pub version: Option<VersionId>,
-    /// The tags to be put on, where no header has them.
-    pub tags: Option<&'a [(String, String)]>,
-    /// Values of keys that a document or a form holds.
+    /// The tags to be put on. A header that the verb doesn't act on puts none.
+    pub tags: &'a [(String, String)],
+    /// Keys of the tags to be taken off.
+    pub untags: &'a [&'a str],
+    /// The tags of the user, role or policy that is acted on.
+    pub held: Option<&'a BTreeMap<String, String>>,
+    /// Values of keys that a document or a form holds, and those of the lock to be put on.
     pub named: &'a [(Name, String)],
 }
 
@@ -69,24 +74,15 @@ impl<'a> RequestFacts<'a> {
         compact(&self.parameter("X-Amz-Date").or(header)?)
     }
 
-    fn request_tags(&self) -> Cow<'_, [(String, String)]> {
-        if let Some(tags) = self.said.tags {
-            return Cow::Borrowed(tags);
-        }
-        let header = self.arrival.and_then(|arrival| arrival.headers.get("x-amz-tagging"));
-        let text = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let pairs = text.split('&').filter(|pair| !pair.is_empty());
-        pairs
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(|(key, value)| (decoded(key).into_owned(), decoded(value).into_owned()))
-            .collect::<Vec<_>>()
-            .into()
+    fn request_tag(&self, is_meant: impl Fn(&str) -> bool) -> Fact<'_> {
+        let found = self.said.tags.iter().find(|(held, _)| is_meant(held));
+        found.map(|(_, value)| value.as_str()).into()
     }
 
-    fn request_tag(&self, is_meant: impl Fn(&str) -> bool) -> Fact<'_> {
-        let tags = self.request_tags();
-        let found = tags.iter().find(|(held, _)| is_meant(held));
-        found.map_or(Fact::Absent, |(_, value)| Fact::One(Cow::Owned(value.clone())))
+    /// The value of a tag of the user, role or policy that is acted on.
+    fn held_tag(&self, key: &str) -> Fact<'_> {
+        let mut held = self.said.held.into_iter().flatten();
+        held.find(|(held, _)| held.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str()).into()
     }
 
     fn tag(&self, key: &str) -> Fact<'_> {
@@ -110,6 +106,9 @@ impl Facts for RequestFacts<'_> {
             Name::Referer => self.header(REFERER.as_str()),
             Name::IfMatch => self.header(IF_MATCH.as_str()),
             Name::IfNoneMatch => self.header(IF_NONE_MATCH.as_str()),
+            // Nobody has a second factor, which is told of sessions alone, and no service asks for others.
+            Name::MultiFactorAuthPresent if self.issued.is_some() => Fact::One(Cow::Borrowed("false")),
+            Name::ViaAwsService => Fact::One(Cow::Borrowed("false")),
             Name::TokenIssueTime => self.issued.and_then(iso).map_or(Fact::Absent, text),
             Name::Prefix | Name::Delimiter | Name::MaxKeys => {
                 let name = key.name.text().strip_prefix("s3:").unwrap_or_default();
@@ -129,13 +128,14 @@ impl Facts for RequestFacts<'_> {
             Name::ExistingObjectTag => self.tag(&key.tag),
             Name::RequestObjectTag => self.request_tag(|held| *held == *key.tag),
             Name::RequestTag => self.request_tag(|held| held.eq_ignore_ascii_case(&key.tag)),
+            Name::ResourceTag | Name::IamResourceTag => self.held_tag(&key.tag),
             Name::RequestObjectTagKeys | Name::TagKeys => {
-                Fact::Many(self.request_tags().iter().map(|(key, _)| Cow::Owned(key.clone())).collect())
+                let keys = self.said.tags.iter().map(|(key, _)| key.as_str());
+                Fact::Many(keys.chain(self.said.untags.iter().copied()).map(Cow::Borrowed).collect())
             }
             Name::CurrentTime | Name::EpochTime => of_the_clock(key.name),
             name => match name.text().strip_prefix("s3:") {
                 Some(header) if header.starts_with("x-amz-") => self.header(header),
-                Some(lock) if lock.starts_with("object-lock-") => self.header(&["x-amz-", lock].concat()),
                 _ => Fact::Absent,
             },
         }

@@ -45,7 +45,7 @@ pub use identity::MasterKey;
 
 use explanation::Explanation;
 use face::Face;
-use front::Front;
+use front::{Behind, Front};
 use iam::Iam;
 use identity::{Directory, KeyRing};
 
@@ -69,7 +69,8 @@ impl Server {
         let face = Face { store, region: settings.region.as_str().into() };
         let api = Arc::new(Iam::new(directory));
         let explanation = Explanation::new(face.clone(), ring.clone());
-        let front = Front::start_with(face, ring, Some(api), settings, handle)?;
+        let behind = Behind { api: Some(api), door: Some(Arc::new(face.clone())) };
+        let front = Front::start_with(face, ring, behind, settings, handle)?;
         Ok(Self { front, explanation })
     }
 

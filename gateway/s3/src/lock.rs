@@ -56,6 +56,15 @@ impl Asked {
         self.retention.is_some() || self.legal_hold
     }
 
+    /// What policies see of it.
+    pub fn facts(self) -> Vec<(Name, String)> {
+        let mut told = facts(&AttributeChange::Retention(self.retention));
+        if self.legal_hold {
+            told.extend(facts(&AttributeChange::LegalHold(true)));
+        }
+        told
+    }
+
     /// Puts what was asked for where it is stored.
     pub fn put_on(self, attributes: &mut Attributes) {
         attributes.retention = self.retention;

@@ -1,5 +1,6 @@
 //! Leave for what a verb does: every verb asks here first, and the engine acts on nothing but what is granted here.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use packstone_access::{Acl, Action, Actor, Grant, Refusal, Request, Resource, Scope, authorise};
@@ -8,9 +9,10 @@ use packstone_store::object::{BucketState, Version, VersionId};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use crate::asker::Asker;
-use crate::error::{access_denied, from_denied, refused};
+use crate::error::{access_denied, from_denied, from_store, refused};
 use crate::face::Face;
 use crate::facts::{RequestFacts, Said};
+use crate::front::Door;
 use crate::rules::Rules;
 use crate::{acl, owner};
 
@@ -82,10 +84,13 @@ impl Face {
         let facts = Self::facts(asker, said);
         self.within(action, resource, said.version, rules, facts, |scope, facts| {
             Self::judged(asker, action, resource, scope, facts)
-        })
+        })?
     }
 
     /// Has `decide` what stands on the resource's side: the bucket's rules, and of the object its ACL and tags.
+    ///
+    /// # Errors
+    /// When what is said of the object can't be read: a decision without it could be the wrong one.
     pub fn within<T>(
         &self,
         action: Action,
@@ -94,8 +99,8 @@ impl Face {
         rules: &Rules,
         facts: RequestFacts<'_>,
         decide: impl FnOnce(Scope<'_>, &RequestFacts<'_>) -> T,
-    ) -> T {
-        let object_acl = if rules.has_acls() { self.object_acl(action, resource, version) } else { None };
+    ) -> S3Result<T> {
+        let object_acl = if rules.has_acls() { self.object_acl(action, resource, version)? } else { None };
         let private = Acl { grants: Vec::new() };
         let scope = Scope {
             owner: Some(owner::account()),
@@ -106,11 +111,19 @@ impl Face {
             ownership: rules.ownership,
             block: rules.block,
         };
-        let tags = || self.described(resource, version).map_or_else(Vec::new, |version| version.attributes.tags);
-        match resource {
+        let unread = OnceCell::new();
+        let tags = || match self.described(resource, version) {
+            Ok(found) => found.map_or_else(Vec::new, |version| version.attributes.tags),
+            Err(error) => {
+                let _ = unread.set(error);
+                Vec::new()
+            }
+        };
+        let decided = match resource {
             Resource::Object { .. } => decide(scope, &facts.with_tags(&tags)),
             Resource::Bucket(_) | Resource::Node | Resource::Identity(_) => decide(scope, &facts),
-        }
+        };
+        unread.into_inner().map_or(Ok(decided), Err)
     }
 
     fn facts<'a>(asker: &'a Asker, said: Said<'a>) -> RequestFacts<'a> {
@@ -138,7 +151,7 @@ impl Face {
     }
 
     /// The ACL of an object as it is, where it may count.
-    fn object_acl(&self, action: Action, resource: Resource<'_>, version: Option<VersionId>) -> Option<Acl> {
+    fn object_acl(&self, action: Action, resource: Resource<'_>, version: Option<VersionId>) -> S3Result<Option<Acl>> {
         let counts = matches!(
             action,
             Action::GetObject
@@ -148,14 +161,14 @@ impl Face {
                 | Action::PutObjectAcl
                 | Action::PutObjectVersionAcl
         );
-        let version = counts.then(|| self.described(resource, version))??;
-        version.attributes.acl.as_deref().and_then(acl::decode)
+        let version = if counts { self.described(resource, version)? } else { None };
+        Ok(version.and_then(|version| version.attributes.acl.as_deref().and_then(acl::decode)))
     }
 
-    /// What is said of the object that is asked for, for the decision alone.
-    fn described(&self, resource: Resource<'_>, version: Option<VersionId>) -> Option<Version> {
-        let grant = authorise(&Actor::Worker("access".into()), Action::GetObject, resource).ok()?;
-        self.store.describe(&grant, version).ok()
+    /// What is said of the object that is asked for, if there is one, for the decision alone.
+    fn described(&self, resource: Resource<'_>, version: Option<VersionId>) -> S3Result<Option<Version>> {
+        let grant = authorise(&Actor::Worker("access".into()), Action::GetObject, resource).map_err(from_denied)?;
+        found(self.store.describe(&grant, version))
     }
 
     /// What a reader is told of a key that isn't there: who may not list the bucket doesn't learn it.
@@ -170,6 +183,22 @@ impl Face {
     /// A bucket that must be there.
     pub fn state(&self, name: &str) -> S3Result<Arc<BucketState>> {
         self.store.bucket_state(name).ok_or_else(|| crate::error::from_store(Error::NoSuchBucket))
+    }
+}
+
+/// That there is no such object is no error.
+fn found(described: Result<Version, Error>) -> S3Result<Option<Version>> {
+    match described {
+        Ok(version) => Ok(Some(version)),
+        Err(Error::NoSuchBucket | Error::NoSuchKey | Error::NoSuchVersion | Error::DeleteMarker { .. }) => Ok(None),
+        Err(error) => Err(from_store(error)),
+    }
+}
+
+impl Door for Face {
+    fn may_be_open(&self, bucket: &str) -> bool {
+        let rules = self.store.bucket_state(bucket).map(|state| Rules::of(&state));
+        rules.is_some_and(|rules| !rules.broken && (rules.policy.is_some() || rules.has_acls()))
     }
 }
 

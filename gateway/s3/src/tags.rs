@@ -54,6 +54,14 @@ pub(crate) fn of_header(text: &str) -> S3Result<Tags> {
     checked(tags, Tagged::Object)
 }
 
+/// The tags that come with an object.
+///
+/// # Errors
+/// As [`of_header`].
+pub(crate) fn brought(header: Option<&str>) -> S3Result<Tags> {
+    Ok(header.map(of_header).transpose()?.unwrap_or_default())
+}
+
 fn decoded(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)

@@ -40,6 +40,8 @@ pub enum Fault {
     ActionWithoutResource,
     Operator(Box<str>),
     Key(Box<str>),
+    /// A key of a service that is here, for which no request has a value.
+    UnservedKey(Box<str>),
     /// A value that its operator can't read.
     Value(Box<str>),
     /// A variable that isn't closed, or names nothing.
@@ -94,7 +96,7 @@ impl Malformed {
             Fault::Resource(_) | Fault::ProhibitedResource => "Policy has invalid resource",
             Fault::ActionWithoutResource => "Action does not apply to any resource(s) in statement",
             Fault::Operator(name) => return write!(f, "Invalid Condition type : {name}"),
-            Fault::Key(_) => "Policy has an invalid condition key",
+            Fault::Key(_) | Fault::UnservedKey(_) => "Policy has an invalid condition key",
         })
     }
 
@@ -115,6 +117,7 @@ impl Malformed {
             Fault::Action(_) | Fault::Key(_) => {
                 "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
             }
+            Fault::UnservedKey(name) => return write!(f, "The condition key {name} is not supported."),
             Fault::MissingResource => "Policy statement must contain resources.",
             Fault::Resource(name) => return write!(f, "Resource {name} must be in ARN format or \"*\"."),
             Fault::ProhibitedResource => "Has prohibited field Resource.",

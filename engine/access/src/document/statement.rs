@@ -194,7 +194,7 @@ fn conditions(kind: &PolicyKind, variables: bool, value: Option<Json>) -> Result
     for (operator, keys) in value.map(Json::object).transpose()?.unwrap_or_default() {
         for (key, values) in keys.object()? {
             let condition = Condition::new(&operator, &key, &values.strings()?, variables)?;
-            if matches!(kind, PolicyKind::Bucket(_)) && !condition.key_is_known() {
+            if matches!(kind, PolicyKind::Bucket(_)) && !condition.is_of_buckets() {
                 return Err(Fault::Key(key.into()));
             }
             conditions.push(condition);

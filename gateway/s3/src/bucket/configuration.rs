@@ -11,6 +11,8 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use crate::asker::Asker;
 use crate::error::from_store;
 use crate::face::Face;
+use crate::facts::Said;
+use crate::tags::Tags;
 
 /// What a configuration is checked against.
 pub(super) struct Site<'a> {
@@ -38,6 +40,11 @@ pub(super) trait Configuration: Serialize + for<'xml> Deserialize<'xml> + Send +
     /// # Errors
     /// In AWS's words.
     fn check(&mut self, site: &Site<'_>) -> S3Result<()>;
+
+    /// The tags that it puts on the bucket, which policies see.
+    fn tags(&self) -> Tags {
+        Tags::new()
+    }
 }
 
 impl Face {
@@ -48,7 +55,8 @@ impl Face {
         (bucket, name): (&str, &str),
         mut configuration: C,
     ) -> S3Result<()> {
-        let grant = self.may(asker, C::CHANGES, Resource::Bucket(bucket))?;
+        let said = Said { tags: &configuration.tags(), ..Said::default() };
+        let grant = self.may_saying(asker, C::CHANGES, Resource::Bucket(bucket), said)?;
         if self.store.bucket_state(bucket).is_none() {
             return Err(S3Error::new(S3ErrorCode::NoSuchBucket));
         }

@@ -6,7 +6,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::configuration::{Configuration, Site, deletes, gets, puts};
 use crate::face::Face;
-use crate::tags::{self, Tagged};
+use crate::tags::{self, Tagged, Tags};
 
 impl Face {
     puts!(put_bucket_tagging_verb, PutBucketTaggingInput => PutBucketTaggingOutput, |input| input.tagging);
@@ -27,5 +27,9 @@ impl Configuration for Tagging {
 
     fn check(&mut self, _: &Site<'_>) -> S3Result<()> {
         tags::of_document(self.tag_set.clone(), Tagged::Bucket).map(drop)
+    }
+
+    fn tags(&self) -> Tags {
+        self.tag_set.iter().filter_map(|tag| Some((tag.key.clone()?, tag.value.clone()?))).collect()
     }
 }

@@ -50,15 +50,16 @@ fn a_request_says_where_it_comes_from_and_what_it_asks() {
 
 #[test]
 fn tags_are_fetched_once_and_only_if_asked_for() {
-    let arrival = arrival("/b/k", &[("x-amz-tagging", "desk=fx&a%20b=c")]);
+    let arrival = arrival("/b/k", &[]);
+    let tags = [("desk".to_owned(), "fx".to_owned())];
     let count = std::cell::Cell::new(0);
     let fetch = || {
         count.set(count.get() + 1);
         vec![("desk".to_owned(), "rates".to_owned())]
     };
-    let facts = RequestFacts::new(Some(&arrival), None).with_tags(&fetch);
+    let facts =
+        RequestFacts::new(Some(&arrival), None).with_tags(&fetch).saying(Said { tags: &tags, ..Said::default() });
     assert_eq!(value(&facts, "s3:RequestObjectTag/desk").as_deref(), Some("fx"));
-    assert_eq!(value(&facts, "s3:RequestObjectTag/a b").as_deref(), Some("c"));
     assert_eq!(count.get(), 0);
     assert_eq!(value(&facts, "s3:ExistingObjectTag/desk").as_deref(), Some("rates"));
     assert_eq!(value(&facts, "s3:ExistingObjectTag/Desk"), None);
@@ -66,12 +67,12 @@ fn tags_are_fetched_once_and_only_if_asked_for() {
 }
 
 #[test]
-fn what_a_document_says_counts_in_place_of_headers() {
+fn tags_and_locks_are_what_the_verb_puts_on_and_no_header() {
     let arrival =
         arrival("/b/k?versionId=0000", &[("x-amz-tagging", "desk=fx"), ("x-amz-object-lock-mode", "GOVERNANCE")]);
     let tags = [("desk".to_owned(), "rates".to_owned())];
     let named = [(Name::ObjectLockMode, "COMPLIANCE".to_owned())];
-    let said = Said { version: Some("null".parse().unwrap()), tags: Some(&tags), named: &named };
+    let said = Said { version: Some("null".parse().unwrap()), tags: &tags, named: &named, ..Said::default() };
     let facts = RequestFacts::new(Some(&arrival), None).saying(said);
     for (key, expected) in [
         ("s3:RequestObjectTag/desk", "rates"),
@@ -80,6 +81,24 @@ fn what_a_document_says_counts_in_place_of_headers() {
         ("s3:VersionId", "null"),
     ] {
         assert_eq!(value(&facts, key).as_deref(), Some(expected), "{key}");
+    }
+    let facts = RequestFacts::new(Some(&arrival), None);
+    for key in ["s3:RequestObjectTag/desk", "aws:RequestTag/desk", "s3:object-lock-mode"] {
+        assert_eq!(value(&facts, key), None, "{key}");
+    }
+    assert_eq!(facts.fact(&Key::parse("aws:TagKeys").unwrap()), Fact::Many(Vec::new()));
+}
+
+#[test]
+fn tags_that_are_taken_off_and_those_that_are_there_are_told() {
+    let arrival = arrival("/", &[]);
+    let held = BTreeMap::from([("Desk".to_owned(), "fx".to_owned())]);
+    let said = Said { untags: &["Desk"], held: Some(&held), ..Said::default() };
+    let facts = RequestFacts::new(Some(&arrival), None).saying(said);
+    assert_eq!(facts.fact(&Key::parse("aws:TagKeys").unwrap()), Fact::Many(vec!["Desk".into()]));
+    assert_eq!(value(&facts, "aws:RequestTag/desk"), None);
+    for key in ["aws:ResourceTag/desk", "iam:ResourceTag/Desk"] {
+        assert_eq!(value(&facts, key).as_deref(), Some("fx"), "{key}");
     }
 }
 

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use hyper::header::{HeaderMap, REFERER, USER_AGENT};
-use hyper::{Method, StatusCode, Version};
+use hyper::{Method, StatusCode, Uri, Version};
+use percent_encoding::percent_decode_str;
 use s3s::dto::{Timestamp, TimestampFormat};
 
 use super::ids::RequestId;
@@ -23,6 +25,8 @@ use super::route::Verb;
 
 /// Lines that may wait for the writer.
 const QUEUE: usize = 8192;
+/// Parameters whose values are not written.
+const SECRET: [&str; 2] = ["X-Amz-Signature", "X-Amz-Security-Token"];
 
 /// A log that requests write lines to. The file is flushed whenever the queue is empty.
 #[derive(Clone)]
@@ -32,12 +36,12 @@ pub struct AccessLog {
 }
 
 impl AccessLog {
-    /// Opens `path` for appending and starts the writer.
+    /// Opens `path` for appending and starts the writer. A file that is made is for its owner alone.
     ///
     /// # Errors
     /// When the file can't be opened, or no thread can be had.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
         let (queue, lines) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&dropped);
@@ -110,7 +114,7 @@ impl Line {
             remote,
             id,
             method: parts.method.clone(),
-            uri: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+            uri: masked(&parts.uri),
             version: parts.version,
             bucket: None,
             key: None,
@@ -157,6 +161,22 @@ impl Line {
         quoted(out, self.agent.as_deref());
         out.push_str("- - SigV4 - -\n");
     }
+}
+
+/// Path and query, without what would let a reader of the log send the request again.
+fn masked(uri: &Uri) -> String {
+    let mut text = uri.path().to_owned();
+    for (number, pair) in uri.query().into_iter().flat_map(|query| query.split('&')).enumerate() {
+        text.push(if number == 0 { '?' } else { '&' });
+        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+        let decoded = percent_decode_str(name).decode_utf8_lossy();
+        if SECRET.iter().any(|secret| decoded.eq_ignore_ascii_case(secret)) {
+            text.extend([name, "=***"]);
+        } else {
+            text.push_str(pair);
+        }
+    }
+    text
 }
 
 fn text_of(headers: &HeaderMap, name: &hyper::header::HeaderName) -> Option<String> {

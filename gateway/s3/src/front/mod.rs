@@ -51,6 +51,7 @@ pub use inflow::{Fault, Inflow};
 pub use message::of as message_of;
 pub use route::Verb;
 
+use crate::error::access_denied;
 use crate::identity::{DirectoryError, KeyRing};
 use access_log::AccessLog;
 use counters::Counters;
@@ -172,14 +173,14 @@ impl Front {
     /// # Errors
     /// [`StartError`], before anything was served.
     pub fn start(s3: impl S3, ring: KeyRing, settings: &Settings, handle: &Handle) -> Result<Self, StartError> {
-        Self::start_with(s3, ring, None, settings, handle)
+        Self::start_with(s3, ring, Behind::default(), settings, handle)
     }
 
-    /// As [`Self::start`]; with `api` it answers calls of IAM and STS too.
+    /// As [`Self::start`], with what else is behind it.
     pub(crate) fn start_with(
         s3: impl S3,
         ring: KeyRing,
-        api: Option<Arc<dyn QueryApi>>,
+        Behind { api, door }: Behind,
         settings: &Settings,
         handle: &Handle,
     ) -> Result<Self, StartError> {
@@ -195,7 +196,7 @@ impl Front {
         };
         let counters = Arc::new(Counters::default());
         let domains = Domains::new(&settings.domains);
-        let s3 = s3_service(s3, ring.clone(), &domains);
+        let s3 = s3_service(s3, ring.clone(), door, &domains);
         let service = Service::new(s3, api, ring.clone(), domains, log, &counters, settings);
         let (phase, receiver) = watch::channel(Phase::Serving);
         let _within = handle.enter();
@@ -243,20 +244,42 @@ impl Front {
     }
 }
 
-/// Who may do what is decided by each verb, which knows what it acts on.
-struct VerbsDecide;
+/// What a front has behind it beside S3.
+#[derive(Default)]
+pub(crate) struct Behind {
+    /// What answers calls of IAM and STS.
+    pub api: Option<Arc<dyn QueryApi>>,
+    /// Who knows from whom a document may be taken; without, from everybody.
+    pub door: Option<Arc<dyn Door>>,
+}
+
+/// What may be told of a bucket before anything is read of a request's document.
+pub(crate) trait Door: Send + Sync + 'static {
+    /// Whether its rules might let in somebody who didn't sign.
+    fn may_be_open(&self, bucket: &str) -> bool;
+}
+
+/// Who may do what is decided by each verb, which knows what it acts on. But documents are read whole before the verb
+/// sees them: none is taken from somebody who didn't sign, unless the bucket might let them in.
+struct VerbsDecide(Option<Arc<dyn Door>>);
 
 #[async_trait::async_trait]
 impl S3Access for VerbsDecide {
-    async fn check(&self, _: &mut S3AccessContext<'_>) -> S3Result<()> {
-        Ok(())
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let Some(door) = &self.0 else { return Ok(()) };
+        let bucket = context.s3_path().get_bucket_name().unwrap_or_default().to_owned();
+        let takes_document = context.extensions_mut().get::<Verb>().is_some_and(|verb| verb.takes_document());
+        if context.credentials().is_some() || !takes_document || door.may_be_open(&bucket) {
+            return Ok(());
+        }
+        Err(access_denied())
     }
 }
 
-fn s3_service(s3: impl S3, ring: KeyRing, domains: &Domains) -> s3s::service::S3Service {
+fn s3_service(s3: impl S3, ring: KeyRing, door: Option<Arc<dyn Door>>, domains: &Domains) -> s3s::service::S3Service {
     let mut builder = S3ServiceBuilder::new(s3);
     builder.set_auth(ring);
-    builder.set_access(VerbsDecide);
+    builder.set_access(VerbsDecide(door));
     // Without domains s3s has no host to parse, which spares every request an attempt.
     if !domains.is_empty() {
         builder.set_host(domains.clone());

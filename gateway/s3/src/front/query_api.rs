@@ -19,7 +19,7 @@ use s3s::Body;
 use super::route::Target;
 use crate::asker::{Arrival, Asker};
 use crate::facts::compact;
-use crate::identity::{KeyRing, Stranger, equal, now};
+use crate::identity::{Bearer, KeyRing, Stranger, equal, now};
 
 /// The largest form, in bytes: the longest policy document with every character of it escaped.
 const LARGEST: usize = 512 << 10;
@@ -79,12 +79,18 @@ pub(super) struct Received {
     pub request_id: String,
 }
 
-/// Answers a call whose body comes within `timeout`. One that isn't signed is refused before its body is read.
+/// Answers a call whose body comes within `timeout`. One that isn't signed, or with a key that nobody
+/// holds, is refused before its body is read.
 pub(super) async fn answer(api: &dyn QueryApi, ring: &KeyRing, call: Received, timeout: Duration) -> Response<Body> {
     let Received { parts, body: incoming, remote, region, secure, request_id } = call;
     let which = match claim(&parts.headers) {
-        Ok(claim) if claim.service == "sts" => Api::Sts,
-        Ok(_) => Api::Iam,
+        Ok(claim) => {
+            let which = if claim.service == "sts" { Api::Sts } else { Api::Iam };
+            if let Err(unheard) = holder(ring, &claim, &parts.headers) {
+                return api.refuse(which, unheard, &request_id);
+            }
+            which
+        }
         Err(unheard) => return api.refuse(Api::Iam, unheard, &request_id),
     };
     let body = match tokio::time::timeout(timeout, Limited::new(incoming, LARGEST).collect()).await {
@@ -137,8 +143,14 @@ fn claim(headers: &HeaderMap) -> Result<Claim<'_>, Unheard> {
     }
 }
 
+/// Whose key a call says to be signed with.
+fn holder(ring: &KeyRing, claim: &Claim<'_>, headers: &HeaderMap) -> Result<Arc<Bearer>, Unheard> {
+    let token = headers.get("x-amz-security-token").and_then(|value| value.to_str().ok());
+    ring.bearer(claim.access_key, token).map_err(Unheard::Stranger)
+}
+
 /// Who signed the call. Whatever decides on it must be signed: the host, the time, the session token, the form.
-fn verify(ring: &KeyRing, parts: &Parts, body: &Bytes) -> Result<Arc<crate::identity::Bearer>, Unheard> {
+fn verify(ring: &KeyRing, parts: &Parts, body: &Bytes) -> Result<Arc<Bearer>, Unheard> {
     let claim = claim(&parts.headers)?;
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let time = text("x-amz-date").ok_or(Unheard::Malformed)?;
@@ -152,7 +164,7 @@ fn verify(ring: &KeyRing, parts: &Parts, body: &Bytes) -> Result<Arc<crate::iden
         return Err(Unheard::Malformed);
     }
     // The key is looked for before its secret, so that an inactive one and an unknown one are answered alike.
-    let bearer = ring.bearer(claim.access_key, text("x-amz-security-token")).map_err(Unheard::Stranger)?;
+    let bearer = holder(ring, &claim, &parts.headers)?;
     let secret = ring.secret(claim.access_key).ok_or(Unheard::Stranger(Stranger::UnknownKey))?;
     let canonical = canonical(parts, &signed, claim.signed_headers, body);
     let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{}\n{}", claim.scope, sha256(canonical.as_bytes()));

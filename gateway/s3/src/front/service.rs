@@ -230,6 +230,7 @@ impl Service {
         let digest = parts.headers.get(CONTENT_SHA256);
         let chunks = digest.and_then(chunks_of);
         if keeps {
+            parts.extensions.insert(verb);
             asked.digest = digest.cloned();
         }
         let (body, inflow) = RequestBody::new(

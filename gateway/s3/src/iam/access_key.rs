@@ -38,7 +38,7 @@ impl Iam {
     pub(super) fn list_access_keys(&self, ask: &Ask) -> Result<Xml, Fault> {
         let records = self.records();
         let name = ask.user()?;
-        ask.may(&arn_or(&records, Class::User, name))?;
+        ask.may(&records, &arn_or(&records, Class::User, name))?;
         let user = named(&records, Class::User, name)?;
         let mut keys: Vec<_> = user.record.keys().iter().map(|key| (key.id.clone(), key)).collect();
         keys.sort_by(|one, other| one.0.cmp(&other.0));
@@ -77,7 +77,7 @@ impl Iam {
     pub(super) fn access_key_last_used(&self, ask: &Ask) -> Result<Xml, Fault> {
         let records = self.records();
         let id = ask.form.need("AccessKeyId")?;
-        ask.may("*")?;
+        ask.may(&records, "*")?;
         let user = records.holder(id).ok_or_else(|| no_key(id))?;
         let mut xml = Xml::default();
         xml.leaf("UserName", &user.record.name).node("AccessKeyLastUsed", |xml| {

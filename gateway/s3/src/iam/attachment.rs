@@ -47,7 +47,7 @@ impl Iam {
     pub(super) fn get_inline(&self, ask: &Ask, class: Class) -> Result<Xml, Fault> {
         let records = self.records();
         let name = ask.form.name(class)?;
-        ask.may(&arn_or(&records, class, name))?;
+        ask.may(&records, &arn_or(&records, class, name))?;
         let policy = ask.form.need("PolicyName")?;
         let text = named(&records, class, name)?.record.inline.get(policy).ok_or_else(|| no_inline(class, policy))?;
         let mut xml = Xml::default();
@@ -67,7 +67,7 @@ impl Iam {
     pub(super) fn list_inline(&self, ask: &Ask, class: Class) -> Result<Xml, Fault> {
         let records = self.records();
         let name = ask.form.name(class)?;
-        ask.may(&arn_or(&records, class, name))?;
+        ask.may(&records, &arn_or(&records, class, name))?;
         let known = named(&records, class, name)?;
         let names = known.record.inline.keys().map(|name| (name.clone(), name)).collect();
         paged(&ask.form, "PolicyNames", names, |xml, name: &String| {
@@ -95,7 +95,7 @@ impl Iam {
     pub(super) fn list_attached(&self, ask: &Ask, class: Class) -> Result<Xml, Fault> {
         let records = self.records();
         let name = ask.form.name(class)?;
-        ask.may(&arn_or(&records, class, name))?;
+        ask.may(&records, &arn_or(&records, class, name))?;
         let known = named(&records, class, name)?;
         let attached = records.all(Class::Policy).filter(|policy| known.record.attached.contains(&policy.record.id));
         let attached = attached.map(|policy| (policy.record.name.to_lowercase(), policy)).collect();
@@ -118,7 +118,7 @@ impl Iam {
 
     pub(super) fn entities_of_policy(&self, ask: &Ask) -> Result<Xml, Fault> {
         let records = self.records();
-        ask.may(ask.form.need("PolicyArn")?)?;
+        ask.may(&records, ask.form.need("PolicyArn")?)?;
         let policy = &policy_of(&records, &ask.form)?.record.id;
         let mut xml = Xml::default();
         for (class, list) in

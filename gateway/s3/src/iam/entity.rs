@@ -6,6 +6,7 @@ use packstone_access::{Action, Policy, PolicyKind};
 
 use super::fault::Fault;
 use super::form::{Form, field};
+use super::tag::check_numbers;
 use super::xml::Xml;
 use super::{Ask, Iam, named};
 use crate::facts::iso;
@@ -20,9 +21,14 @@ impl Iam {
         let form = &ask.form;
         let name = form.new_name(field(class), class)?;
         let path = form.path("Path")?;
-        ask.may(&arn(class, path, name))?;
+        let (records, new) = (self.records(), arn(class, path, name));
+        ask.may(&records, &new)?;
         let own = new_own(form, class, name)?;
-        let tags = form.tags()?;
+        let tags = if class == Class::Group { BTreeMap::new() } else { form.tags()? };
+        check_numbers(&tags)?;
+        if !tags.is_empty() {
+            ask.may_do(tagging(class), &records, &new)?;
+        }
         let record = self
             .directory
             .change(|records| {
@@ -60,7 +66,7 @@ impl Iam {
         }
         let records = self.records();
         let name = ask.user()?;
-        ask.may(&arn_or(&records, Class::User, name))?;
+        ask.may(&records, &arn_or(&records, Class::User, name))?;
         let user = named(&records, Class::User, name)?;
         xml.node("User", |xml| self.tell(xml, &user.record));
         Ok(xml)
@@ -69,7 +75,7 @@ impl Iam {
     pub(super) fn get_role(&self, ask: &Ask) -> Result<Xml, Fault> {
         let records = self.records();
         let name = ask.form.name(Class::Role)?;
-        ask.may(&arn_or(&records, Class::Role, name))?;
+        ask.may(&records, &arn_or(&records, Class::Role, name))?;
         let role = named(&records, Class::Role, name)?;
         let mut xml = Xml::default();
         xml.node("Role", |xml| self.tell(xml, &role.record));
@@ -78,8 +84,8 @@ impl Iam {
 
     pub(super) fn list(&self, ask: &Ask, class: Class) -> Result<Xml, Fault> {
         let prefix = ask.form.get("PathPrefix").unwrap_or("/");
-        ask.may(&arn(class, prefix, "*"))?;
         let records = self.records();
+        ask.may(&records, &arn(class, prefix, "*"))?;
         let found = records.all(class).filter(|known| known.record.path.starts_with(prefix));
         let attached = ask.form.get("OnlyAttached") == Some("true");
         let found = found.filter(|known| !attached || !records.users_of(&known.record.id).is_empty());
@@ -104,7 +110,7 @@ impl Iam {
             if let Some(path) = path {
                 path.clone_into(&mut record.path);
             }
-            ask.may(&record.arn())
+            ask.may(records, &record.arn())
         })
         .await?;
         Ok(Xml::default())
@@ -117,11 +123,11 @@ impl Iam {
                     Class::Policy => policy_of(records, &ask.form)?,
                     _ => {
                         let name = ask.form.name(class)?;
-                        ask.may(&arn_or(records, class, name))?;
+                        ask.may(records, &arn_or(records, class, name))?;
                         named(records, class, name)?
                     }
                 };
-                ask.may(&known.record.arn())?;
+                ask.may(records, &known.record.arn())?;
                 check_unused(records, &known.record)?;
                 Ok((Change::Remove(known.record.id.clone()), ()))
             })
@@ -170,6 +176,15 @@ impl Iam {
         if !record.tags.is_empty() {
             tell_tags(xml, &record.tags);
         }
+    }
+}
+
+/// What puts tags on one of the class.
+const fn tagging(class: Class) -> Action {
+    match class {
+        Class::User | Class::Group => Action::TagUser,
+        Class::Role => Action::TagRole,
+        Class::Policy => Action::TagPolicy,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The parameters of a call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::fault::Fault;
 use crate::identity::Class;
@@ -8,11 +8,23 @@ use crate::identity::Class;
 /// The most items on a page unless a caller asks for fewer.
 const PAGE: usize = 100;
 
-pub(super) struct Form(pub Vec<(String, String)>);
+/// The most tags of one user, role or policy.
+pub(super) const MOST_TAGS: usize = 50;
+
+/// By name. Of parameters that come more than once the first counts.
+pub(super) struct Form(HashMap<String, String>);
 
 impl Form {
+    pub fn new(parameters: Vec<(String, String)>) -> Self {
+        let mut fields = HashMap::with_capacity(parameters.len());
+        for (name, value) in parameters {
+            fields.entry(name).or_insert(value);
+        }
+        Self(fields)
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(held, _)| held == name).map(|(_, value)| value.as_str())
+        self.0.get(name).map(String::as_str)
     }
 
     pub fn need(&self, name: &str) -> Result<&str, Fault> {
@@ -47,15 +59,20 @@ impl Form {
         self.get(name).map(str::parse).transpose().map_err(|_| Fault::validation(format_args!("{name} is no number")))
     }
 
-    /// Values of `NAME.member.1`, `NAME.member.2` and on.
-    pub fn list(&self, name: &str) -> Vec<&str> {
-        (1..).map_while(|number| self.get(&format!("{name}.member.{number}"))).collect()
+    /// Keys of the tags to be taken off: values of `TagKeys.member.1`, `TagKeys.member.2` and on.
+    pub fn tag_keys(&self) -> Result<Vec<&str>, Fault> {
+        let keys = (1..).map_while(|number| self.get(&format!("TagKeys.member.{number}")));
+        let keys: Vec<_> = keys.take(MOST_TAGS + 1).collect();
+        if keys.len() > MOST_TAGS { Err(too_many_tags()) } else { Ok(keys) }
     }
 
     pub fn tags(&self) -> Result<BTreeMap<String, String>, Fault> {
         let mut tags = BTreeMap::new();
         for number in 1.. {
             let Some(key) = self.get(&format!("Tags.member.{number}.Key")) else { break };
+            if tags.len() == MOST_TAGS {
+                return Err(too_many_tags());
+            }
             let value = self.get(&format!("Tags.member.{number}.Value")).unwrap_or_default();
             if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
                 return Err(Fault::validation("A tag's key has 1 to 128 characters and its value 256 at most."));
@@ -65,9 +82,6 @@ impl Form {
                     "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
                 ));
             }
-        }
-        if tags.len() > 50 {
-            return Err(Fault::limit("Cannot exceed quota for TagsPerResource: 50"));
         }
         Ok(tags)
     }
@@ -80,6 +94,10 @@ impl Form {
         }
         Ok((self.get("Marker").unwrap_or_default(), most))
     }
+}
+
+pub(super) fn too_many_tags() -> Fault {
+    Fault::limit(format_args!("Cannot exceed quota for TagsPerResource: {MOST_TAGS}"))
 }
 
 /// How calls name what is of that class.

@@ -15,7 +15,7 @@ impl Iam {
         self.directory
             .change(|records| {
                 // It is the group that leave is asked for.
-                ask.may(&arn_or(records, Class::Group, group))?;
+                ask.may(records, &arn_or(records, Class::Group, group))?;
                 let group = named(records, Class::Group, group)?;
                 let mut record = named(records, Class::User, user)?.record.clone();
                 let Own::User { groups, .. } = &mut record.own else { return Err(Fault::no_such(Class::User, user)) };
@@ -35,7 +35,7 @@ impl Iam {
     pub(super) fn get_group(&self, ask: &Ask) -> Result<Xml, Fault> {
         let records = self.records();
         let name = ask.form.name(Class::Group)?;
-        ask.may(&arn_or(&records, Class::Group, name))?;
+        ask.may(&records, &arn_or(&records, Class::Group, name))?;
         let group = named(&records, Class::Group, name)?;
         let members = records.members(&group.record.id).map(|user| (user.record.name.to_lowercase(), user)).collect();
         let mut xml = paged(&ask.form, "Users", members, |xml, user| self.tell(xml, &user.record))?;
@@ -46,7 +46,7 @@ impl Iam {
     pub(super) fn groups_of(&self, ask: &Ask) -> Result<Xml, Fault> {
         let records = self.records();
         let name = ask.form.name(Class::User)?;
-        ask.may(&arn_or(&records, Class::User, name))?;
+        ask.may(&records, &arn_or(&records, Class::User, name))?;
         let user = named(&records, Class::User, name)?;
         let groups = records.all(Class::Group).filter(|group| user.record.is_member_of(&group.record.id));
         let groups = groups.map(|group| (group.record.name.to_lowercase(), group)).collect();

@@ -16,7 +16,7 @@ const MOST: usize = 5;
 impl Iam {
     pub(super) fn get_policy(&self, ask: &Ask) -> Result<Xml, Fault> {
         let records = self.records();
-        ask.may(ask.form.need("PolicyArn")?)?;
+        ask.may(&records, ask.form.need("PolicyArn")?)?;
         let policy = policy_of(&records, &ask.form)?;
         let mut xml = Xml::default();
         xml.node("Policy", |xml| self.tell(xml, &policy.record));
@@ -52,7 +52,7 @@ impl Iam {
 
     pub(super) fn get_policy_version(&self, ask: &Ask) -> Result<Xml, Fault> {
         let records = self.records();
-        ask.may(ask.form.need("PolicyArn")?)?;
+        ask.may(&records, ask.form.need("PolicyArn")?)?;
         let (versions, default) = versions_of(&records, &ask.form)?;
         let number = number(&ask.form)?;
         let version = versions.iter().find(|version| version.number == number).ok_or_else(|| no_version(""))?;
@@ -66,7 +66,7 @@ impl Iam {
 
     pub(super) fn list_policy_versions(&self, ask: &Ask) -> Result<Xml, Fault> {
         let records = self.records();
-        ask.may(ask.form.need("PolicyArn")?)?;
+        ask.may(&records, ask.form.need("PolicyArn")?)?;
         let (versions, default) = versions_of(&records, &ask.form)?;
         let items = versions.iter().map(|version| (format!("{:010}", version.number), version)).collect();
         paged(&ask.form, "Versions", items, |xml, version: &PolicyVersion| {
@@ -109,8 +109,9 @@ impl Iam {
         ask: &Ask,
         change: impl FnOnce(&mut Record) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        ask.may(ask.form.need("PolicyArn")?)?;
-        let name = policy_of(&self.records(), &ask.form)?.record.name.clone();
+        let records = self.records();
+        ask.may(&records, ask.form.need("PolicyArn")?)?;
+        let name = policy_of(&records, &ask.form)?.record.name.clone();
         self.alter(ask, Class::Policy, &name, |_, record| change(record)).await
     }
 }

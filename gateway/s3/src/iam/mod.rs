@@ -19,7 +19,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use hyper::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use packstone_access::{Action, Kind, Request, Resource, Scope};
+use packstone_access::{Action, Kind, Name, Request, Resource, Scope};
 use s3s::Body;
 
 use crate::asker::Asker;
@@ -27,7 +27,7 @@ use crate::facts::{RequestFacts, Said};
 use crate::front::query_api::{Api, Call, QueryApi, Unheard};
 use crate::identity::{Change, Class, Directory, Known, Record, Records};
 use crate::permission::reason;
-use entity::arn_or;
+use entity::{arn_or, is_untag};
 use fault::Fault;
 use form::Form;
 use xml::Xml;
@@ -62,9 +62,51 @@ impl Ask {
     }
 
     /// Refuses what the caller's policies don't allow.
-    fn may(&self, arn: &str) -> Result<(), Fault> {
-        let tags: Vec<_> = self.form.tags()?.into_iter().collect();
-        self.may_act(self.action, arn, Scope::default(), Said { tags: Some(&tags), ..Said::default() })
+    fn may(&self, records: &Records, arn: &str) -> Result<(), Fault> {
+        self.may_do(self.action, records, arn)
+    }
+
+    /// As [`Self::may`], for an action that is a part of this one.
+    fn may_do(&self, action: Action, records: &Records, arn: &str) -> Result<(), Fault> {
+        let target = records.at(arn).map(|known| &known.record);
+        let tags: Vec<_> = if self.puts_tags() { self.form.tags()?.into_iter().collect() } else { Vec::new() };
+        let untags = if is_untag(self.action) { self.form.tag_keys()? } else { Vec::new() };
+        let mut named = Vec::new();
+        if self.hangs_policies() {
+            named.extend(self.form.get("PolicyArn").map(|arn| (Name::IamPolicyArn, arn.to_owned())));
+        }
+        let boundary = match self.form.get("PermissionsBoundary").filter(|_| self.brings_boundary()) {
+            Some(arn) => Some(arn.to_owned()),
+            None if self.brings_boundary() => None,
+            None => target.and_then(|record| Some(records.by_id(record.boundary.as_deref()?)?.record.arn())),
+        };
+        named.extend(boundary.map(|arn| (Name::IamPermissionsBoundary, arn)));
+        let held = target.map(|record| &record.tags);
+        let said = Said { tags: &tags, untags: &untags, held, named: &named, ..Said::default() };
+        self.may_act(action, arn, Scope::default(), said)
+    }
+
+    fn puts_tags(&self) -> bool {
+        use Action::{CreatePolicy, CreateRole, CreateUser, TagPolicy, TagRole, TagUser};
+        matches!(self.action, CreateUser | CreateRole | CreatePolicy | TagUser | TagRole | TagPolicy)
+    }
+
+    fn brings_boundary(&self) -> bool {
+        use Action::{CreateRole, CreateUser, PutRolePermissionsBoundary, PutUserPermissionsBoundary};
+        matches!(self.action, CreateUser | CreateRole | PutUserPermissionsBoundary | PutRolePermissionsBoundary)
+    }
+
+    /// Whether it attaches a managed policy or detaches it.
+    fn hangs_policies(&self) -> bool {
+        matches!(
+            self.action,
+            Action::AttachUserPolicy
+                | Action::AttachGroupPolicy
+                | Action::AttachRolePolicy
+                | Action::DetachUserPolicy
+                | Action::DetachGroupPolicy
+                | Action::DetachRolePolicy
+        )
     }
 
     fn may_act(&self, action: Action, arn: &str, scope: Scope<'_>, said: Said<'_>) -> Result<(), Fault> {
@@ -100,7 +142,7 @@ impl Iam {
     ) -> Result<T, Fault> {
         self.directory
             .change(|records| {
-                ask.may(&arn_or(records, class, name))?;
+                ask.may(records, &arn_or(records, class, name))?;
                 let mut record = named(records, class, name)?.record.clone();
                 let before = record.clone();
                 let answer = change(records, &mut record)?;
@@ -191,7 +233,7 @@ impl Iam {
     }
 
     async fn answered(&self, call: Call) -> Result<Xml, Fault> {
-        let form = Form(call.parameters);
+        let form = Form::new(call.parameters);
         let name = form.get("Action").unwrap_or_default();
         let service = match call.api {
             Api::Iam => "iam:",

@@ -71,7 +71,7 @@ impl Iam {
         let scope = Scope { owner: Some(owner::account()), policy: Some(trust), ..Scope::default() };
         let tags = form.tags()?;
         let asked: Vec<_> = tags.clone().into_iter().collect();
-        let said = Said { tags: Some(&asked), named: &named, ..Said::default() };
+        let said = Said { tags: &asked, held: Some(&role.record.tags), named: &named, ..Said::default() };
         ask.may_act(ask.action, arn, scope, said)?;
         if !tags.is_empty() {
             ask.may_act(Action::TagSession, arn, scope, said)?;
@@ -102,11 +102,14 @@ impl Iam {
         let records = self.records();
         for number in 1.. {
             let Some(arn) = ask.form.get(&format!("PolicyArns.member.{number}.arn")) else { break };
+            if number > MOST_POLICIES {
+                return Err(too_many_policies());
+            }
             let policy = records.policy_of_arn(arn).ok_or_else(|| Fault::no_such(Class::Policy, arn))?;
             texts.extend(policy.record.text().map(str::to_owned));
         }
         if texts.len() > MOST_POLICIES {
-            return Err(Fault::limit("Cannot exceed quota for PolicyArns: 10"));
+            return Err(too_many_policies());
         }
         Ok(texts)
     }
@@ -134,6 +137,10 @@ impl Iam {
         });
         Ok(())
     }
+}
+
+fn too_many_policies() -> Fault {
+    Fault::limit(format_args!("Cannot exceed quota for PolicyArns: {MOST_POLICIES}"))
 }
 
 /// How long a session is to be.

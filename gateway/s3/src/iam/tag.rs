@@ -1,24 +1,23 @@
 //! Tags of users, roles and policies. Two of them say whose files a user's are on the mount: `packstone:uid`, a number,
 //! and `packstone:gids`, numbers with spaces between them.
 
+use std::collections::BTreeMap;
+
 use super::entity::{arn_or, is_untag, paged, policy_of};
 use super::fault::Fault;
+use super::form::{MOST_TAGS, too_many_tags};
 use super::xml::Xml;
 use super::{Ask, Iam, named};
 use crate::identity::Class;
 
 const UID: &str = "packstone:uid";
 const GIDS: &str = "packstone:gids";
-/// The most tags of one user, role or policy.
-const MOST: usize = 50;
 
 impl Iam {
     pub(super) async fn tag(&self, ask: &Ask, class: Class) -> Result<Xml, Fault> {
         let tags = ask.form.tags()?;
-        for (key, value) in &tags {
-            check_number(key, value)?;
-        }
-        let gone = ask.form.list("TagKeys");
+        check_numbers(&tags)?;
+        let gone = ask.form.tag_keys()?;
         let name = self.tagged(ask, class)?;
         self.alter(ask, class, &name, |_, record| {
             if is_untag(ask.action) {
@@ -26,8 +25,8 @@ impl Iam {
             } else {
                 record.tags.extend(tags);
             }
-            if record.tags.len() > MOST {
-                return Err(Fault::limit("Cannot exceed quota for TagsPerResource: 50"));
+            if record.tags.len() > MOST_TAGS {
+                return Err(too_many_tags());
             }
             Ok(())
         })
@@ -38,7 +37,7 @@ impl Iam {
     pub(super) fn list_tags(&self, ask: &Ask, class: Class) -> Result<Xml, Fault> {
         let records = self.records();
         let name = self.tagged(ask, class)?;
-        ask.may(&arn_or(&records, class, &name))?;
+        ask.may(&records, &arn_or(&records, class, &name))?;
         let known = named(&records, class, &name)?;
         let tags = known.record.tags.iter().map(|tag| (tag.0.clone(), tag)).collect();
         paged(&ask.form, "Tags", tags, |xml, (key, value)| {
@@ -56,6 +55,10 @@ impl Iam {
 }
 
 /// Refuses ids that the mount could not use.
+pub(super) fn check_numbers(tags: &BTreeMap<String, String>) -> Result<(), Fault> {
+    tags.iter().try_for_each(|(key, value)| check_number(key, value))
+}
+
 fn check_number(key: &str, value: &str) -> Result<(), Fault> {
     let fits = match key {
         UID => value.parse::<u32>().is_ok(),

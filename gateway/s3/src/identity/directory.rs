@@ -37,6 +37,8 @@ pub enum DirectoryError {
     Store(#[from] Error),
     #[error("the identity {0} is not in a form that this version reads: it was written by a newer one, or damaged")]
     Unreadable(String),
+    #[error("the change was cut off, and may or may not have been made")]
+    CutOff,
 }
 
 /// Identities belong to the node itself.
@@ -78,7 +80,7 @@ impl Directory {
     where
         E: From<DirectoryError>,
     {
-        let _one = self.changing.lock().await;
+        let turn = Arc::clone(&self.changing).lock_owned().await;
         let records = self.ring.records();
         let (change, answer) = decide(&records)?;
         let (id, value) = match &change {
@@ -89,14 +91,24 @@ impl Directory {
                 (record.id.clone(), Some(value.into()))
             }
         };
-        let grant = administer().map_err(DirectoryError::from)?;
-        self.store.put_document(&grant, KIND, &id, value, Replaces::Anything).await.map_err(DirectoryError::from)?;
-        let mut next = Records::clone(&records);
-        match change {
-            Change::Put(record) => next.put(Known::new(*record, self.ring.master())),
-            Change::Remove(_) | Change::Nothing => next.remove(&id),
-        }
-        self.ring.set_records(next);
+        let directory = self.clone();
+        let commit = async move {
+            let _turn = turn;
+            let grant = administer()?;
+            directory.store.put_document(&grant, KIND, &id, value, Replaces::Anything).await?;
+            let mut next = Records::clone(&records);
+            match change {
+                Change::Put(record) => next.put(Known::new(*record, directory.ring.master())),
+                Change::Remove(_) | Change::Nothing => next.remove(&id),
+            }
+            directory.ring.set_records(next);
+            Ok::<_, DirectoryError>(())
+        };
+        // In a task of its own: whoever asked may hang up, and what is durable must come into force all the same.
+        tokio::spawn(commit).await.map_err(|_| DirectoryError::CutOff)??;
         Ok(answer)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,11 +25,14 @@ pub struct Known {
 }
 
 impl Known {
-    /// A policy that doesn't compile, which no version of this program lets in, is left out with a line in the log.
+    /// A policy that doesn't compile, which no version of this program lets in, denies everything: what it was to deny
+    /// must not come to be allowed. A trust policy that doesn't trusts nobody.
     pub(crate) fn new(record: Record, master: &MasterKey) -> Self {
-        let inline = record.inline.iter().filter_map(|(name, text)| compile(PolicyKind::Inline, name, text)).collect();
+        let inline = record.inline.iter().map(|(name, text)| compile_or_deny(PolicyKind::Inline, name, text)).collect();
         let policy = match &record.own {
-            Own::Policy { .. } => record.text().and_then(|text| compile(PolicyKind::Managed, &record.name, text)),
+            Own::Policy { .. } => {
+                Some(compile_or_deny(PolicyKind::Managed, &record.name, record.text().unwrap_or_default()))
+            }
             Own::Role { trust, .. } => compile(PolicyKind::Trust, &record.name, trust),
             Own::User { .. } | Own::Group => None,
         };
@@ -40,7 +43,13 @@ impl Known {
 
 fn compile(kind: PolicyKind, name: &str, text: &str) -> Option<Arc<Policy>> {
     let compiled = Policy::parse(kind, name, text);
-    compiled.inspect_err(|error| tracing::error!(policy = name, %error, "a policy is left out")).ok()
+    compiled
+        .inspect_err(|error| tracing::error!(policy = name, %error, "a policy can't be read: it denies everything"))
+        .ok()
+}
+
+fn compile_or_deny(kind: PolicyKind, name: &str, text: &str) -> Arc<Policy> {
+    compile(kind, name, text).unwrap_or_else(nothing)
 }
 
 fn unsealed(master: &MasterKey, key: &AccessKey) -> Option<SecretKey> {
@@ -81,6 +90,11 @@ impl Records {
     pub fn of_arn(&self, class: Class, arn: &str) -> Option<&Arc<Known>> {
         let name = arn.rsplit('/').next()?;
         self.named(class, name).filter(|known| known.record.arn() == arn)
+    }
+
+    /// What has that ARN, of whatever class.
+    pub fn at(&self, arn: &str) -> Option<&Arc<Known>> {
+        [Class::User, Class::Group, Class::Role, Class::Policy].into_iter().find_map(|class| self.of_arn(class, arn))
     }
 
     /// Who holds an access key.
@@ -163,7 +177,7 @@ impl Records {
     }
 }
 
-/// A policy that allows nothing.
+/// A policy that denies everything.
 fn nothing() -> Arc<Policy> {
     const TEXT: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}"#;
     #[allow(clippy::expect_used, reason = "a constant that a test compiles")]

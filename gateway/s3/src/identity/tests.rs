@@ -128,6 +128,19 @@ fn a_session_of_root_ends_with_its_credentials() {
 }
 
 #[test]
+fn a_policy_that_cannot_be_read_denies_everything() {
+    let deny = r#"{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Newer": {}}}}"#;
+    let mut alice = user("alice", "AKIA1", "secret", true);
+    alice.inline.insert("newer".into(), deny.into());
+    let identity = ring([alice]).bearer("AKIA1", None).unwrap().identity.clone();
+    let facts = packstone_access::Context::new();
+    let (action, resource) = (packstone_access::Action::ListAllMyBuckets, packstone_access::Resource::Node);
+    let scope = packstone_access::Scope::default();
+    let request = packstone_access::Request { identity: &identity, action, resource, facts: &facts, scope };
+    assert!(!request.decide().is_allowed());
+}
+
+#[test]
 fn a_boundary_that_is_missing_bounds_to_nothing() {
     let mut alice = user("alice", "AKIA1", "secret", true);
     alice.boundary = Some("ANPAGONE".into());

@@ -21,7 +21,7 @@ use crate::digest::{Digester, Sums};
 use crate::error::{from_store, invalid_argument, invalid_request, not_implemented};
 use crate::face::Face;
 use crate::lock::Asked;
-use crate::tags::Tags;
+use crate::tags::{self, Tags};
 use crate::{etag, headers, owner};
 
 impl Face {
@@ -67,10 +67,9 @@ impl Face {
             None => source.version.attributes.checksum.as_ref().map(|checksum| checksum.algorithm),
         };
 
-        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let hold = input.object_lock_legal_hold_status.as_ref();
         let lock = Asked::parse(input.object_lock_mode.as_ref(), input.object_lock_retain_until_date, hold)?;
-        self.expect_leave_to_lock(&asker, &input.bucket, &input.key, lock)?;
+        let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
         lock.put_on(&mut attributes);
         let copy_source_version_id = self.told_source(&input.copy_source, &source.version);
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &fields)?;
@@ -91,9 +90,7 @@ impl Face {
     /// The tags of a copy: the source's, which the asker must be able to read, or those that come with the request.
     fn copied_tags(&self, asker: &Asker, input: &CopyObjectInput, source: &Version) -> S3Result<Tags> {
         match input.tagging_directive.as_ref().map(TaggingDirective::as_str) {
-            Some(TaggingDirective::REPLACE) => {
-                return self.brought_tags(asker, &input.bucket, &input.key, input.tagging.as_deref());
-            }
+            Some(TaggingDirective::REPLACE) => return tags::brought(input.tagging.as_deref()),
             None | Some(TaggingDirective::COPY) => {}
             Some(_) => return Err(invalid_argument("Unknown tagging directive.")),
         }
@@ -103,7 +100,6 @@ impl Face {
             let named = version::named(version_id.as_deref())?;
             let reads = if named.is_some() { Action::GetObjectVersionTagging } else { Action::GetObjectTagging };
             self.may_on_version(asker, reads, (bucket, key), named)?;
-            self.may_put_tags(asker, &input.bucket, &input.key, &source.attributes.tags)?;
         }
         Ok(source.attributes.tags.clone())
     }

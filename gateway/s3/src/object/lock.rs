@@ -108,7 +108,7 @@ impl Face {
         bypass: bool,
     ) -> S3Result<()> {
         let named = version::named(version_id)?;
-        let said = Said { version: named, tags: None, named: &lock::facts(&change) };
+        let said = Said { version: named, named: &lock::facts(&change), ..Said::default() };
         let grant = self.may_saying(asker, action, Resource::Object { bucket, key }, said)?;
         self.expect_lockable(bucket)?;
         let bypass = self.bypass(asker, (bucket, key), named, bypass);
@@ -136,8 +136,25 @@ impl Face {
         }
     }
 
+    /// Leave to write an object with these tags and this lock, each of which needs leave of its own.
+    pub(crate) fn may_write(
+        &self,
+        asker: &Asker,
+        (bucket, key): (&str, &str),
+        tags: &[(String, String)],
+        lock: Asked,
+    ) -> S3Result<Grant> {
+        let said = Said { tags, named: &lock.facts(), ..Said::default() };
+        let grant = self.may_saying(asker, Action::PutObject, Resource::Object { bucket, key }, said)?;
+        self.expect_leave_to_lock(asker, bucket, key, lock)?;
+        if !tags.is_empty() {
+            self.may_put_tags(asker, bucket, key, tags)?;
+        }
+        Ok(grant)
+    }
+
     /// Whether the asker may lock what it brings: known before a byte of it is taken.
-    pub(crate) fn expect_leave_to_lock(&self, asker: &Asker, bucket: &str, key: &str, asked: Asked) -> S3Result<()> {
+    fn expect_leave_to_lock(&self, asker: &Asker, bucket: &str, key: &str, asked: Asked) -> S3Result<()> {
         let may = |action, change| {
             let said = Said { named: &lock::facts(&change), ..Said::default() };
             self.may_saying(asker, action, Resource::Object { bucket, key }, said)

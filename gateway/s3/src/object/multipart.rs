@@ -15,7 +15,7 @@ use crate::checksum::{self, place};
 use crate::error::{from_store, invalid_request};
 use crate::face::Face;
 use crate::lock::Asked;
-use crate::{etag, headers, owner};
+use crate::{etag, headers, owner, tags};
 
 impl Face {
     pub(crate) async fn create_multipart_upload_verb(
@@ -39,9 +39,8 @@ impl Face {
         let hold = input.object_lock_legal_hold_status.as_ref();
         let lock = Asked::parse(input.object_lock_mode.as_ref(), input.object_lock_retain_until_date, hold)?;
         lock.put_on(&mut attributes);
-        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
-        self.expect_leave_to_lock(&asker, &input.bucket, &input.key, lock)?;
-        attributes.tags = self.brought_tags(&asker, &input.bucket, &input.key, input.tagging.as_deref())?;
+        attributes.tags = tags::brought(input.tagging.as_deref())?;
+        let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &request.headers)?;
         let id = self.store.open_upload(&grant, attributes).await.map_err(from_store)?;
         Ok(S3Response::new(CreateMultipartUploadOutput {

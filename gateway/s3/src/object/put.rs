@@ -1,6 +1,5 @@
 //! PutObject.
 
-use packstone_access::Action;
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -11,7 +10,7 @@ use crate::checksum::{self, place};
 use crate::error::from_store;
 use crate::face::Face;
 use crate::lock::Asked;
-use crate::{etag, headers, lock, owner};
+use crate::{etag, headers, lock, owner, tags};
 
 impl Face {
     pub(crate) async fn put_object_verb(
@@ -30,9 +29,8 @@ impl Face {
             lock::expect_digest(&headers)?;
         }
         lock.put_on(&mut attributes);
-        let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
-        self.expect_leave_to_lock(&asker, &input.bucket, &input.key, lock)?;
-        attributes.tags = self.brought_tags(&asker, &input.bucket, &input.key, input.tagging.as_deref())?;
+        attributes.tags = tags::brought(input.tagging.as_deref())?;
+        let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &headers)?;
 
         let mut writer = self.store.writer(&grant, Some(announced.length)).map_err(from_store)?;

@@ -74,21 +74,12 @@ impl Face {
     ) -> S3Result<Option<String>> {
         let named = version::named(version_id)?;
         let action = if named.is_some() { version } else { current };
-        let said = Said { version: named, tags: Some(&tags), named: &[] };
+        let said = Said { version: named, tags: &tags, ..Said::default() };
         let grant = self.may_saying(asker, action, Resource::Object { bucket, key }, said)?;
         let amended = self.store.amend(&grant, named, AttributeChange::Tags(tags), None).await;
         let unread = |error| self.missing(asker, bucket, version::unread(error, named.is_some()));
         let held = amended.map_err(unread)?;
         Ok(self.told_version(bucket, held.version))
-    }
-
-    /// The tags that a request brings with an object, for which the asker needs leave of its own.
-    pub(crate) fn brought_tags(&self, asker: &Asker, bucket: &str, key: &str, header: Option<&str>) -> S3Result<Tags> {
-        let tags = header.map(tags::of_header).transpose()?.unwrap_or_default();
-        if !tags.is_empty() {
-            self.may_put_tags(asker, bucket, key, &tags)?;
-        }
-        Ok(tags)
     }
 
     /// Leave to put tags on what is to be written.
@@ -99,7 +90,7 @@ impl Face {
         key: &str,
         tags: &[(String, String)],
     ) -> S3Result<Grant> {
-        let said = Said { tags: Some(tags), ..Said::default() };
+        let said = Said { tags, ..Said::default() };
         self.may_saying(asker, Action::PutObjectTagging, Resource::Object { bucket, key }, said)
     }
 }
