@@ -45,7 +45,7 @@ pub use identity::MasterKey;
 
 use explanation::Explanation;
 use face::Face;
-use front::{Behind, Front};
+use front::{Collaborators, Front};
 use iam::Iam;
 use identity::{Directory, KeyRing};
 
@@ -67,10 +67,13 @@ impl Server {
         let ring = KeyRing::new(&settings.access_key, &settings.secret_key, Arc::new(master));
         let directory = Directory::open(store.clone(), ring.clone())?;
         let face = Face { store, region: settings.region.as_str().into() };
-        let api = Arc::new(Iam::new(directory));
+        let collaborators = Collaborators {
+            api: Some(Arc::new(Iam::new(directory))),
+            origins: Some(Arc::new(face.clone())),
+            door: Some(Arc::new(face.clone())),
+        };
         let explanation = Explanation::new(face.clone(), ring.clone());
-        let behind = Behind { api: Some(api), door: Some(Arc::new(face.clone())) };
-        let front = Front::start_with(face, ring, behind, settings, handle)?;
+        let front = Front::start_with(face, ring, collaborators, settings, handle)?;
         Ok(Self { front, explanation })
     }
 

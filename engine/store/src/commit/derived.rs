@@ -1,25 +1,30 @@
-//! What somebody made of a bucket's documents, kept where the documents are: it is found without a look-up of its own
-//! and ends with them.
+//! What faces made of a bucket's documents, kept where the documents are: it is found without a look-up of its own and
+//! ends with them.
 
 use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-/// One value of whatever type, made by the first who asks. A clone is empty, since it is for other documents.
+/// How many types of values are kept; there are as many readers of a bucket's documents above the engine, or fewer.
+const TYPES: usize = 4;
+
+/// One value a type, made by the first who asks. A clone is empty, since it is for other documents.
 #[derive(Default)]
-pub struct Derived(OnceLock<Arc<dyn Any + Send + Sync>>);
+pub struct Derived([OnceLock<Arc<dyn Any + Send + Sync>>; TYPES]);
 
 impl Derived {
-    /// The value, made if there is none. Who asks for a second type gets a value that isn't kept.
+    /// The value of that type, made if there is none. One for which no place is left is made each time.
     pub fn of<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
-        if let Some(held) = self.0.get()
-            && let Ok(held) = Arc::clone(held).downcast()
-        {
+        let held = |place: &OnceLock<Arc<dyn Any + Send + Sync>>| Arc::clone(place.get()?).downcast().ok();
+        if let Some(held) = self.0.iter().find_map(held) {
             return held;
         }
         let made = Arc::new(make());
-        // Two who come at once make equal values, of which one is kept.
-        let _ = self.0.set(made.clone());
+        // Two who come at once make equal values, which may both be kept: the first is found from then on.
+        let _ = self.0.iter().try_for_each(|place| match place.set(made.clone()) {
+            Ok(()) => Err(()),
+            Err(_) => Ok(()),
+        });
         made
     }
 }
@@ -43,3 +48,6 @@ impl fmt::Debug for Derived {
         f.write_str("Derived")
     }
 }
+
+#[cfg(test)]
+mod tests;

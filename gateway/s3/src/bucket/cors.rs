@@ -1,12 +1,16 @@
-//! CORS configurations.
+//! CORS configurations: taken and given back, and what the front makes of them.
+
+use std::sync::Arc;
 
 use packstone_access::Action;
+use packstone_store::object::BucketState;
 use s3s::dto::CORSConfiguration;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
-use super::configuration::{Configuration, Site, deletes, gets, malformed, puts};
+use super::configuration::{Configuration, Site, deletes, gets, malformed, puts, read};
 use crate::error::{invalid_argument, invalid_request};
 use crate::face::Face;
+use crate::front::cors::{Origins, Rules, Sharing};
 
 const MOST_RULES: usize = 100;
 const LONGEST_ID: usize = 255;
@@ -55,6 +59,28 @@ impl Configuration for CORSConfiguration {
             }
         }
         Ok(())
+    }
+}
+
+impl Origins for Face {
+    fn sharing(&self, bucket: &str) -> Sharing {
+        match self.store.bucket_state(bucket) {
+            None => Sharing::NoBucket,
+            Some(state) if state.count_documents() == 0 => Sharing::Off,
+            Some(state) => state.derived(|| Compiled::new(&state)).0.clone().map_or(Sharing::Off, Sharing::By),
+        }
+    }
+}
+
+/// The rules of a bucket that has any, kept with its state.
+struct Compiled(Option<Arc<Rules>>);
+
+impl Compiled {
+    fn new(state: &BucketState) -> Self {
+        let document = state.document(CORSConfiguration::KIND, "");
+        // One that can't be read allows nothing; `read` has said so.
+        let configuration = document.and_then(|document| read::<CORSConfiguration>(&document.value).ok());
+        Self(configuration.map(|configuration| Arc::new(Rules::new(&configuration))))
     }
 }
 

@@ -12,6 +12,7 @@
 mod access_log;
 mod answer;
 mod chunks;
+pub(crate) mod cors;
 mod counters;
 mod features;
 mod fields;
@@ -57,11 +58,11 @@ use access_log::AccessLog;
 use counters::Counters;
 use host::Domains;
 use listener::{Listener, Phase};
-use query_api::QueryApi;
 use service::Service;
+use tls::Tls;
 
 pub(crate) use answer::OVERSIZED;
-use tls::Tls;
+pub(crate) use service::Collaborators;
 
 /// The largest document that a request may bring, in bytes: a thousand keys to delete, every character of them
 /// escaped, or the checksums of ten thousand parts.
@@ -173,14 +174,14 @@ impl Front {
     /// # Errors
     /// [`StartError`], before anything was served.
     pub fn start(s3: impl S3, ring: KeyRing, settings: &Settings, handle: &Handle) -> Result<Self, StartError> {
-        Self::start_with(s3, ring, Behind::default(), settings, handle)
+        Self::start_with(s3, ring, Collaborators::default(), settings, handle)
     }
 
-    /// As [`Self::start`], with what else is behind it.
+    /// As [`Self::start`], with others that answer what is no verb of S3.
     pub(crate) fn start_with(
         s3: impl S3,
         ring: KeyRing,
-        Behind { api, door }: Behind,
+        collaborators: Collaborators,
         settings: &Settings,
         handle: &Handle,
     ) -> Result<Self, StartError> {
@@ -196,8 +197,8 @@ impl Front {
         };
         let counters = Arc::new(Counters::default());
         let domains = Domains::new(&settings.domains);
-        let s3 = s3_service(s3, ring.clone(), door, &domains);
-        let service = Service::new(s3, api, ring.clone(), domains, log, &counters, settings);
+        let s3 = s3_service(s3, ring.clone(), collaborators.door.clone(), &domains);
+        let service = Service::new(s3, collaborators, ring.clone(), domains, log, &counters, settings);
         let (phase, receiver) = watch::channel(Phase::Serving);
         let _within = handle.enter();
         let listener = Listener::bind(settings, Arc::new(service), tls.clone())?;
@@ -242,15 +243,6 @@ impl Front {
         self.phase.closed().await;
         false
     }
-}
-
-/// What a front has behind it beside S3.
-#[derive(Default)]
-pub(crate) struct Behind {
-    /// What answers calls of IAM and STS.
-    pub api: Option<Arc<dyn QueryApi>>,
-    /// Who knows from whom a document may be taken; without, from everybody.
-    pub door: Option<Arc<dyn Door>>,
 }
 
 /// What may be told of a bucket before anything is read of a request's document.

@@ -70,6 +70,8 @@ verbs! {
     GetBucketPolicy PutBucketPolicy DeleteBucketPolicy GetBucketPolicyStatus
     GetBucketAcl PutBucketAcl GetObjectAcl PutObjectAcl
     IdentityQuery
+
+    Preflight
 }
 
 /// The verbs that read, put and take away what a sub-resource names.

@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue, SERVER};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use percent_encoding::percent_decode_str;
 use s3s::service::S3Service;
 use s3s::{Body, HttpRequest};
 
-use super::Settings;
 use super::access_log::{AccessLog, Line};
 use super::answer::Asked;
 use super::chunks::Chunks;
+use super::cors::{self, Origins, Sharing};
 use super::counters::Counters;
 use super::fields::{self, COPY_SOURCE};
 use super::host::Domains;
@@ -29,6 +30,7 @@ use super::query_api::{self, QueryApi, Received};
 use super::refusal::Refusal;
 use super::route::{self, Target, Verb};
 use super::signature;
+use super::{Door, Settings};
 use crate::asker::{Arrival, anonymous};
 use crate::identity::{Bearer, KeyRing};
 
@@ -52,10 +54,28 @@ struct Admitted {
     presigned: bool,
 }
 
+impl Admitted {
+    /// One that is heard whoever sends it.
+    fn unsigned(verb: Verb) -> Self {
+        Self { verb, bearer: anonymous(), presigned: false }
+    }
+}
+
+/// What a front has behind it beside the verbs of S3.
+#[derive(Default)]
+pub(crate) struct Collaborators {
+    /// Calls of IAM and STS.
+    pub api: Option<Arc<dyn QueryApi>>,
+    /// What buckets say of other origins.
+    pub origins: Option<Arc<dyn Origins>>,
+    /// From whom a document may be taken; without, from everybody.
+    pub door: Option<Arc<dyn Door>>,
+}
+
 /// What answers requests, whatever connection they come by.
 pub(super) struct Service {
     s3: S3Service,
-    api: Option<Arc<dyn QueryApi>>,
+    collaborators: Collaborators,
     ring: KeyRing,
     /// Whether connections come by TLS.
     secure: bool,
@@ -70,7 +90,7 @@ pub(super) struct Service {
 impl Service {
     pub fn new(
         s3: S3Service,
-        api: Option<Arc<dyn QueryApi>>,
+        collaborators: Collaborators,
         ring: KeyRing,
         domains: Domains,
         log: Option<AccessLog>,
@@ -79,7 +99,7 @@ impl Service {
     ) -> Self {
         Self {
             s3,
-            api,
+            collaborators,
             ring,
             secure: settings.tls.is_some(),
             region: settings.region.as_str().into(),
@@ -113,8 +133,17 @@ impl Service {
             record.line = Some(Box::new(Line::new(client.remote, asked.id, &parts)));
         }
         let closes = is_unanswered_expectation(&parts, &incoming);
+        let sharing = self.sharing(&parts);
+        let shared = cors::shared(&parts.method, &parts.headers, &sharing);
         let mut response = match self.admit(&parts, &mut record) {
             Err(refusal) => asked.refuse(&refusal, &mut record),
+            Ok(Admitted { verb: Verb::Preflight, .. }) => {
+                record.verb = Verb::Preflight;
+                match cors::preflight(&parts.headers, &sharing) {
+                    Ok(told) => told_alone(told),
+                    Err(refusal) => asked.refuse(&refusal, &mut record),
+                }
+            }
             Ok(Admitted { verb: Verb::IdentityQuery, .. }) => {
                 record.verb = Verb::IdentityQuery;
                 self.query(parts, incoming, client, asked.id).await
@@ -134,6 +163,7 @@ impl Service {
             }
         };
         let headers = response.headers_mut();
+        headers.extend(shared);
         headers.insert(REQUEST_ID, asked.id.header());
         headers.insert(HOST_ID, self.ids.host().clone());
         headers.insert(SERVER, NAME);
@@ -156,16 +186,34 @@ impl Service {
         }
     }
 
+    fn target<'p>(&self, parts: &'p Parts) -> Target<'p> {
+        let host = if self.domains.is_empty() { None } else { host_of(parts) };
+        Target::parse(parts.uri.path(), host.and_then(|host| self.domains.bucket(host)))
+    }
+
+    /// What the bucket asked for says of other origins.
+    fn sharing(&self, parts: &Parts) -> Sharing {
+        match (&self.collaborators.origins, self.target(parts).bucket()) {
+            (Some(origins), Some(bucket)) => {
+                origins.sharing(&percent_decode_str(bucket).decode_utf8_lossy().to_ascii_lowercase())
+            }
+            _ => Sharing::NoBucket,
+        }
+    }
+
     /// Finds out what is asked, and refuses what must not reach s3s.
     fn admit(&self, parts: &Parts, record: &mut Record) -> Result<Admitted, Refusal> {
-        let host = if self.domains.is_empty() { None } else { host_of(parts) };
-        let target = Target::parse(parts.uri.path(), host.and_then(|host| self.domains.bucket(host)));
+        let target = self.target(parts);
         if let Some(line) = &mut record.line {
             line.bucket = target.bucket().map(str::to_owned);
             line.key = target.key().map(str::to_owned);
         }
-        if self.api.is_some() && query_api::is_call(parts, target) {
-            return Ok(Admitted { verb: Verb::IdentityQuery, bearer: anonymous(), presigned: false });
+        // A browser asks before it signs.
+        if parts.method == Method::OPTIONS {
+            return Ok(Admitted::unsigned(Verb::Preflight));
+        }
+        if self.collaborators.api.is_some() && query_api::is_call(parts, target) {
+            return Ok(Admitted::unsigned(Verb::IdentityQuery));
         }
         let query = parts.uri.query().map(Query::parse).unwrap_or_default();
         let region = (query.subresources != Subresources::LOCATION).then_some(&*self.region);
@@ -193,7 +241,7 @@ impl Service {
 
     /// Answers a call of IAM or STS.
     async fn query(&self, parts: Parts, incoming: Incoming, client: &Client, id: RequestId) -> Response<Body> {
-        let Some(api) = &self.api else { return Response::new(Body::empty()) };
+        let Some(api) = &self.collaborators.api else { return Response::new(Body::empty()) };
         let call = Received {
             parts,
             body: incoming,
@@ -272,6 +320,13 @@ fn is_form(parts: &Parts) -> bool {
         .headers
         .get(CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM)))
+}
+
+/// An answer that says everything in its headers.
+fn told_alone(headers: HeaderMap) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.headers_mut() = headers;
+    response
 }
 
 fn sealed(response: Response<Body>, mut record: Record) -> Response<ResponseBody> {

@@ -155,23 +155,31 @@ fn check_scope<'c>(credential: &'c str, region: Option<&str>) -> Result<&'c str,
     }
 }
 
-/// One pass over the headers: their size, who signed them, and whether they ask for something that isn't served.
-/// Without a signature nobody signed them.
+/// Looks at the headers: their size, who signed them, and whether they ask for something that isn't served. Without a
+/// signature nobody signed them.
 fn check_headers(headers: &HeaderMap, signed: Option<&str>) -> Result<(), Refusal> {
     if signed.is_some_and(|signed| !is_signed(signed, "host")) {
         return Err(not_signed());
     }
-    let mut size = 0;
+    check_size(headers)?;
     for (name, value) in headers {
-        size += name.as_str().len() + value.len();
-        if size > MAX_HEADERS {
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "RequestHeaderSectionTooLarge"));
-        }
         let Some(amz) = name.as_str().strip_prefix("x-amz-") else { continue };
         if needs_signing(name) && signed.is_some_and(|signed| !is_signed(signed, name.as_str())) {
             return Err(not_signed());
         }
         features::check(amz, value.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Refuses more of headers than a request may have.
+///
+/// # Errors
+/// `RequestHeaderSectionTooLarge`.
+pub fn check_size(headers: &HeaderMap) -> Result<(), Refusal> {
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if size > MAX_HEADERS {
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "RequestHeaderSectionTooLarge"));
     }
     Ok(())
 }

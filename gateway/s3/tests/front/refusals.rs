@@ -66,7 +66,10 @@ fn anonymous_requests() {
     let chunked = Request::new("PUT", "/bucket/key").body(b"1\r\nx\r\n0\r\n\r\n");
     let chunked = chunked.unsigned("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
     refused(&chunked.send_anonymous(address), 501, "NotImplemented");
-    refused(&Request::new("OPTIONS", "/bucket/key").send_anonymous(address), 501, "NotImplemented");
+    refused(&Request::new("OPTIONS", "/bucket/key").send_anonymous(address), 400, "BadRequest");
+    let preflight = Request::new("OPTIONS", "/bucket/key").unsigned("origin", "a");
+    let preflight = preflight.unsigned("access-control-request-method", "GET");
+    refused(&preflight.send_anonymous(address), 403, "AccessForbidden");
     assert_eq!(server.memory.len(), 0);
 }
 
