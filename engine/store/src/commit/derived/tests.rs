@@ -21,7 +21,7 @@ fn a_clone_knows_nothing() {
 #[test]
 fn a_type_without_a_place_is_made_each_time() {
     let derived = Derived::default();
-    (derived.of(|| 1_u8), derived.of(|| 1_u16), derived.of(|| 1_u32), derived.of(|| 1_u64));
+    let _filled = (derived.of(|| 1_u8), derived.of(|| 1_u16), derived.of(|| 1_u32), derived.of(|| 1_u64));
     assert_eq!((*derived.of(|| 1_i8), *derived.of(|| 2_i8)), (1, 2));
     assert_eq!(*derived.of(|| 2_u64), 1);
 }
