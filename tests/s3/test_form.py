@@ -68,12 +68,14 @@ class Poster:
         signature = hmac.digest(key, policy.encode(), hashlib.sha256).hex()
         return {**own, "policy": policy, "x-amz-signature": signature, **(fields or {})}
 
-    def send(self, body: bytes, boundary: str = BOUNDARY) -> Answer:
-        kind = f"multipart/form-data; boundary={boundary}"
-        return self._raw.plain("POST", f"/{self.bucket}", {"Content-Type": kind}, body)
+    def send(self, body: bytes, boundary: str = BOUNDARY, agent: str = "") -> Answer:
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "User-Agent": agent}
+        return self._raw.plain("POST", f"/{self.bucket}", headers, body)
 
-    def post(self, fields: Mapping[str, str], content: bytes = b"text", filename: str = "a.txt") -> Answer:
-        return self.send(form(fields, content, filename))
+    def post(
+        self, fields: Mapping[str, str], content: bytes = b"text", filename: str = "a.txt", agent: str = ""
+    ) -> Answer:
+        return self.send(form(fields, content, filename), agent=agent)
 
 
 @pytest.fixture
@@ -315,3 +317,22 @@ def test_a_large_anonymous_form_is_refused_before_its_file(s3_node: Node, bucket
     before = peak(s3_node)
     assert b"403 Forbidden" in stream(s3_node, bucket, {"key": "key"}, 600 * MIB)
     assert peak(s3_node) - before < 16 * MIB
+
+
+def test_a_form_that_anybody_may_send(s3: "S3Client", poster: Poster, bucket: str) -> None:
+    assert poster.post({"key": "open/a"}).code == "AccessDenied"
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": ["s3:PutObject", "s3:PutObjectTagging"],
+        "Resource": f"arn:aws:s3:::{bucket}/open/*",
+        "Condition": {"StringEquals": {"s3:RequestObjectTag/a": "b c"}, "StringLike": {"aws:UserAgent": "page*"}},
+    }
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={"BlockPublicPolicy": False})
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    tagged = {"key": "open/${filename}", "tagging": TAGGING}
+    assert poster.post(tagged).code == "AccessDenied"
+    assert poster.post(tagged, agent="page 1").status == 204
+    assert content(s3, bucket, "open/a.txt") == b"text"
+    assert poster.post({**tagged, "key": "shut/a"}, agent="page 1").code == "AccessDenied"
+    assert poster.post({"key": "open/b"}, agent="page 1").code == "AccessDenied"

@@ -21,12 +21,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http_body_util::BodyExt as _;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER, USER_AGENT};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, REFERER, USER_AGENT};
 use hyper::http::Extensions;
 use hyper::http::request::Parts as Head;
 use hyper::{HeaderMap, Method, Response, StatusCode};
 use packstone_store::object::MAX_PUT;
-use s3s::dto::{StreamingBlob, Timestamp};
+use s3s::dto::{PutObjectInput, StreamingBlob, Timestamp};
 use s3s::{Body, S3, S3Request};
 
 use super::inflow::{Inflow, InflowError, RequestBody};
@@ -47,6 +47,7 @@ pub(super) use fields::{Fields, bucket_name};
 
 /// The field that brings the object, which comes last.
 pub(super) const FILE: &str = "file";
+const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 /// What may stand in front of the file, in bytes.
 const LARGEST_FIELDS: u64 = 20 << 10;
 
@@ -128,8 +129,8 @@ impl Form {
         let length = self.length(&Timestamp::from(SystemTime::now()))?;
         let base = self.base(desk.secure);
         let headers = put::headers(&self.fields)?;
-        let body = StreamingBlob::wrap(self.file);
-        let input = put::input(&self.fields, self.bucket.clone(), self.key.clone(), body)?;
+        let input = put::input(&self.fields, &headers, (self.bucket.clone(), self.key.clone()))?;
+        let seen = self.seen(&headers);
         let (bearer, credentials) =
             signer.map_or_else(|| (anonymous(), None), |signer| (signer.bearer, Some(signer.credentials)));
         let mut extensions = Extensions::new();
@@ -139,13 +140,13 @@ impl Form {
             region: Arc::clone(desk.region),
             secure: desk.secure,
             presigned: false,
-            headers: self.seen(&headers),
+            headers: seen,
             uri: self.head.uri.clone(),
         }));
         extensions.insert(self.inflow);
         extensions.insert(Within(length));
         let request = S3Request {
-            input,
+            input: PutObjectInput { body: Some(StreamingBlob::wrap(self.file)), ..input },
             method: self.head.method,
             uri: self.head.uri,
             headers,
@@ -182,12 +183,14 @@ impl Form {
         Ok(*allowed.start()..=most.min(self.left))
     }
 
-    /// The headers that bucket policies see: the fields, and of the request's own those that nobody has to vouch for.
+    /// The headers that bucket policies see: the fields, and of the request's own those that nobody has to vouch for, and
+    /// when it was signed.
     fn seen(&self, fields: &HeaderMap) -> HeaderMap {
+        let date = self.fields.get(DATE.as_str()).and_then(|date| HeaderValue::from_str(date).ok());
         let own = [REFERER, USER_AGENT].into_iter();
         let own = own.filter_map(|name| self.head.headers.get(&name).map(|value| (name, value.clone())));
         let mut seen = fields.clone();
-        seen.extend(own);
+        seen.extend(own.chain(date.map(|date| (DATE, date))));
         seen
     }
 

@@ -6,15 +6,14 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use s3s::dto::{
-    ObjectLockLegalHoldStatus, ObjectLockMode, PutObjectInput, StreamingBlob, Tagging, Timestamp, TimestampFormat,
-};
+use s3s::dto::{ObjectLockLegalHoldStatus, ObjectLockMode, PutObjectInput, Tagging, Timestamp, TimestampFormat};
 use s3s::xml::{Deserialize as _, Deserializer};
 
 use super::fields::Fields;
 use crate::front::features;
 use crate::front::refusal::Refusal;
 
+const TAGGING: HeaderName = HeaderName::from_static("x-amz-tagging");
 const PREFIX: &str = "x-amz-";
 const METADATA: &str = "x-amz-meta-";
 /// Fields that are headers of the same name.
@@ -36,7 +35,7 @@ const ACL: &str = "x-amz-acl";
 /// The headers that a PUT of the same object would have.
 ///
 /// # Errors
-/// For what can't be a header, or asks for something that isn't served.
+/// For what can't be a header, asks for something that isn't served, or tags that can't be read.
 pub fn headers(fields: &Fields) -> Result<HeaderMap, Refusal> {
     let mut headers = HeaderMap::new();
     for (field, value) in fields.iter() {
@@ -50,6 +49,10 @@ pub fn headers(fields: &Fields) -> Result<HeaderMap, Refusal> {
             features::check(amz, value.as_bytes())?;
         }
         headers.insert(name, value);
+    }
+    if let Some(document) = fields.get("tagging") {
+        let tags = tags(document)?;
+        headers.insert(TAGGING, HeaderValue::from_str(&tags).map_err(|_| malformed())?);
     }
     Ok(headers)
 }
@@ -65,12 +68,12 @@ fn header_of(field: &str) -> Option<&str> {
     taken.then_some(field)
 }
 
-/// What PutObject is asked for. The key and the bucket are told apart from the fields: a form may stand for the one,
-/// and never decides the other.
+/// What PutObject is asked for, but for the body. The key and the bucket are told apart from the fields: a form may stand
+/// for the one, and never decides the other.
 ///
 /// # Errors
-/// `MalformedXML` for tags, `InvalidArgument` for a date.
-pub fn input(fields: &Fields, bucket: String, key: String, body: StreamingBlob) -> Result<PutObjectInput, Refusal> {
+/// `InvalidArgument` for a date.
+pub fn input(fields: &Fields, headers: &HeaderMap, (bucket, key): (String, String)) -> Result<PutObjectInput, Refusal> {
     let owned = |name: &str| fields.get(name).map(str::to_owned);
     let metadata = fields.iter().filter_map(|(name, value)| Some((name.strip_prefix(METADATA)?.into(), value.into())));
     let until = fields.get("x-amz-object-lock-retain-until-date").map(|text| {
@@ -80,9 +83,8 @@ pub fn input(fields: &Fields, bucket: String, key: String, body: StreamingBlob) 
     Ok(PutObjectInput {
         bucket,
         key,
-        body: Some(body),
         metadata: Some(metadata.collect()),
-        tagging: fields.get("tagging").map(tags).transpose()?,
+        tagging: headers.get(TAGGING).and_then(|tags| tags.to_str().ok()).map(str::to_owned),
         expected_bucket_owner: owned("x-amz-expected-bucket-owner"),
         object_lock_mode: owned("x-amz-object-lock-mode").map(ObjectLockMode::from),
         object_lock_retain_until_date: until.transpose()?,
@@ -93,7 +95,6 @@ pub fn input(fields: &Fields, bucket: String, key: String, body: StreamingBlob) 
 
 /// Tags, which a form brings as a document and a PUT as a query.
 fn tags(document: &str) -> Result<String, Refusal> {
-    let malformed = || Refusal::new(StatusCode::BAD_REQUEST, "MalformedXML");
     let mut reader = Deserializer::new(document.as_bytes());
     let tagging = Tagging::deserialize(&mut reader).map_err(|_| malformed())?;
     let pairs = tagging.tag_set.iter().map(|tag| {
@@ -102,6 +103,10 @@ fn tags(document: &str) -> Result<String, Refusal> {
         Some(format!("{}={}", encoded(key), encoded(value)))
     });
     pairs.collect::<Option<Vec<_>>>().map(|pairs| pairs.join("&")).ok_or_else(malformed)
+}
+
+fn malformed() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "MalformedXML")
 }
 
 #[cfg(test)]

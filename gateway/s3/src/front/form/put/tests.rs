@@ -1,5 +1,3 @@
-use s3s::dto::StreamingBlob;
-
 use super::{headers, input};
 use crate::front::form::Fields;
 
@@ -46,9 +44,9 @@ fn fields_that_can_be_no_headers() {
 #[test]
 fn tags() {
     let tagging = |document| {
-        let input =
-            input(&fields(&[("tagging", document)]), "b".into(), "k".into(), StreamingBlob::from(s3s::Body::empty()));
-        input.map(|input| input.tagging.unwrap()).map_err(|refusal| refusal.code)
+        let fields = fields(&[("tagging", document)]);
+        let headers = headers(&fields).map_err(|refusal| refusal.code)?;
+        Ok(input(&fields, &headers, ("b".into(), "k".into())).unwrap().tagging.unwrap())
     };
     let document = "<Tagging><TagSet><Tag><Key>a&amp;b</Key><Value>c d</Value></Tag></TagSet></Tagging>";
     assert_eq!(tagging(document), Ok("a%26b=c%20d".to_owned()));
