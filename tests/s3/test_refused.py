@@ -101,9 +101,9 @@ def test_a_part_where_it_has_no_verb_runs_no_other(
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"kept"
 
 
-def test_a_form_is_refused(raw: Raw, bucket: str) -> None:
+def test_a_form_for_an_object_is_refused(raw: Raw, bucket: str) -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nk\r\n--b--\r\n'
-    answer = raw.plain("POST", f"/{bucket}", {"content-type": "multipart/form-data; boundary=b"}, body)
+    answer = raw.plain("POST", f"/{bucket}/key", {"content-type": "multipart/form-data; boundary=b"}, body)
     assert answer.status in {403, 501}
 
 

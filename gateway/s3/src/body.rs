@@ -1,6 +1,7 @@
 //! A request's body on its way into the store: counted, hashed, verified, and refused when it is not what was
 //! announced.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -30,6 +31,8 @@ enum Payload {
     SignedChunks,
     /// `aws-chunked`, not signed.
     Chunks,
+    /// A file in a form.
+    Form,
 }
 
 impl Payload {
@@ -47,10 +50,16 @@ impl Payload {
     }
 }
 
+/// How long a body may be whose length isn't known before its end. A form's request carries it in its extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct Within(pub RangeInclusive<u64>);
+
 /// What the headers of a request announce of its body.
 pub(crate) struct Announcement {
-    /// Length of the content, in bytes.
+    /// Length of the content, in bytes, or the most that it may be.
     pub length: u64,
+    /// The least that it may be, where the length isn't known.
+    least: Option<u64>,
     pub checksum: Option<Announced>,
     md5: Option<[u8; 16]>,
     payload: Payload,
@@ -69,8 +78,11 @@ impl Announcement {
         content_length: Option<i64>,
         trailers: Option<TrailingHeaders>,
     ) -> S3Result<Self> {
-        let payload = Payload::of(headers);
-        let length = if payload.is_chunked() {
+        let within = extensions.get::<Within>().map(|Within(range)| range.clone());
+        let payload = if within.is_some() { Payload::Form } else { Payload::of(headers) };
+        let length = if let Some(range) = &within {
+            Some(*range.end())
+        } else if payload.is_chunked() {
             decoded_length(headers)
         } else {
             content_length.and_then(|length| u64::try_from(length).ok())
@@ -81,6 +93,7 @@ impl Announcement {
         }
         Ok(Self {
             length,
+            least: within.map(|range| *range.start()),
             checksum: Announced::parse(headers)?,
             md5: content_md5(headers)?,
             payload,
@@ -109,18 +122,23 @@ impl Announcement {
                 let piece = piece.map_err(|_| self.fault(taken))?;
                 taken += piece.len() as u64;
                 if taken > self.length {
-                    return Err(S3Error::new(S3ErrorCode::IncompleteBody));
+                    return Err(self.misfit(S3ErrorCode::EntityTooLarge));
                 }
                 digester.update(&piece).await?;
                 writer.write(piece).await.map_err(from_store)?;
             }
         }
-        if taken != self.length {
-            return Err(S3Error::new(S3ErrorCode::IncompleteBody));
+        if taken < self.least.unwrap_or(self.length) {
+            return Err(self.misfit(S3ErrorCode::EntityTooSmall));
         }
         let sums = digester.finish().await?;
         self.verify(&sums)?;
         Ok(sums)
+    }
+
+    /// The answer to a body of another length: `code` where it was free to have one.
+    fn misfit(&self, code: S3ErrorCode) -> S3Error {
+        S3Error::new(if self.least.is_some() { code } else { S3ErrorCode::IncompleteBody })
     }
 
     fn verify(&self, sums: &Sums) -> S3Result<()> {
@@ -153,6 +171,7 @@ impl Announcement {
                 StatusCode::BAD_REQUEST,
                 "The provided 'x-amz-content-sha256' header does not match what was computed.",
             ),
+            Payload::Form => S3Error::new(S3ErrorCode::MalformedPOSTRequest),
             Payload::SignedChunks if !ended_early => S3Error::new(S3ErrorCode::SignatureDoesNotMatch),
             Payload::SignedChunks | Payload::Chunks | Payload::Plain => S3Error::new(S3ErrorCode::IncompleteBody),
         }

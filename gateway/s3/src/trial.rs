@@ -16,7 +16,7 @@ use crate::checksum::{self, Announced};
 use crate::object::range::{copied, select};
 use crate::{etag, headers};
 
-pub use crate::front::trial::{chunks, refusal, route, signature};
+pub use crate::front::trial::{chunks, form, policy, refusal, route, signature};
 
 /// A read gives the bytes that its range names, of those that the object has, or refuses it.
 pub fn range(text: &str, size: u64) {

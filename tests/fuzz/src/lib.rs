@@ -17,7 +17,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "superblock", run: drive::superblock, seeds: sample::superblocks },
     Target { name: "journal", run: drive::journal, seeds: sample::journals },
     Target { name: "entry", run: drive::entry, seeds: sample::entries },
@@ -27,6 +27,8 @@ pub const TARGETS: [Target; 11] = [
     Target { name: "route", run: request::route, seeds: request::routes },
     Target { name: "signature", run: request::signature, seeds: request::signatures },
     Target { name: "chunks", run: request::chunks, seeds: request::bodies },
+    Target { name: "form", run: request::form, seeds: request::forms },
+    Target { name: "policy", run: request::policy, seeds: request::policies },
     Target { name: "range", run: request::range, seeds: request::ranges },
     Target { name: "announcement", run: request::announcement, seeds: request::announcements },
 ];

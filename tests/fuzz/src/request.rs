@@ -91,6 +91,40 @@ pub fn bodies() -> Vec<Vec<u8>> {
     ]
 }
 
+/// A byte says how large the pieces are that the body comes in.
+pub fn form(input: &[u8]) {
+    let [step, body @ ..] = input else { return };
+    trial::form(body, usize::from(*step));
+}
+
+pub fn forms() -> Vec<Vec<u8>> {
+    let disposition = "--b0\r\nContent-Disposition: form-data; name=";
+    let seeds = [
+        format!(
+            "\x07{disposition}\"key\"\r\n\r\nk\r\n{disposition}\"file\"; filename=\"C:\\a.txt\"\r\n\r\nx\r\n--b0--\r\n"
+        ),
+        format!("\x01preamble\r\n{disposition}a\r\n\r\n\r\n--b\r\n--b0 \r\n\r\n"),
+        format!("\x40{disposition}\"a\\\"b\"\r\nContent-Type: text/plain\r\n\r\n\r\n--b0--"),
+    ];
+    seeds.map(String::into_bytes).to_vec()
+}
+
+/// The document in a line, then lines of fields.
+pub fn policy(input: &[u8]) {
+    let (document, fields) = line(input);
+    trial::policy(document.as_bytes(), &String::from_utf8_lossy(fields));
+}
+
+pub fn policies() -> Vec<Vec<u8>> {
+    let seeds = [
+        "{\"expiration\": \"2030-01-01T00:00:00Z\", \"conditions\": [{\"bucket\": \"bucket\"}, [\"starts-with\", \"$key\", \"a\"], \
+         [\"content-length-range\", 0, 10]]}\nkey=ab",
+        "{\"expiration\": \"2030-01-01T00:00:00.000Z\", \"conditions\": [[\"eq\", \"$acl\", \"private\"]]}\nacl=private\nx-ignore-a=1",
+        "{\"conditions\": [[[[]]]]}\n",
+    ];
+    seeds.map(|seed| seed.as_bytes().to_vec()).to_vec()
+}
+
 /// A size, how many parts, then the text.
 pub fn range(input: &[u8]) {
     let Some((size, rest)) = input.split_first_chunk::<8>() else { return };

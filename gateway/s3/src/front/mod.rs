@@ -16,6 +16,7 @@ pub(crate) mod cors;
 mod counters;
 mod features;
 mod fields;
+mod form;
 mod host;
 mod ids;
 mod inflow;
@@ -173,13 +174,13 @@ impl Front {
     ///
     /// # Errors
     /// [`StartError`], before anything was served.
-    pub fn start(s3: impl S3, ring: KeyRing, settings: &Settings, handle: &Handle) -> Result<Self, StartError> {
+    pub fn start(s3: impl S3 + Clone, ring: KeyRing, settings: &Settings, handle: &Handle) -> Result<Self, StartError> {
         Self::start_with(s3, ring, Collaborators::default(), settings, handle)
     }
 
     /// As [`Self::start`], with others that answer what is no verb of S3.
     pub(crate) fn start_with(
-        s3: impl S3,
+        s3: impl S3 + Clone,
         ring: KeyRing,
         collaborators: Collaborators,
         settings: &Settings,
@@ -197,7 +198,8 @@ impl Front {
         };
         let counters = Arc::new(Counters::default());
         let domains = Domains::new(&settings.domains);
-        let s3 = s3_service(s3, ring.clone(), collaborators.door.clone(), &domains);
+        let verbs: Arc<dyn S3> = Arc::new(s3.clone());
+        let s3 = (s3_service(s3, ring.clone(), collaborators.door.clone(), &domains), verbs);
         let service = Service::new(s3, collaborators, ring.clone(), domains, log, &counters, settings);
         let (phase, receiver) = watch::channel(Phase::Serving);
         let _within = handle.enter();

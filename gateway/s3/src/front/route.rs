@@ -71,7 +71,7 @@ verbs! {
     GetBucketAcl PutBucketAcl GetObjectAcl PutObjectAcl
     IdentityQuery
 
-    Preflight
+    PostObject Preflight
 }
 
 /// The verbs that read, put and take away what a sub-resource names.

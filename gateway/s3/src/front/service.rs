@@ -8,12 +8,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue, SERVER};
+use hyper::header::{AUTHORIZATION, CONNECTION, EXPECT, HOST, HeaderName, HeaderValue, SERVER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use percent_encoding::percent_decode_str;
 use s3s::service::S3Service;
-use s3s::{Body, HttpRequest};
+use s3s::{Body, HttpRequest, S3};
 
 use super::access_log::{AccessLog, Line};
 use super::answer::Asked;
@@ -21,6 +21,7 @@ use super::chunks::Chunks;
 use super::cors::{self, Origins, Sharing};
 use super::counters::Counters;
 use super::fields::{self, COPY_SOURCE};
+use super::form::{self, Desk, Form};
 use super::host::Domains;
 use super::ids::{RequestId, RequestIds};
 use super::inflow::RequestBody;
@@ -75,6 +76,8 @@ pub(crate) struct Collaborators {
 /// What answers requests, whatever connection they come by.
 pub(super) struct Service {
     s3: S3Service,
+    /// The same verbs, for forms, which s3s doesn't read.
+    verbs: Arc<dyn S3>,
     collaborators: Collaborators,
     ring: KeyRing,
     /// Whether connections come by TLS.
@@ -89,7 +92,7 @@ pub(super) struct Service {
 
 impl Service {
     pub fn new(
-        s3: S3Service,
+        (s3, verbs): (S3Service, Arc<dyn S3>),
         collaborators: Collaborators,
         ring: KeyRing,
         domains: Domains,
@@ -99,6 +102,7 @@ impl Service {
     ) -> Self {
         Self {
             s3,
+            verbs,
             collaborators,
             ring,
             secure: settings.tls.is_some(),
@@ -135,32 +139,9 @@ impl Service {
         let closes = is_unanswered_expectation(&parts, &incoming);
         let sharing = self.sharing(&parts);
         let shared = cors::shared(&parts.method, &parts.headers, &sharing);
-        let mut response = match self.admit(&parts, &mut record) {
+        let mut response = match self.respond(parts, incoming, client, &sharing, &mut asked, &mut record).await {
+            Ok(response) => response,
             Err(refusal) => asked.refuse(&refusal, &mut record),
-            Ok(Admitted { verb: Verb::Preflight, .. }) => {
-                record.verb = Verb::Preflight;
-                match cors::preflight(&parts.headers, &sharing) {
-                    Ok(told) => told_alone(told),
-                    Err(refusal) => asked.refuse(&refusal, &mut record),
-                }
-            }
-            Ok(Admitted { verb: Verb::IdentityQuery, .. }) => {
-                record.verb = Verb::IdentityQuery;
-                self.query(parts, incoming, client, asked.id).await
-            }
-            Ok(admitted) => {
-                let verb = admitted.verb;
-                record.verb = verb;
-                let request = self.prepare(parts, incoming, admitted, client, &mut asked);
-                match self.s3.call(request).await {
-                    Ok(response) => asked.complete(response, &mut record),
-                    Err(error) => {
-                        tracing::error!(id = %asked.id, verb = verb.name(), ?error, "no answer could be made");
-                        let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError");
-                        asked.refuse(&refusal, &mut record)
-                    }
-                }
-            }
         };
         let headers = response.headers_mut();
         headers.extend(shared);
@@ -171,6 +152,32 @@ impl Service {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         sealed(response, record)
+    }
+
+    async fn respond(
+        &self,
+        parts: Parts,
+        incoming: Incoming,
+        client: &Client,
+        sharing: &Sharing,
+        asked: &mut Asked<'_>,
+        record: &mut Record,
+    ) -> Result<Response<Body>, Refusal> {
+        let admitted = self.admit(&parts, record)?;
+        record.verb = admitted.verb;
+        let response = match admitted.verb {
+            Verb::Preflight => return cors::preflight(&parts.headers, sharing).map(told_alone),
+            Verb::IdentityQuery => return Ok(self.query(parts, incoming, client, asked.id).await),
+            Verb::PostObject => self.post(parts, incoming, client, asked, record).await?,
+            verb => {
+                let request = self.prepare(parts, incoming, admitted, client, asked);
+                self.s3.call(request).await.map_err(|error| {
+                    tracing::error!(id = %asked.id, verb = verb.name(), ?error, "no answer could be made");
+                    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")
+                })?
+            }
+        };
+        Ok(asked.complete(response, record))
     }
 
     fn record(&self) -> Record {
@@ -216,6 +223,9 @@ impl Service {
             return Ok(Admitted::unsigned(Verb::IdentityQuery));
         }
         let query = parts.uri.query().map(Query::parse).unwrap_or_default();
+        if form::is_upload(parts, target, &query) {
+            return Ok(Admitted::unsigned(Verb::PostObject));
+        }
         let region = (query.subresources != Subresources::LOCATION).then_some(&*self.region);
         let claimed = signature::check(&parts.headers, &query, region)?;
         if let (Some(line), Some(claimed)) = (&mut record.line, &claimed) {
@@ -230,8 +240,8 @@ impl Service {
             }
             None => anonymous(),
         };
-        // A form is authorised by a field of its own, and s3s would read it whole to find it.
-        if parts.method == Method::POST && is_form(parts) {
+        // s3s would take any form for an upload, and read it whole.
+        if parts.method == Method::POST && form::is_form(parts) {
             return Err(Refusal::not_implemented());
         }
         let verb = route::verb(&parts.method, target, &query, parts.headers.contains_key(COPY_SOURCE))?;
@@ -251,6 +261,35 @@ impl Service {
             request_id: id.to_string(),
         };
         query_api::answer(&**api, &self.ring, call, self.body_timeout).await
+    }
+
+    /// Answers an upload by a form.
+    async fn post(
+        &self,
+        parts: Parts,
+        incoming: Incoming,
+        client: &Client,
+        asked: &mut Asked<'_>,
+        record: &mut Record,
+    ) -> Result<Response<Body>, Refusal> {
+        signature::check_size(&parts.headers)?;
+        if parts.headers.contains_key(AUTHORIZATION) {
+            return Err(Refusal::invalid_argument(signature::ONE_MECHANISM));
+        }
+        let bucket = form::bucket_name(self.target(&parts).bucket().unwrap_or_default());
+        let (counters, unread) = (Arc::clone(&self.counters), Arc::clone(&client.unread));
+        let (body, inflow) = RequestBody::new(incoming, false, None, self.body_timeout, counters, unread);
+        asked.inflow = Some(Arc::clone(&inflow));
+        let form = Form::read(parts, bucket, body, inflow).await?;
+        if let Some(line) = &mut record.line {
+            line.key = Some(form.key().to_owned());
+        }
+        let signer = form.signer(&self.ring, &self.region)?;
+        if let (Some(line), Some(signer)) = (&mut record.line, &signer) {
+            line.access_key = Some(signer.credentials.access_key.clone());
+        }
+        let desk = Desk { s3: &*self.verbs, region: &self.region, secure: self.secure, remote: client.remote.ip() };
+        form.put(&desk, signer).await
     }
 
     fn prepare(
@@ -312,14 +351,6 @@ fn is_unanswered_expectation(parts: &Parts, incoming: &Incoming) -> bool {
 fn chunks_of(digest: &HeaderValue) -> Option<Chunks> {
     let kind = digest.as_bytes().strip_prefix(b"STREAMING-")?;
     Some(Chunks::new(!kind.starts_with(b"UNSIGNED-")))
-}
-
-fn is_form(parts: &Parts) -> bool {
-    const FORM: &[u8] = b"multipart/form-data";
-    parts
-        .headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM)))
 }
 
 /// An answer that says everything in its headers.

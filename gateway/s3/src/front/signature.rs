@@ -18,6 +18,10 @@ const LONGEST_LIFE: u64 = 7 * 24 * 60 * 60;
 const MAX_HEADERS: usize = 16 << 10;
 const TOKEN: &str = "x-amz-security-token";
 
+/// What a request is told that is signed in two ways.
+pub(super) const ONE_MECHANISM: &str = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature \
+                                        query string parameter or the Authorization header should be specified";
+
 /// How a request says who signed it.
 struct Claim<'a> {
     credential: &'a str,
@@ -55,10 +59,7 @@ pub fn check<'a>(
     }
     let claim = match (authorization, &query.presigned) {
         (Some(_), Some(_)) => {
-            return Err(Refusal::invalid_argument(
-                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
-                 parameter or the Authorization header should be specified",
-            ));
+            return Err(Refusal::invalid_argument(ONE_MECHANISM));
         }
         (None, None) => return check_headers(headers, None).map(|()| None),
         (Some(value), None) => claim_of_header(value.to_str().map_err(|_| malformed())?)?,
@@ -127,8 +128,11 @@ fn claim_of_query<'a>(presigned: &'a Presigned<'a>) -> Result<Claim<'a>, Refusal
     }
 }
 
-/// The credential is `KEY/DATE/REGION/SERVICE/aws4_request`, and a key may hold slashes.
-fn check_scope<'c>(credential: &'c str, region: Option<&str>) -> Result<&'c str, Refusal> {
+/// The credential is `KEY/DATE/REGION/SERVICE/aws4_request`, and a key may hold slashes. Answers the key.
+///
+/// # Errors
+/// A credential for another service or region.
+pub(super) fn check_scope<'c>(credential: &'c str, region: Option<&str>) -> Result<&'c str, Refusal> {
     let mut fields = credential.rsplitn(5, '/');
     let (Some("aws4_request"), Some(service), Some(named), Some(_), Some(access_key)) =
         (fields.next(), fields.next(), fields.next(), fields.next(), fields.next())

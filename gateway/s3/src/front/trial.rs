@@ -18,6 +18,8 @@ use super::refusal::{Context, Refusal, document};
 use super::route::{Target, Verb, verb};
 use super::signature;
 
+pub use super::form::trial::{form, policy};
+
 const DOMAIN: &str = "s3.example";
 
 /// What the front takes a request for is what s3s, behind it, takes it for.

@@ -5,6 +5,7 @@
 
 mod answers;
 mod client;
+mod forms;
 mod limits;
 mod memory;
 mod refusals;
