@@ -6,6 +6,7 @@
 use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasher, RandomState},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -34,18 +35,19 @@ struct Object {
     modified: SystemTime,
 }
 
-/// Buckets and objects in memory, gone with the process.
+/// Buckets and objects in memory, gone with the process; clones share them.
+#[derive(Clone)]
 pub struct Memory {
     hasher: RandomState,
-    buckets: RwLock<HashSet<String>>,
-    shards: Vec<RwLock<HashMap<Name, Object>>>,
+    buckets: Arc<RwLock<HashSet<String>>>,
+    shards: Arc<[RwLock<HashMap<Name, Object>>]>,
 }
 
 impl Memory {
     #[must_use]
     pub fn new() -> Self {
         let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
-        Self { hasher: RandomState::new(), buckets: RwLock::default(), shards }
+        Self { hasher: RandomState::new(), buckets: Arc::default(), shards }
     }
 
     fn shard(&self, name: &Name) -> S3Result<&RwLock<HashMap<Name, Object>>> {
