@@ -4,6 +4,7 @@
 //! the journal's files given back, once no reader holds them. A crash before `Sealed` leaves shard files that nothing
 //! names; after it, a journal file that nothing needs. Recovery removes both.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::commit::Shared;
 use crate::journal::file::Place;
 use crate::journal::merge;
 use crate::journal::{Claim, Entry, Journal, Logged};
+use crate::record::Extent;
 use crate::segment::pack::{Rest, write_packed};
 use crate::segment::stream::OpenStream;
 use crate::segment::toc::TocBuilder;
@@ -138,25 +140,19 @@ pub fn seal_stream(shared: &Shared, stream: OpenStream, claims: Vec<Claim>) -> R
     Ok(info)
 }
 
-/// Who has bytes in a stream that a crash left open: every entry since it was opened, from TOCs and journals.
+/// Who has bytes in a stream that a crash left open: by every entry since it was opened, from TOCs and journals. The entry
+/// that claimed them may be gone, as that of a part is once compaction has dropped it; what took its bytes over names the
+/// claim.
 ///
 /// # Errors
 /// A TOC or journal that can't be read.
 pub fn find_claims(shared: &Shared, info: &SegmentInfo) -> Result<Vec<Claim>, SegmentError> {
-    let mut claims = std::collections::BTreeMap::new();
+    let mut claims = BTreeMap::new();
     let mut take = |logged: &Logged| {
         let extents = logged.entry.record().map(|record| record.extents.as_slice()).unwrap_or_default();
-        let bytes: u64 = extents
-            .iter()
-            .filter(|extent| extent.segment == info.id && extent.claim == logged.lsn)
-            .map(|extent| extent.length)
-            .sum();
-        if bytes > 0 {
-            claims.insert(logged.lsn, bytes);
-        }
+        note_claims(&mut claims, info.id, extents);
     };
-    let table: std::collections::BTreeMap<_, _> =
-        shared.table.all().iter().map(|(id, home)| (*id, home.clone())).collect();
+    let table: BTreeMap<_, _> = shared.table.all().iter().map(|(id, home)| (*id, home.clone())).collect();
     for home in table.values() {
         match home {
             crate::segment::Home::Segment(segment) => {
@@ -170,6 +166,19 @@ pub fn find_claims(shared: &Shared, info: &SegmentInfo) -> Result<Vec<Claim>, Se
         }
     }
     Ok(claims.into_iter().map(|(lsn, bytes)| Claim { lsn, bytes }).collect())
+}
+
+/// Notes what one record names of a stream's bytes, by claim; of several records that name a claim, the one with most of it
+/// tells how much it is.
+fn note_claims(claims: &mut BTreeMap<u64, u64>, stream: u64, extents: &[Extent]) {
+    let mut named: BTreeMap<u64, u64> = BTreeMap::new();
+    for extent in extents.iter().filter(|extent| extent.segment == stream && extent.claim != 0) {
+        *named.entry(extent.claim).or_default() += extent.length;
+    }
+    for (claim, bytes) in named {
+        let held = claims.entry(claim).or_default();
+        *held = bytes.max(*held);
+    }
 }
 
 /// Gives the files of a sealed journal back for new journals; `Err` returns it while a reader holds it.
@@ -186,4 +195,20 @@ pub fn give_back(journal: Arc<Journal>, most_spares: usize, least: u64) -> Resul
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_outlives_the_entry_that_made_it() {
+        let extent = |segment, claim, length| Extent { segment, offset: 0, length, part: 1, claim, hash: [0; 16] };
+        let mut claims = BTreeMap::new();
+        // An upload that was completed; of its part 5, whose entry is gone, it took all, of 6 it shares a stream.
+        note_claims(&mut claims, 9, &[extent(9, 5, 100), extent(9, 5, 20), extent(8, 6, 7), extent(9, 6, 3)]);
+        note_claims(&mut claims, 9, &[extent(9, 6, 4), extent(9, 0, 50)]);
+        note_claims(&mut claims, 9, &[extent(9, 6, 2)]);
+        assert_eq!(claims, BTreeMap::from([(5, 120), (6, 4)]));
+    }
 }

@@ -133,11 +133,15 @@ impl DriveFile for RealFile {
     }
 
     fn write_past_cache_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let Some(direct) = self.direct_for(offset, data) else { return self.write_at(offset, data) };
-        match direct.write_all_at(data, offset) {
-            // A device whose blocks are larger than ours.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.write_at(offset, data),
-            other => other,
+        match self.direct_for(offset, data).map(|direct| direct.write_all_at(data, offset)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) if error.kind() != io::ErrorKind::InvalidInput => Err(error),
+            // No direct I/O, or a device whose blocks are larger than ours: at least the sync won't have it all to do.
+            None | Some(Err(_)) => {
+                self.write_at(offset, data)?;
+                self.start_writeback(offset, data.len() as u64);
+                Ok(())
+            }
         }
     }
 
