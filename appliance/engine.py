@@ -20,8 +20,10 @@ def operator_errors() -> Iterator[None]:
         raise OperatorError(str(fault)) from fault
 
 
-def engine_settings(configuration: Configuration) -> packstone_engine.EngineSettings:
-    """What the engine is opened with; every path in it is absolute."""
+def engine_settings(
+    configuration: Configuration, master_key: MasterKeySource | None = None
+) -> packstone_engine.EngineSettings:
+    """What the engine is opened with; every path in it is absolute. What is encrypted needs the master key."""
     pools = [
         packstone_engine.PoolSettings(
             pool.name,
@@ -43,6 +45,7 @@ def engine_settings(configuration: Configuration) -> packstone_engine.EngineSett
         dead_share=engine.dead_share,
         space_reserve=engine.space_reserve,
         io_timeout=engine.io_timeout,
+        master_key=None if master_key is None else master_key.key(),
     )
 
 

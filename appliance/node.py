@@ -49,9 +49,10 @@ class Node:
         `stop` is safe then.
         """
         with operator_errors():
-            engine = packstone_engine.Node.open(engine_settings(self.configuration))
+            master_key = MasterKeyFile(self.configuration.data)
+            engine = packstone_engine.Node.open(engine_settings(self.configuration, master_key))
             self._engine = engine
-            settings = s3_settings(self.configuration, self._root.current, MasterKeyFile(self.configuration.data))
+            settings = s3_settings(self.configuration, self._root.current, master_key)
             self._s3 = parse_address(engine.serve_s3(settings))
         self.health.state = "serving"
 
@@ -97,6 +98,16 @@ class Node:
         """Read and check a share of the segments, 0 < sample <= 1, with the records in them. Raises NotServingError."""
         with operator_errors():
             return self._running().verify(sample, progress)
+
+    def create_kms_key(self, key_id: str) -> None:
+        """Make a key of the KMS. Raises OperatorError where there is one of that id, and NotServingError."""
+        with operator_errors():
+            self._running().create_kms_key(key_id)
+        _log.info("key made", extra={"key": key_id})
+
+    def kms_keys(self) -> list[tuple[str, float]]:
+        """The keys of the KMS: ids, and when each was made, in seconds since 1970. Raises NotServingError."""
+        return self._running().kms_keys()
 
     def lockable_buckets(self) -> list[packstone_engine.LockableBucket]:
         """The buckets with object lock, in order of their names. Raises NotServingError."""

@@ -140,13 +140,14 @@ class Node:
         return parts.hostname, parts.port
 
     def client(self, user: str | None = None, password: str | None = None, timeout: float = 60) -> "S3Client":
-        """A boto3 client that tries everything once, for one thread or many."""
+        """A boto3 client that tries everything once, for one thread or many; it trusts the node's own certificate."""
         return boto3.session.Session().client(
             "s3",
             endpoint_url=self.endpoint,
             aws_access_key_id=user or self.user,
             aws_secret_access_key=password or self.password,
             region_name=REGION,
+            verify=self.settings.get("PACKSTONE_S3__TLS_CERTIFICATE"),
             config=Config(
                 signature_version="s3v4",
                 retries={"total_max_attempts": 1},

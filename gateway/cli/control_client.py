@@ -16,6 +16,9 @@ from gateway.control.documents import (
     ConnectionDocument,
     CredentialsDocument,
     ExplanationDocument,
+    KmsDocument,
+    KmsKeyDocument,
+    KmsRequest,
     RotationRequest,
     SealDocument,
     StatusDocument,
@@ -43,6 +46,14 @@ class ControlClient:
     def connection(self) -> ConnectionDocument:
         """How to reach S3 as root."""
         return ConnectionDocument.model_validate(self._ask("GET", "/connection"))
+
+    def kms_keys(self) -> list[KmsKeyDocument]:
+        """The keys of the KMS, by id."""
+        return KmsDocument.model_validate(self._ask("GET", "/kms")).keys
+
+    def create_kms_key(self, key_id: str) -> None:
+        """Make a key of the KMS."""
+        self._ask("POST", "/kms", KmsRequest(id=key_id).model_dump())
 
     def seal(self) -> int:
         """Seal open journals and streams; return how many segments that made."""

@@ -14,6 +14,7 @@ from gateway.cli import (
     index,
     initialise,
     key,
+    kms,
     listing,
     policy,
     remove,
@@ -47,6 +48,7 @@ app.add_typer(user.app, name="user")
 app.add_typer(group.app, name="group")
 app.add_typer(policy.app, name="policy")
 app.add_typer(key.app, name="key")
+app.add_typer(kms.app, name="kms")
 app.add_typer(root.app, name="root")
 app.add_typer(worm.app, name="worm")
 

@@ -16,6 +16,9 @@ from gateway.control.documents import (
     EngineDocument,
     ExplanationDocument,
     FaultDocument,
+    KmsDocument,
+    KmsKeyDocument,
+    KmsRequest,
     RotationRequest,
     SealDocument,
     StatusDocument,
@@ -62,6 +65,15 @@ def admin_app(node: Node) -> FastAPI:
     @app.post("/verify")
     async def verify(sample: Annotated[float, Query(gt=0, le=1)] = 1.0) -> StreamingResponse:
         return StreamingResponse(verification.start(sample), media_type="application/x-ndjson")
+
+    @app.get("/kms")
+    def kms() -> KmsDocument:
+        return KmsDocument(keys=[KmsKeyDocument(id=key, created=created) for key, created in node.kms_keys()])
+
+    @app.post("/kms")
+    def create_kms_key(request: KmsRequest) -> KmsDocument:
+        node.create_kms_key(request.id)
+        return kms()
 
     @app.get("/worm")
     def worm() -> StreamingResponse:

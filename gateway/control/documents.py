@@ -101,6 +101,25 @@ class ConnectionDocument(_Document):
     certificate: str | None
 
 
+class KmsKeyDocument(_Document):
+    """A key of the KMS."""
+
+    id: str
+    created: datetime
+
+
+class KmsDocument(_Document):
+    """The keys of the KMS, by id."""
+
+    keys: list[KmsKeyDocument]
+
+
+class KmsRequest(_Document):
+    """A key that is to be made."""
+
+    id: str
+
+
 class SealDocument(_Document):
     """How many segments sealing made."""
 

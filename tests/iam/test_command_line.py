@@ -126,7 +126,9 @@ def test_a_master_key_that_is_not_the_nodes(tmp_path: Path) -> None:
     file.unlink()
     try:
         node.start()
+        assert "encrypted objects can't be read or written" in node.log()
         assert "1 access keys are sealed under another master key" in node.log()
+        assert "the master key is not the one" in node.command("status", "--json")
         with refused("InvalidAccessKeyId", 403):
             franks.s3(node).list_buckets()
         assert "frank" in node.command("user", "ls")
@@ -134,6 +136,7 @@ def test_a_master_key_that_is_not_the_nodes(tmp_path: Path) -> None:
         file.write_text(key)
         node.start()
         assert "sealed under" not in node.log()
+        assert "the master key is not the one" not in node.command("status", "--json")
         with refused("AccessDenied", 403):
             franks.s3(node).list_buckets()
     finally:

@@ -199,8 +199,6 @@ def test_overrides_of_the_answers_headers(s3: "S3Client", bucket: str) -> None:
     ("headers", "status", "code"),
     [
         ({"x-amz-storage-class": "GLASS"}, 400, "InvalidStorageClass"),
-        ({"x-amz-server-side-encryption": "AES256"}, 501, "NotImplemented"),
-        ({"x-amz-server-side-encryption": "aws:kms"}, 501, "NotImplemented"),
         ({"x-amz-acl": "public-read"}, 400, "AccessControlListNotSupported"),
         ({"x-amz-object-lock-mode": "COMPLIANCE"}, 400, "InvalidArgument"),
         ({"x-amz-object-lock-legal-hold": "ON", "content-md5": "ndTkYSaMgDT1yFZOFVxnpg=="}, 400, "InvalidRequest"),

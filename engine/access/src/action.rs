@@ -1,4 +1,4 @@
-//! What can be asked for: the actions of AWS S3, IAM and STS, and Packstone's own.
+//! What can be asked for: the actions of AWS S3, IAM, STS and KMS, and Packstone's own.
 
 /// What an action acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,7 @@ actions! {
         AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity DecodeAuthorizationMessage GetAccessKeyInfo
         GetCallerIdentity GetFederationToken GetSessionToken SetSourceIdentity TagSession
     }
+    kms Identity { Decrypt GenerateDataKey }
     packstone Node {
         /// Status, sealing, verification: whatever concerns the node and no bucket.
         Administer

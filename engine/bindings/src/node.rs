@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
 use packstone_s3::{MasterKey, Server};
-use packstone_store::Store;
 use packstone_store::recovery::Progress;
+use packstone_store::time::from_system_time;
 use packstone_store::version::NoVersionId;
+use packstone_store::{Error, Store};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -19,7 +20,7 @@ use tokio::runtime::Runtime;
 use crate::errors::{EngineError, OperatorError, from_recovery, from_start, from_store};
 use crate::metrics::{self, Metric};
 use crate::settings::{EngineSettings, S3Settings};
-use crate::status::{RebuildReport, Status, VerifyReport};
+use crate::status::{RebuildReport, Status, VerifyReport, seconds};
 use crate::worm::{LockableBucket, LockedPage, Place};
 
 #[pyclass(module = "packstone_engine", frozen)]
@@ -115,6 +116,20 @@ impl Node {
     fn lockable_buckets(&self) -> PyResult<Vec<LockableBucket>> {
         let buckets = self.store.lockable_buckets(&administer()?).map_err(from_store)?;
         Ok(buckets.into_iter().map(Into::into).collect())
+    }
+
+    fn create_kms_key(&self, py: Python<'_>, id: &str) -> PyResult<()> {
+        let grant = administer()?;
+        py.detach(|| self.store.create_kms_key(&grant, id)).map_err(|error| match error {
+            Error::DocumentChanged => OperatorError::new_err(format!("there is a key {id} already")),
+            Error::InvalidDocument(why) => OperatorError::new_err(why),
+            other => from_store(other),
+        })
+    }
+
+    fn kms_keys(&self) -> PyResult<Vec<(String, f64)>> {
+        let keys = self.store.kms_keys(&administer()?).map_err(from_store)?;
+        Ok(keys.into_iter().map(|key| (key.id, seconds(from_system_time(key.created)))).collect())
     }
 
     #[pyo3(signature = (bucket, after=None))]

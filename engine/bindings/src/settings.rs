@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use packstone_store::crypto::MasterSecret;
 use packstone_store::pool::{DriveClass, Profile};
 use packstone_store::recovery::drives;
 use pyo3::exceptions::PyValueError;
@@ -45,7 +46,8 @@ pub struct EngineSettings(pub packstone_store::Settings);
 impl EngineSettings {
     #[new]
     #[pyo3(signature = (index, pools, *, journal_size=33_554_432, stream_size=1_073_741_824, small_limit=1_048_576,
-        cache_size=67_108_864, dead_share=0.25, space_reserve=1_073_741_824, io_timeout=10.0))]
+        cache_size=67_108_864, dead_share=0.25, space_reserve=1_073_741_824, io_timeout=10.0,
+        master_key=None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
     fn new(
         index: PathBuf,
@@ -57,6 +59,7 @@ impl EngineSettings {
         dead_share: f64,
         space_reserve: u64,
         io_timeout: f64,
+        master_key: Option<&[u8]>,
     ) -> PyResult<Self> {
         let pools = pools.iter().map(|pool| {
             Ok(drives::PoolSettings {
@@ -76,8 +79,13 @@ impl EngineSettings {
             dead_share,
             space_reserve,
             io_timeout: seconds(io_timeout)?,
+            master_key: master_key.map(thirty_two).transpose()?.map(MasterSecret),
         }))
     }
+}
+
+fn thirty_two(key: &[u8]) -> PyResult<[u8; 32]> {
+    key.try_into().map_err(|_| PyValueError::new_err(format!("a master key has 32 bytes, not {}", key.len())))
 }
 
 fn seconds(value: f64) -> PyResult<Duration> {
@@ -119,9 +127,7 @@ impl S3Settings {
             (None, None) => None,
             _ => return Err(PyValueError::new_err("TLS needs both a certificate and a key")),
         };
-        let master_key = master_key
-            .try_into()
-            .map_err(|_| PyValueError::new_err(format!("a master key has 32 bytes, not {}", master_key.len())))?;
+        let master_key = thirty_two(master_key)?;
         let front = packstone_s3::Settings {
             address,
             access_key,

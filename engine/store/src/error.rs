@@ -46,6 +46,17 @@ pub enum Error {
     NoObjectLock,
     #[error("the time to retain until is past")]
     RetentionPast,
+    #[error("the object is encrypted with a key that the request must bring")]
+    CustomerKeyMissing,
+    #[error("the request brings a key, and the object is not encrypted with one")]
+    CustomerKeyUnexpected,
+    #[error("the key that the request brings is not the object's")]
+    CustomerKeyWrong,
+    /// Who holds the only key could make a locked version unreadable.
+    #[error("a version that is locked can't be encrypted with a key that only the client has")]
+    CustomerKeyLocked,
+    #[error("the KMS has no such key")]
+    NoSuchKmsKey,
     /// What the bucket is does not allow the change.
     #[error("the bucket does not allow that: {0}")]
     InvalidBucketState(&'static str),

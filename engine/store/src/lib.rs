@@ -1,6 +1,6 @@
 //! The store: object-storage engine of one node.
 //!
-//! Rooms, from the ground up: `drive`, `erasure`, `journal`, `segment`, `index`, `commit`, `object`; beside them
+//! Rooms, from the ground up: `drive`, `erasure`, `crypto`, `journal`, `segment`, `index`, `commit`, `object`; beside them
 //! `recovery`, `sealing`, `compaction`. `docs/format.md` draws the bytes, `docs/durability.md` says what is promised.
 
 mod cache;
@@ -11,6 +11,7 @@ pub mod compaction;
 pub mod compliance;
 pub mod compression;
 pub mod configuration;
+pub mod crypto;
 pub mod drive;
 pub mod epoch;
 pub mod erasure;

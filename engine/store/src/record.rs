@@ -82,6 +82,9 @@ impl Default for Posix {
     }
 }
 
+/// The key id of a record whose key is its own and stands wrapped in its attributes.
+pub const OWN_KEY: u32 = u32::MAX;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Never reused. Minted in the commit loop; 0 before.
@@ -93,9 +96,9 @@ pub struct Record {
     pub compression: Compression,
     /// The zstd dictionary it was compressed with; 0 for none.
     pub dictionary: u32,
-    /// The data key that seals it; 0 for none.
+    /// The data key that it is encrypted with: a generation of its bucket's, or [`OWN_KEY`]; 0 for none.
     pub key_id: u32,
-    /// Bytes of plaintext in one sealed chunk; 0 where the record is stored in one piece.
+    /// Bytes of plaintext in one encrypted chunk; 0 where it isn't encrypted.
     pub chunking: u32,
     pub posix: Posix,
     /// `object::Attributes`, encoded.

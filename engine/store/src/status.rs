@@ -101,7 +101,7 @@ impl Store {
         Ok(Status {
             appliance: shared.hardware.appliance,
             clock,
-            warnings: warnings(&drives, room, clock),
+            warnings: warnings(&drives, room, clock, self.inner.keyring.is_foreign()),
             drives,
             pools: self.pools()?,
             journal: self.journal(),
@@ -217,7 +217,7 @@ impl Store {
     }
 }
 
-fn warnings(drives: &[DriveStatus], room: bool, clock: Now) -> Vec<String> {
+fn warnings(drives: &[DriveStatus], room: bool, clock: Now, foreign_master: bool) -> Vec<String> {
     let mut warnings: Vec<String> = drives
         .iter()
         .filter_map(|drive| match drive.state {
@@ -234,6 +234,9 @@ fn warnings(drives: &[DriveStatus], room: bool, clock: Now) -> Vec<String> {
     if clock.lag() > WORTH_TELLING {
         let lag = to_seconds(clock.lag());
         warnings.push(format!("the compliance clock is {lag} s behind the wall clock: locks hold so much longer"));
+    }
+    if foreign_master {
+        warnings.push(crate::crypto::FOREIGN_MASTER.into());
     }
     warnings
 }

@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use crate::cache::RecordCache;
 use crate::commit::{CommitQueue, Shared};
 use crate::compliance::{Clock, MachineClock, Reading};
+use crate::crypto::{Keyring, MasterSecret};
 use crate::drive::superblock::Superblock;
 use crate::drive::{DirectoryDrive, Drive, Executor, Threads, within};
 use crate::epoch::Epoch;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub space_reserve: u64,
     /// A drive that takes longer for one call is taken out of use.
     pub io_timeout: Duration,
+    /// What the keys that objects are encrypted with are wrapped under; without one nothing is encrypted.
+    pub master_key: Option<MasterSecret>,
 }
 
 /// One node's store. Cheap to clone; every verb acts on exactly the bucket and key of the grant it is given.
@@ -65,6 +68,7 @@ pub struct Inner {
     pub queue: CommitQueue,
     pub streams: Arc<StreamPool>,
     pub cache: RecordCache,
+    pub keyring: Keyring,
     pub small_limit: u64,
     keepers: Mutex<Option<Keepers>>,
     /// Held as long as the store is open.
@@ -343,22 +347,28 @@ impl Store {
             other => other?,
         };
         let shared = core.shared.clone();
+        let (keyring, is_marked) = crate::object::keyring(settings.master_key.as_ref(), &*shared.index)?;
         let left_open =
             core.living.segments.values().filter(|info| crate::commit::is_open_stream(info)).cloned().collect();
         let (queue, committer) = CommitQueue::start(core)?;
         let streams = Arc::new(StreamPool::new(shared.clone(), queue.clone(), settings.stream_size));
         let keepers = Keepers::start(settings, &shared, &queue, &streams, committer, left_open)?;
-        Ok(Self {
+        let store = Self {
             inner: Arc::new(Inner {
                 shared,
                 queue,
                 streams,
                 cache: RecordCache::new(settings.cache_size),
+                keyring,
                 small_limit: settings.small_limit.min(crate::segment::stripe::UNIT),
                 keepers: Mutex::new(Some(keepers)),
                 _lock: lock,
             }),
-        })
+        };
+        if !is_marked {
+            store.mark_master_key();
+        }
+        Ok(store)
     }
 
     /// Seals every open journal and stream; answers with how many segments that made. Blocks.

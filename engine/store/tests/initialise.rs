@@ -27,7 +27,7 @@ async fn put(store: &Store, attributes: Attributes) {
     let documents =
         documents.map(|(kind, value)| NewDocument { kind: kind.into(), name: String::new(), value: value.into() });
     store.create_bucket(&grant(Action::CreateBucket, "bkt", ""), documents.to_vec()).await.unwrap();
-    let mut writer = store.writer(&grant(Action::PutObject, "bkt", "key"), None).unwrap();
+    let mut writer = store.writer(&grant(Action::PutObject, "bkt", "key"), None, None).unwrap();
     writer.write(b"a fill".as_slice().into()).await.unwrap();
     writer.commit(attributes, Precondition::None).await.unwrap();
 }

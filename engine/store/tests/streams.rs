@@ -50,7 +50,7 @@ async fn a_stream_that_fills_before_its_body_ends_outlives_sealing_and_compactio
     let store = node.open();
     node::create_bucket(&store, "ticks").await;
     let whole = body(1, 12 << 20);
-    let mut writer = store.writer(&node::grant(Action::PutObject, "ticks", "slow"), None).unwrap();
+    let mut writer = store.writer(&node::grant(Action::PutObject, "ticks", "slow"), None, None).unwrap();
     let (first, second) = whole.split_at(8 << 20);
     writer.write(Bytes::copy_from_slice(first)).await.unwrap();
     // Long enough for the workers to seal what is full and to erase what nothing claims.

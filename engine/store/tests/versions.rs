@@ -194,7 +194,7 @@ async fn preconditions_ask_the_current_version_or_the_one_that_is_named() {
     versioned(&store).await;
     let one = put(&store, "k", "one").await;
     delete(&store, "k").await;
-    let mut writer = store.writer(&grant(Action::PutObject, "bkt", "k"), None).unwrap();
+    let mut writer = store.writer(&grant(Action::PutObject, "bkt", "k"), None, None).unwrap();
     writer.write(bytes::Bytes::from_static(b"two")).await.unwrap();
     let two = writer.commit(Attributes::default(), Precondition::Absent).await.unwrap();
     let delete = grant(Action::DeleteObjectVersion, "bkt", "k");
@@ -356,12 +356,12 @@ async fn locks_are_for_buckets_that_have_them() {
         assert!(matches!(amend(&store, "k", one, change).await, Err(Error::NoObjectLock)));
     }
     let try_with = async |attributes: Attributes| {
-        let writer = store.writer(&grant(Action::PutObject, "bkt", "k"), Some(0)).unwrap();
+        let writer = store.writer(&grant(Action::PutObject, "bkt", "k"), Some(0), None).unwrap();
         writer.commit(attributes, Precondition::None).await
     };
     let held = Attributes { legal_hold: true, ..Attributes::default() };
     assert!(matches!(try_with(held.clone()).await, Err(Error::NoObjectLock)));
-    let upload = store.open_upload(&grant(Action::PutObject, "bkt", "k"), held).await;
+    let upload = store.open_upload(&grant(Action::PutObject, "bkt", "k"), held, None).await;
     assert!(matches!(upload, Err(Error::NoObjectLock)));
     let lock = Some(ObjectLock::default().encode().into());
     let configure = grant(Action::PutBucketObjectLockConfiguration, "bkt", "");
@@ -381,8 +381,8 @@ async fn an_upload_is_completed_as_a_version() {
     create(&store, "bkt", locked(Some(default))).await.unwrap();
     let one = put(&store, "k", "one").await;
     let put = grant(Action::PutObject, "bkt", "k");
-    let upload = store.open_upload(&put, Attributes::default()).await.unwrap();
-    let mut part = store.part_writer(&put, upload, 1, None).unwrap();
+    let upload = store.open_upload(&put, Attributes::default(), None).await.unwrap();
+    let mut part = store.part_writer(&put, upload, 1, None, None).unwrap();
     part.write(bytes::Bytes::from_static(b"part")).await.unwrap();
     part.commit(Attributes::default(), Precondition::None).await.unwrap();
     let named_part = [NamedPart { number: 1, etag: Etag::default() }];

@@ -1,7 +1,7 @@
 //! The verbs on buckets: life and death here, their configurations one file a family.
 
 pub(crate) mod access;
-mod configuration;
+pub(crate) mod configuration;
 mod cors;
 mod encryption;
 mod lifecycle;

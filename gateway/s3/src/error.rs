@@ -21,6 +21,24 @@ pub(crate) fn from_store(error: Error) -> S3Error {
             return refused(S3ErrorCode::AccessDenied, "Access Denied because object protected by object lock.");
         }
         Error::NoObjectLock => return invalid_request("Bucket is missing Object Lock Configuration"),
+        Error::CustomerKeyMissing => {
+            return invalid_request(
+                "The object was stored using a form of Server Side Encryption. The correct parameters must be provided \
+                 to retrieve the object.",
+            );
+        }
+        Error::CustomerKeyUnexpected => {
+            return invalid_request("The encryption parameters are not applicable to this object.");
+        }
+        Error::CustomerKeyWrong => S3ErrorCode::AccessDenied,
+        Error::CustomerKeyLocked => {
+            return invalid_request(
+                "An object that is protected by object lock can't be encrypted with a key that the client provides.",
+            );
+        }
+        Error::NoSuchKmsKey => {
+            return custom("KMS.NotFoundException", StatusCode::BAD_REQUEST, "The key does not exist");
+        }
         Error::RetentionPast => return invalid_argument("The retain until date must be in the future!"),
         Error::InvalidBucketState(why) => return refused(S3ErrorCode::InvalidBucketState, *why),
         Error::InvalidDocument(why) => return invalid_request(*why),

@@ -14,6 +14,7 @@ mod bucket;
 mod checksum;
 mod condition;
 mod digest;
+mod encryption;
 mod error;
 mod etag;
 mod explanation;

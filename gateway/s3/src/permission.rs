@@ -52,7 +52,7 @@ impl Face {
         }
         match rules {
             Some(rules) => self.may_in(asker, action, resource, said, &rules),
-            None if action == Action::CreateBucket || resource == Resource::Node => {
+            None if action == Action::CreateBucket || matches!(resource, Resource::Node | Resource::Identity(_)) => {
                 Self::judged(asker, action, resource, Scope::default(), &Self::facts(asker, said))
             }
             // Whether a bucket exists is for those who sign.

@@ -4,13 +4,17 @@ use std::sync::{Arc, LazyLock};
 
 use packstone_access::{Acl, ObjectOwnership, Policy, PolicyKind, PublicAccessBlock};
 use packstone_store::object::BucketState;
+use s3s::dto::ServerSideEncryptionConfiguration;
 
 use crate::acl;
 use crate::bucket::access::{self, BLOCK, OWNERSHIP};
+use crate::bucket::configuration::read;
+use crate::encryption::Method;
 
 /// Kinds of documents.
 pub(crate) const POLICY: &str = "policy";
 pub(crate) const ACL: &str = "acl";
+pub(crate) const ENCRYPTION: &str = "encryption";
 
 /// The rules of one bucket.
 #[derive(Debug, Default)]
@@ -19,6 +23,10 @@ pub(crate) struct Rules {
     pub acl: Option<Acl>,
     pub ownership: ObjectOwnership,
     pub block: PublicAccessBlock,
+    /// What objects are encrypted with whose requests don't say.
+    pub encryption: Option<Method>,
+    /// What that is can't be read: nothing is written that doesn't say it.
+    pub encryption_unread: bool,
     /// A document can't be read: nobody but root passes.
     pub broken: bool,
 }
@@ -39,6 +47,11 @@ impl Rules {
         });
         let acl = bytes(ACL).map(acl::decode);
         let (ownership, block) = (bytes(OWNERSHIP).map(access::ownership), bytes(BLOCK).map(access::block));
+        let encryption = bytes(ENCRYPTION)
+            .map(|bytes| {
+                read::<ServerSideEncryptionConfiguration>(bytes).and_then(|held| Method::of_configuration(&held))
+            })
+            .transpose();
         let broken =
             matches!(policy, Some(Err(_))) || acl == Some(None) || ownership == Some(None) || block == Some(None);
         if broken {
@@ -49,6 +62,8 @@ impl Rules {
             acl: acl.flatten(),
             ownership: ownership.flatten().unwrap_or_default(),
             block: block.flatten().unwrap_or_default(),
+            encryption_unread: encryption.is_err(),
+            encryption: encryption.ok().flatten().flatten(),
             broken,
         }
     }

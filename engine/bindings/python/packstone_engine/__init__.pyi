@@ -30,7 +30,7 @@ class PoolSettings:
 
 @final
 class EngineSettings:
-    """What one node's engine is opened with; sizes in bytes."""
+    """What one node's engine is opened with; sizes in bytes. Without a master key nothing is encrypted."""
 
     def __new__(
         cls,
@@ -44,6 +44,7 @@ class EngineSettings:
         dead_share: float = 0.25,
         space_reserve: int = 1073741824,
         io_timeout: float = 10.0,
+        master_key: bytes | None = None,
     ) -> EngineSettings: ...
 
 @final
@@ -199,6 +200,10 @@ class Node:
         """Seal every open journal and stream now; return how many segments that made."""
     def verify(self, sample: float = 1.0, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Read and check shards and records; `sample` is the share of segments, 0 < sample <= 1."""
+    def create_kms_key(self, id: str) -> None: ...
+    def kms_keys(self) -> list[tuple[str, float]]:
+        """Ids, and when each was made."""
+
     def lockable_buckets(self) -> list[LockableBucket]:
         """The buckets with object lock, in order of their names."""
     def locked(self, bucket: str, after: tuple[str, str] | None = None) -> LockedPage:

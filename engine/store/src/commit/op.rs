@@ -19,6 +19,8 @@ pub struct Draft {
     /// Bytes as the client sent them.
     pub size: u64,
     pub compression: Compression,
+    /// As in the record.
+    pub key_id: u32,
     /// Encoded.
     pub attributes: Vec<u8>,
     pub body: Body,

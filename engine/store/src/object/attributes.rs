@@ -5,7 +5,7 @@
 
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::error::Error;
-use crate::object::UploadId;
+use crate::object::{Encryption, UploadId};
 use crate::retention::{Lock, Retention};
 
 /// The most bytes that the encoded attributes of one version may take.
@@ -75,6 +75,8 @@ pub struct Attributes {
     pub acl: Option<Vec<u8>>,
     /// The upload that made the object.
     pub upload: Option<UploadId>,
+    /// Set by the engine alone.
+    pub encryption: Option<Encryption>,
 }
 
 /// Kinds of what follows the user metadata, each at most once and in this order.
@@ -83,6 +85,7 @@ const RETENTION: u8 = 2;
 const LEGAL_HOLD: u8 = 3;
 const ACL: u8 = 4;
 const UPLOAD: u8 = 5;
+const ENCRYPTION: u8 = 6;
 
 impl Attributes {
     /// The value of a system header.
@@ -142,6 +145,9 @@ impl Attributes {
         if let Some(upload) = self.upload {
             section(UPLOAD, &|body| body.u128(upload.0));
         }
+        if let Some(encryption) = &self.encryption {
+            section(ENCRYPTION, &|body| encryption.encode(body));
+        }
     }
 
     /// As the journal and the index hold them.
@@ -187,6 +193,7 @@ impl Attributes {
                 LEGAL_HOLD => held.legal_hold = true,
                 ACL => held.acl = Some(body.0.to_vec()),
                 UPLOAD => held.upload = Some(UploadId(body.u128()?)),
+                ENCRYPTION => held.encryption = Some(Encryption::decode(&mut body)?),
                 other => return Err(DecodeError::Unknown("attribute", other)),
             }
         }
@@ -196,6 +203,33 @@ impl Attributes {
 
 /// The lock in encoded attributes, read past all else: this is done for every version that ends.
 pub(crate) fn lock_of(encoded: &[u8]) -> Result<Lock, DecodeError> {
+    let mut from = sections_of(encoded)?;
+    let mut lock = Lock::default();
+    while !from.is_empty() {
+        let (kind, body) = (from.u8()?, from.long()?);
+        match kind {
+            RETENTION => lock.retention = Some(Retention::decode(&mut Reader(body))?),
+            LEGAL_HOLD => lock.legal_hold = true,
+            _ => {}
+        }
+    }
+    Ok(lock)
+}
+
+/// Whether encoded attributes say that the client alone has the key.
+pub(crate) fn is_under_customers_key(encoded: &[u8]) -> Result<bool, DecodeError> {
+    let mut from = sections_of(encoded)?;
+    while !from.is_empty() {
+        let (kind, body) = (from.u8()?, from.long()?);
+        if kind == ENCRYPTION {
+            return Ok(Encryption::is_customers(body));
+        }
+    }
+    Ok(false)
+}
+
+/// Encoded attributes behind the user metadata.
+fn sections_of(encoded: &[u8]) -> Result<Reader<'_>, DecodeError> {
     let mut from = Reader(encoded);
     from.take(18)?;
     if from.u8()? != 0 {
@@ -210,16 +244,7 @@ pub(crate) fn lock_of(encoded: &[u8]) -> Result<Lock, DecodeError> {
         from.short()?;
         from.short()?;
     }
-    let mut lock = Lock::default();
-    while !from.is_empty() {
-        let (kind, body) = (from.u8()?, from.long()?);
-        match kind {
-            RETENTION => lock.retention = Some(Retention::decode(&mut Reader(body))?),
-            LEGAL_HOLD => lock.legal_hold = true,
-            _ => {}
-        }
-    }
-    Ok(lock)
+    Ok(from)
 }
 
 /// A byte on disk that names no variant: written by something newer, or rotten.
@@ -271,14 +296,17 @@ mod tests {
             legal_hold: true,
             acl: Some(vec![1, 2]),
             upload: Some(UploadId(5)),
+            encryption: Some(Encryption::Managed { generation: 1 }),
         }
     }
 
     #[test]
     fn what_is_written_is_read() {
-        for attributes in
-            [full(), Attributes::default(), Attributes { tags: Vec::new(), acl: None, upload: None, ..full() }]
-        {
+        for attributes in [
+            full(),
+            Attributes::default(),
+            Attributes { tags: Vec::new(), acl: None, upload: None, encryption: None, ..full() },
+        ] {
             let bytes = attributes.to_bytes().unwrap();
             assert_eq!(Attributes::decode(&mut Reader(&bytes)).unwrap(), attributes);
             let lock = Lock { retention: attributes.retention, legal_hold: attributes.legal_hold };
@@ -302,6 +330,6 @@ mod tests {
         for end in 0..bytes.len() {
             whole += u32::from(Attributes::decode(&mut Reader(bytes.get(..end).unwrap())).is_ok());
         }
-        assert!(ends_early > 0 && whole == 5, "behind the metadata and each section but the last: {whole}");
+        assert!(ends_early > 0 && whole == 6, "behind the metadata and each section but the last: {whole}");
     }
 }

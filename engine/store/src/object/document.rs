@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use packstone_access::{Action, Grant};
 
+use super::encryption::KEY_KINDS;
 use crate::commit::{BucketState, Op, Outcome};
 use crate::error::{Error, Result};
 use crate::index::row::DocumentRow;
@@ -77,6 +78,9 @@ enum Access {
 
 /// Checks that a grant is for documents of that kind.
 fn check_grant(grant: &Grant, kind: &str, access: Access) -> Result<()> {
+    if KEY_KINDS.contains(&kind) && !matches!(access, Access::Reads) {
+        return Err(Error::InvalidDocument("keys are the engine's own"));
+    }
     let known = KINDS.iter().find(|(held, ..)| !grant.bucket().is_empty() && *held == kind);
     let action = match (known, access) {
         (None, _) => Action::Administer,

@@ -1,26 +1,21 @@
-//! Looking a version up and reading its bytes.
+//! Looking a version up.
 //!
 //! A look-up pins every file that the version's bytes stand in. Between index and pin a file may have given way to what
 //! compaction made of it: then the index is asked again.
 
-use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use packstone_access::{Action, Grant};
 
-use super::put::blocking;
-use super::{Version, Versioning, covers_one_of, is_marker};
-use crate::checksum::truncate;
+use super::{CustomerKey, Version, Versioning, covers_one_of, is_marker};
 use crate::commit::BucketState;
-use crate::compression::expand;
+use crate::crypto::DataKey;
 use crate::error::{Error, Result};
 use crate::index::apply::pointed;
 use crate::index::list::newest;
 use crate::index::{Row, Snapshot, Space, keys};
-use crate::record::{Compression, Extent, Record};
-use crate::segment::{Home, SegmentKind};
+use crate::record::{Extent, Record};
+use crate::segment::Home;
 use crate::store::{Inner, Store};
 use crate::version::VersionId;
 
@@ -31,9 +26,12 @@ const TRIES: usize = 8;
 #[derive(Debug)]
 pub struct Object {
     pub version: Version,
-    store: Arc<Inner>,
-    record: Record,
-    homes: Vec<Home>,
+    pub(super) store: Arc<Inner>,
+    pub(super) bucket: Arc<BucketState>,
+    pub(super) record: Record,
+    pub(super) homes: Vec<Home>,
+    /// What [`Object::unlocked`] found.
+    pub(super) key: Option<Arc<DataKey>>,
 }
 
 /// Actions that ask what is said of a version.
@@ -74,7 +72,8 @@ impl Store {
             let (row, latest) = find(&*snapshot, &state, grant.key(), version)?;
             if let Some(homes) = self.inner.pin(&row.record.extents) {
                 let version = Version::from_row(&row, latest)?;
-                return Ok(Object { version, store: self.inner.clone(), record: row.record, homes });
+                let (store, record) = (self.inner.clone(), row.record);
+                return Ok(Object { version, store, bucket: state, record, homes, key: None });
             }
         }
         Err(Error::Unavailable("the index names a segment that is not there: run `packstone rebuild-index`".into()))
@@ -144,111 +143,14 @@ impl Inner {
 }
 
 impl Object {
-    /// Reads a range of the object's bytes, within `0..size`, piece by piece.
-    #[must_use]
-    pub fn read(self, range: Range<u64>) -> ObjectReader {
-        let mut pieces = VecDeque::new();
-        let streamed = self.record.compression == Compression::Raw
-            && self
-                .homes
-                .iter()
-                .all(|home| matches!(home, Home::Segment(held) if held.info.kind == SegmentKind::Stream));
-        let mut start = 0;
-        for (extent, home) in self.record.extents.iter().zip(&self.homes) {
-            let end = start + extent.length;
-            let from = range.start.max(start);
-            let to = range.end.min(end);
-            if streamed && from < to {
-                pieces.push_back((*extent, home.clone(), from - start..to - start));
-            } else if !streamed && range.start < range.end {
-                pieces.push_back((*extent, home.clone(), range.clone()));
-            }
-            start = end;
-        }
-        ObjectReader { store: self.store, record: self.record, streamed, hasher: None, pieces }
-    }
-}
-
-/// Gives an object's bytes in pieces of at most 1 MiB.
-#[derive(Debug)]
-pub struct ObjectReader {
-    store: Arc<Inner>,
-    record: Record,
-    /// Whether the extents lie in stream segments; otherwise there is one record to be read whole.
-    streamed: bool,
-    /// Over an extent that is read whole; what is read in part is checked by block CRCs alone.
-    hasher: Option<blake3::Hasher>,
-    /// Extents, and which of their bytes (streamed) or of the object's bytes (else) are wanted.
-    pieces: VecDeque<(Extent, Home, Range<u64>)>,
-}
-
-impl ObjectReader {
-    /// The next piece; `None` at the end.
-    pub async fn next(&mut self) -> Option<Result<Bytes>> {
-        let (extent, home, range) = self.pieces.pop_front()?;
-        Some(if self.streamed { self.unit(extent, home, range).await } else { self.small(extent, home, range).await })
-    }
-
-    async fn unit(&mut self, extent: Extent, home: Home, range: Range<u64>) -> Result<Bytes> {
-        let Home::Segment(segment) = &home else {
-            return Err(Error::Unavailable("a stream that is no segment".into()));
-        };
-        let (segment, wanted) = (segment.clone(), range.clone());
-        if range.start == 0 {
-            self.hasher = (range.end == extent.length).then(blake3::Hasher::new);
-        }
-        let mut hasher = self.hasher.take();
-        let (piece, hasher) = blocking(move || {
-            let piece = segment.read_stream(&extent, wanted)?;
-            if let Some(hasher) = &mut hasher {
-                hasher.update(&piece);
-            }
-            Ok((piece, hasher))
-        })
-        .await?;
-        let next = range.start + piece.len() as u64;
-        if next == range.end && hasher.as_ref().is_some_and(|hasher| truncate(&hasher.finalize()) != extent.hash) {
-            return Err(Error::Lost(format!("segment {:016x}: a record's hash does not match", extent.segment)));
-        }
-        self.hasher = hasher;
-        if piece.is_empty() {
-            return Err(Error::Lost("a stream that ends early".into()));
-        }
-        if next < range.end {
-            self.pieces.push_front((extent, home, next..range.end));
-        }
-        Ok(piece.into())
-    }
-
-    async fn small(&self, extent: Extent, home: Home, range: Range<u64>) -> Result<Bytes> {
-        let plain = match self.store.cache.get(self.record.id) {
-            Some(stored) => self.plain(stored)?,
-            None => {
-                let stored = match home.read_cached(&extent) {
-                    Some(stored) => stored,
-                    None => {
-                        let store = self.store.clone();
-                        blocking(move || store.read_record(&home, &extent)).await?
-                    }
-                };
-                let stored = Bytes::from(stored);
-                self.store.cache.insert(self.record.id, &stored);
-                self.plain(stored)?
-            }
-        };
-        let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end)) else {
-            return Err(Error::Lost("a range beyond memory".into()));
-        };
-        if end > plain.len() || start > end {
-            return Err(Error::Lost("a record shorter than its object".into()));
-        }
-        Ok(plain.slice(start..end))
-    }
-
-    fn plain(&self, stored: Bytes) -> Result<Bytes> {
-        match self.record.compression {
-            Compression::Raw => Ok(stored),
-            Compression::Zstd => Ok(expand(Compression::Zstd, stored.to_vec(), self.record.size)?.into()),
-        }
+    /// The object with the key that it is encrypted with, which its bytes can't be read without; `customer` is the key that
+    /// the request brings.
+    ///
+    /// # Errors
+    /// A customer's key that is missing, doesn't fit or isn't asked for; or a key that is lost.
+    pub fn unlocked(mut self, customer: Option<&CustomerKey>) -> Result<Self> {
+        let store = Store { inner: self.store.clone() };
+        self.key = store.key_of(&self.bucket, self.version.attributes.encryption.as_ref(), customer)?;
+        Ok(self)
     }
 }

@@ -5,10 +5,12 @@ pub mod attributes;
 mod bucket;
 mod delete;
 mod document;
+mod encryption;
 mod get;
 mod list;
 mod locked;
 mod put;
+mod read;
 pub(crate) mod upload;
 
 use std::time::SystemTime;
@@ -16,6 +18,7 @@ use std::time::SystemTime;
 use packstone_access::{Action, Denied, Grant};
 
 use crate::codec::Reader;
+use crate::crypto::plain_length;
 use crate::error::{Error, Result};
 use crate::index::Row;
 use crate::index::row::corrupt;
@@ -25,9 +28,12 @@ pub use amend::AttributeChange;
 pub use attributes::{Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Etag, SystemHeader};
 pub use delete::Deleted;
 pub use document::{Document, NewDocument, Replaces};
-pub use get::{Object, ObjectReader};
+pub(crate) use encryption::keyring;
+pub use encryption::{Cipher, CustomerKey, DEFAULT_KMS_KEY, Encryption, EncryptionRequest, KmsKey};
+pub use get::Object;
 pub use locked::{LockableBucket, LockedPage, LockedVersion};
 pub use put::ObjectWriter;
+pub use read::ObjectReader;
 
 pub use crate::commit::BucketState;
 pub use crate::configuration::{ObjectLock, Versioning};
@@ -81,6 +87,9 @@ impl Version {
                 Some((number, size)) if *number == extent.part => *size = size.saturating_add(extent.length),
                 _ => parts.push((extent.part, extent.length)),
             }
+        }
+        if record.chunking != 0 {
+            parts.iter_mut().for_each(|(_, size)| *size = plain_length(*size));
         }
         Ok(Self {
             record: record.id,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use packstone_access::{Action, Grant};
 
-use super::{Attributes, Precondition, UploadId, Version};
+use super::{Attributes, Cipher, CustomerKey, Precondition, UploadId, Version};
 use crate::checksum::{record_hash, truncate};
 use crate::commit::{Body, Draft, Op, Outcome};
 use crate::compression::shrink;
+use crate::crypto::{self, Binding, Encryptor, Unfit};
 use crate::error::{Error, Result};
 use crate::record::{Compression, Extent};
 use crate::segment::stripe::UNIT;
@@ -34,6 +35,7 @@ pub struct ObjectWriter {
     buffer: BytesMut,
     /// Bytes that the buffer holds before they are streamed.
     limit: usize,
+    cipher: Option<Cipher>,
     streaming: Option<Streaming>,
 }
 
@@ -50,36 +52,47 @@ struct Streaming {
     row: u64,
     length: u64,
     hasher: blake3::Hasher,
+    /// Of a body that is encrypted; it ends with the body.
+    encryptor: Option<Encryptor>,
 }
 
 impl Store {
-    /// Begins a PUT. Nothing is visible until [`ObjectWriter::commit`].
+    /// Begins a PUT, encrypted with `cipher`. Nothing is visible until [`ObjectWriter::commit`].
     ///
     /// # Errors
     /// No such bucket, a key that can't be, or a grant for something else.
-    pub fn writer(&self, grant: &Grant, length: Option<u64>) -> Result<ObjectWriter> {
+    pub fn writer(&self, grant: &Grant, length: Option<u64>, cipher: Option<Cipher>) -> Result<ObjectWriter> {
         grant.covers(Action::PutObject)?;
-        self.begin(grant, Destination::Object, length)
+        self.begin(grant, Destination::Object, length, cipher)
     }
 
-    /// Begins a part of an open upload. Of its attributes only ETag and checksum count; a part of the same number
-    /// gives way to it.
+    /// Begins a part of an open upload, encrypted as that says. Of its attributes only ETag and checksum count; a part
+    /// of the same number gives way to it.
     ///
     /// # Errors
-    /// As [`Self::writer`], or no such upload.
+    /// As [`Self::writer`], no such upload, or a customer's key that isn't the upload's.
     pub fn part_writer(
         &self,
         grant: &Grant,
         upload: UploadId,
         number: u16,
         length: Option<u64>,
+        customer: Option<&CustomerKey>,
     ) -> Result<ObjectWriter> {
+        let encryption = self.upload(grant, upload)?.attributes.encryption;
         grant.covers(Action::PutObject)?;
-        self.upload_row(grant, upload)?;
-        self.begin(grant, Destination::Part { upload, number }, length)
+        let key = self.key_of(&*self.bucket_of(grant)?, encryption.as_ref(), customer)?;
+        let cipher = encryption.zip(key).map(|(encryption, key)| Cipher { encryption, key });
+        self.begin(grant, Destination::Part { upload, number }, length, cipher)
     }
 
-    fn begin(&self, grant: &Grant, destination: Destination, length: Option<u64>) -> Result<ObjectWriter> {
+    fn begin(
+        &self,
+        grant: &Grant,
+        destination: Destination,
+        length: Option<u64>,
+        cipher: Option<Cipher>,
+    ) -> Result<ObjectWriter> {
         let bucket = self.bucket_of(grant)?.bucket.id;
         let key = grant.key();
         if key.is_empty() || key.len() > super::MAX_KEY {
@@ -100,6 +113,7 @@ impl Store {
             written: 0,
             buffer: BytesMut::with_capacity(expected),
             limit,
+            cipher,
             streaming: None,
         })
     }
@@ -116,7 +130,7 @@ impl ObjectWriter {
     ///
     /// # Errors
     /// Too few drives, or no space.
-    pub async fn write(&mut self, mut piece: Bytes) -> Result<()> {
+    pub async fn write(&mut self, piece: Bytes) -> Result<()> {
         self.written += piece.len() as u64;
         if self.streaming.is_none() && self.buffer.len() + piece.len() <= self.limit {
             self.buffer.extend_from_slice(&piece);
@@ -125,6 +139,16 @@ impl ObjectWriter {
         if self.streaming.is_none() {
             self.begin_stream().await?;
         }
+        let encryptor = self.streaming.as_mut().and_then(|streaming| streaming.encryptor.as_mut());
+        let stored = match encryptor {
+            Some(encryptor) => encryptor.push(&piece).map_err(unencrypted)?.into(),
+            None => piece,
+        };
+        self.take(stored).await
+    }
+
+    /// Takes the next bytes that are stored.
+    async fn take(&mut self, mut piece: Bytes) -> Result<()> {
         while !piece.is_empty() {
             let take = piece.len().min(self.limit.saturating_sub(self.buffer.len()));
             self.buffer.extend_from_slice(&piece.split_to(take));
@@ -141,7 +165,20 @@ impl ObjectWriter {
         self.limit = usize::try_from(UNIT).unwrap_or(1 << 20) * usize::from(stream.info.profile.data);
         self.buffer.reserve(self.limit - self.buffer.len().min(self.limit));
         let row = stream.next_row();
+        let mut encryptor = match &self.cipher {
+            Some(cipher) => {
+                let binding = binding(self.bucket, cipher, Compression::Raw);
+                let nonces = self.store.keyring.nonces();
+                Some(Encryptor::new(cipher.key.clone(), binding, nonces).map_err(unencrypted)?)
+            }
+            None => None,
+        };
+        if let Some(encryptor) = &mut encryptor {
+            let plain = self.buffer.split();
+            self.buffer.extend_from_slice(&encryptor.push(&plain).map_err(unencrypted)?);
+        }
         self.streaming = Some(Streaming {
+            encryptor,
             stream,
             full: Vec::new(),
             extents: Vec::new(),
@@ -172,11 +209,18 @@ impl ObjectWriter {
     ///
     /// # Errors
     /// [`Error::PreconditionFailed`], no such bucket or upload any more, too few drives, or no space.
-    pub async fn commit(mut self, attributes: Attributes, precondition: Precondition) -> Result<Version> {
+    pub async fn commit(mut self, mut attributes: Attributes, precondition: Precondition) -> Result<Version> {
+        if let Some(cipher) = &self.cipher {
+            attributes.etag.md5 = cipher.entity_tag(attributes.etag.md5);
+        }
+        attributes.encryption = self.cipher.as_ref().map(|cipher| cipher.encryption.clone());
         let encoded = attributes.to_bytes()?;
         let is_part = matches!(self.destination, Destination::Part { .. });
         if is_part && self.streaming.is_none() && self.written > 0 {
             self.begin_stream().await?;
+        }
+        if let Some(encryptor) = self.streaming.as_mut().and_then(|streaming| streaming.encryptor.take()) {
+            self.take(encryptor.finish().map_err(unencrypted)?.into()).await?;
         }
         if self.streaming.is_some() && !self.buffer.is_empty() {
             self.flush().await?;
@@ -191,7 +235,19 @@ impl ObjectWriter {
         // Held until the commit is answered: then the claims on these streams are known.
         let mut held = None;
         let (body, compression) = match self.streaming.take() {
-            None => small_body(std::mem::take(&mut self.buffer).freeze()),
+            None => {
+                let (stored, compression) = packed(std::mem::take(&mut self.buffer).freeze());
+                let stored = match &self.cipher {
+                    Some(cipher) => {
+                        let binding = binding(self.bucket, cipher, compression);
+                        let stored = crypto::encrypt(&cipher.key, binding, store.keyring.nonces(), &stored);
+                        stored.map_err(unencrypted)?.into()
+                    }
+                    None => stored,
+                };
+                let hash = record_hash(&stored);
+                (Body::Small { stored, hash }, compression)
+            }
             Some(streaming) => {
                 let own = store.clone();
                 let (extents, streams) = blocking(move || streaming.finish(&own)).await?;
@@ -199,7 +255,8 @@ impl ObjectWriter {
                 (Body::Streamed(extents), Compression::Raw)
             }
         };
-        let draft = Draft { size, compression, attributes, body };
+        let key_id = self.cipher.as_ref().map_or(0, |cipher| cipher.encryption.key_id());
+        let draft = Draft { size, compression, key_id, attributes, body };
         let (bucket, key) = (self.bucket, self.key);
         let op = match self.destination {
             Destination::Object => Op::Put { bucket, key, draft, precondition },
@@ -216,17 +273,20 @@ impl ObjectWriter {
     }
 }
 
-fn small_body(plain: Bytes) -> (Body, Compression) {
+/// Compressed where that pays.
+fn packed(plain: Bytes) -> (Bytes, Compression) {
     match shrink(&plain) {
-        Some(packed) => {
-            let hash = record_hash(&packed);
-            (Body::Small { stored: packed.into(), hash }, Compression::Zstd)
-        }
-        None => {
-            let hash = record_hash(&plain);
-            (Body::Small { stored: plain, hash }, Compression::Raw)
-        }
+        Some(packed) => (packed.into(), Compression::Zstd),
+        None => (plain, Compression::Raw),
     }
+}
+
+fn binding(bucket: u32, cipher: &Cipher, compression: Compression) -> Binding {
+    Binding { bucket, key_id: cipher.encryption.key_id(), compression: compression as u8, dictionary: 0 }
+}
+
+fn unencrypted(_: Unfit) -> Error {
+    Error::Unavailable("the body can't be encrypted: the system gives no random bits, or it is too long".into())
 }
 
 impl Streaming {

@@ -2,7 +2,9 @@
 
 use packstone_access::{Action, Denied, Grant};
 
-use super::{Attributes, Checksum, Etag, NamedPart, Part, Precondition, Upload, UploadId, UploadQuery, Version};
+use super::{
+    Attributes, Checksum, Cipher, Etag, NamedPart, Part, Precondition, Upload, UploadId, UploadQuery, Version,
+};
 use crate::codec::Reader;
 use crate::commit::{Op, Outcome};
 use crate::error::{Error, Result};
@@ -12,16 +14,22 @@ use crate::store::Store;
 use crate::time::to_system_time;
 
 impl Store {
-    /// Opens an upload; its attributes become the object's.
+    /// Opens an upload; its attributes become the object's, and its parts are encrypted with `cipher`.
     ///
     /// # Errors
     /// No such bucket, or a key that can't be.
-    pub async fn open_upload(&self, grant: &Grant, attributes: Attributes) -> Result<UploadId> {
+    pub async fn open_upload(
+        &self,
+        grant: &Grant,
+        mut attributes: Attributes,
+        cipher: Option<Cipher>,
+    ) -> Result<UploadId> {
         grant.covers(Action::PutObject)?;
         let bucket = self.bucket_of(grant)?.bucket.id;
         if grant.key().is_empty() || grant.key().len() > super::MAX_KEY {
             return Err(Error::InvalidKey);
         }
+        attributes.encryption = cipher.map(|cipher| cipher.encryption);
         let encoded = attributes.to_bytes()?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|error| Error::Unavailable(error.to_string()))?;

@@ -37,7 +37,7 @@ fn body(number: u64, length: usize) -> Content {
 }
 
 fn draft(size: usize, body: Body) -> Draft {
-    Draft { size: size as u64, compression: Compression::Raw, attributes: vec![0; ATTRIBUTES], body }
+    Draft { size: size as u64, compression: Compression::Raw, key_id: 0, attributes: vec![0; ATTRIBUTES], body }
 }
 
 impl Run {

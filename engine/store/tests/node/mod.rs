@@ -38,6 +38,7 @@ impl Node {
             dead_share: 0.25,
             space_reserve: 1 << 20,
             io_timeout: Duration::from_secs(10),
+            master_key: None,
         };
         initialise(&settings, profile.parity == 0).unwrap();
         Self { scratch, settings }
@@ -88,7 +89,7 @@ pub async fn create_bucket(store: &Store, bucket: &str) {
 }
 
 pub async fn try_put(store: &Store, bucket: &str, key: &str, body: &[u8]) -> Result<Version> {
-    let mut writer = store.writer(&grant(Action::PutObject, bucket, key), Some(body.len() as u64))?;
+    let mut writer = store.writer(&grant(Action::PutObject, bucket, key), Some(body.len() as u64), None)?;
     for piece in body.chunks(100_000) {
         writer.write(Bytes::copy_from_slice(piece)).await?;
     }

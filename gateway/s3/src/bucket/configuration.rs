@@ -15,13 +15,13 @@ use crate::facts::Said;
 use crate::tags::Tags;
 
 /// What a configuration is checked against.
-pub(super) struct Site<'a> {
+pub(crate) struct Site<'a> {
     pub store: &'a Store,
     pub bucket: &'a str,
 }
 
 /// A configuration of a bucket.
-pub(super) trait Configuration: Serialize + for<'xml> Deserialize<'xml> + Send + Sync {
+pub(crate) trait Configuration: Serialize + for<'xml> Deserialize<'xml> + Send + Sync {
     /// The kind of its document.
     const KIND: &'static str;
     /// What leave to read it is given for.
@@ -109,7 +109,7 @@ pub(super) fn write<C: Configuration>(configuration: &C) -> S3Result<Vec<u8>> {
     Ok(out)
 }
 
-pub(super) fn read<C: Configuration>(document: &[u8]) -> S3Result<C> {
+pub(crate) fn read<C: Configuration>(document: &[u8]) -> S3Result<C> {
     C::deserialize(&mut Deserializer::new(document)).map_err(|error| fault(C::KIND, &error))
 }
 

@@ -1,7 +1,6 @@
 //! Headers that ask for something that this server doesn't do yet.
 //!
-//! A header that asks for encryption or an access control list and is passed over would let a client believe that it got what
-//! it asked for, so each is refused by name.
+//! One that is passed over would let a client believe that it got what it asked for, so each is refused by name.
 
 use hyper::StatusCode;
 
@@ -15,9 +14,6 @@ pub fn check(name: &str, value: &[u8]) -> Result<(), Refusal> {
     match name {
         "storage-class" if value != b"STANDARD" => Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidStorageClass")),
         "write-offset-bytes" | "rename-source" | "mfa" | "if-match-initiated-time" => Err(Refusal::not_implemented()),
-        _ if REFUSED.iter().any(|prefix| name.starts_with(prefix)) => Err(Refusal::not_implemented()),
         _ => Ok(()),
     }
 }
-
-const REFUSED: [&str; 2] = ["server-side-encryption", "copy-source-server-side-encryption"];

@@ -159,7 +159,9 @@ impl Form {
         match desk.s3.put_object(request).await {
             Ok(response) => {
                 let made = Made { bucket: &self.bucket, key: &self.key, base: &base };
-                Ok(answer::made(&self.fields, &made, &response.output))
+                let mut answer = answer::made(&self.fields, &made, &response.output);
+                answer.headers_mut().extend(response.headers);
+                Ok(answer)
             }
             Err(error) => {
                 error.to_http_response().map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError"))

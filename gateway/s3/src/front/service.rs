@@ -136,19 +136,23 @@ impl Service {
         if self.log.is_some() {
             record.line = Some(Box::new(Line::new(client.remote, asked.id, &parts)));
         }
-        let closes = is_unanswered_expectation(&parts, &incoming);
+        let expectation = is_unanswered_expectation(&parts, &incoming);
+        let has_body = parts.version == Version::HTTP_11 && !incoming.is_end_stream();
         let sharing = self.sharing(&parts);
         let shared = cors::shared(&parts.method, &parts.headers, &sharing);
         let mut response = match self.respond(parts, incoming, client, &sharing, &mut asked, &mut record).await {
             Ok(response) => response,
             Err(refusal) => asked.refuse(&refusal, &mut record),
         };
+        // Whoever is told no before the body was read must not send the next request behind it.
+        let is_read = asked.inflow.as_ref().is_some_and(|inflow| inflow.ended());
+        let unread = has_body && !is_read && !response.status().is_success();
         let headers = response.headers_mut();
         headers.extend(shared);
         headers.insert(REQUEST_ID, asked.id.header());
         headers.insert(HOST_ID, self.ids.host().clone());
         headers.insert(SERVER, NAME);
-        if closes {
+        if expectation || unread {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         sealed(response, record)

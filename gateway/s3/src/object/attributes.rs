@@ -13,7 +13,8 @@ use super::version;
 use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::whole_seconds;
-use crate::error::invalid_argument;
+use crate::encryption::{Customer, Of};
+use crate::error::{from_store, invalid_argument};
 use crate::face::Face;
 use crate::{etag, owner};
 
@@ -23,9 +24,10 @@ impl Face {
         request: S3Request<GetObjectAttributesInput>,
     ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
         let asker = Asker::of(&request);
-        let input = request.input;
+        let S3Request { input, headers, .. } = request;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let named = version::named(input.version_id.as_deref())?;
+        let customer = Customer::parse(&headers, Of::Object, &asker)?;
         // A header may name several, and s3s keeps the text of each header whole.
         let asked: Vec<&str> =
             input.object_attributes.iter().flat_map(|names| names.as_str().split(',')).map(str::trim).collect();
@@ -42,6 +44,7 @@ impl Face {
         let unread = |error| self.missing(&asker, &input.bucket, version::unread(error, named.is_some()));
         let version = self.store.describe(&grant, named).map_err(unread)?;
         let version = &version;
+        self.store.check_key(&grant, version, customer.as_ref().map(Customer::key)).map_err(from_store)?;
         let mut output = GetObjectAttributesOutput {
             last_modified: Some(whole_seconds(version.modified)),
             version_id: self.told_version(&input.bucket, version.version),

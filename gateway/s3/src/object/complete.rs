@@ -46,7 +46,9 @@ impl Face {
             place!(output, checksum, checksum::encode(checksum, attributes.etag.parts));
             output.checksum_type = Some(checksum::kind_dto(checksum.kind));
         }
-        Ok(S3Response::new(output))
+        let mut response = S3Response::new(output);
+        response.headers.extend(self.told_encryption(attributes.encryption.as_ref(), None));
+        Ok(response)
     }
 
     async fn complete(

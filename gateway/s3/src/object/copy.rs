@@ -18,6 +18,7 @@ use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::{Conditions, whole_seconds};
 use crate::digest::{Digester, Sums};
+use crate::encryption::{self, Customer, Of};
 use crate::error::{from_store, invalid_argument, invalid_request, not_implemented};
 use crate::face::Face;
 use crate::lock::Asked;
@@ -38,7 +39,8 @@ impl Face {
             condition(&fields, "if-none-match")?.as_ref(),
         )?;
         let replaces = replaces(input.metadata_directive.as_ref())?;
-        let source = self.source(&asker, &input.copy_source)?;
+        let encrypted = encryption::Asked::parse(&fields, &asker)?;
+        let source = self.source(&asker, &input.copy_source, &fields)?;
         let asked = Conditions {
             matches: input.copy_source_if_match.as_ref(),
             none_match: input.copy_source_if_none_match.as_ref(),
@@ -50,7 +52,8 @@ impl Face {
             return Err(too_large());
         }
         let redirect = headers::redirect(&fields)?;
-        if !replaces && redirect.is_none() && is_itself(&input.copy_source, &input.bucket, &input.key) {
+        let changes = replaces || redirect.is_some() || !matches!(encrypted, encryption::Asked::Nothing);
+        if !changes && is_itself(&input.copy_source, &input.bucket, &input.key) {
             return Err(invalid_request(
                 "This copy request is illegal because it is trying to copy an object to itself without changing the \
                  object's metadata, storage class, website redirect location or encryption attributes.",
@@ -74,17 +77,21 @@ impl Face {
         let copy_source_version_id = self.told_source(&input.copy_source, &source.version);
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &fields)?;
         let size = source.version.size;
-        let mut writer = self.store.writer(&grant, Some(size)).map_err(from_store)?;
+        let cipher = self.cipher(&asker, &grant, &encrypted).await?;
+        let mut writer = self.store.writer(&grant, Some(size), cipher).map_err(from_store)?;
         let sums = pour(source, 0..size, algorithm, &mut writer).await?;
         attributes.etag = sums.etag();
         attributes.checksum.clone_from(&sums.checksum);
         let version = writer.commit(attributes, precondition).await.map_err(from_store)?;
-        Ok(S3Response::new(CopyObjectOutput {
+        let told = self.told_encryption(version.attributes.encryption.as_ref(), encrypted.customer());
+        let mut response = S3Response::new(CopyObjectOutput {
             copy_object_result: Some(copy_result(&sums, &version)),
             copy_source_version_id,
             version_id: version::told_written(version.version),
             ..CopyObjectOutput::default()
-        }))
+        });
+        response.headers.extend(told);
+        Ok(response)
     }
 
     /// The tags of a copy: the source's, which the asker must be able to read, or those that come with the request.
@@ -116,14 +123,15 @@ impl Face {
         request: S3Request<UploadPartCopyInput>,
     ) -> S3Result<S3Response<UploadPartCopyOutput>> {
         let asker = Asker::of(&request);
-        let input = request.input;
+        let S3Request { input, headers: fields, .. } = request;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         owner::expect(input.expected_source_bucket_owner.as_deref())?;
         let number = part::number(input.part_number)?;
         let id = part::upload_id(&input.upload_id)?;
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
-        let source = self.source(&asker, &input.copy_source)?;
+        let customer = Customer::parse(&fields, Of::Object, &asker)?;
+        let source = self.source(&asker, &input.copy_source, &fields)?;
         let asked = Conditions {
             matches: input.copy_source_if_match.as_ref(),
             none_match: input.copy_source_if_none_match.as_ref(),
@@ -141,34 +149,41 @@ impl Face {
             return Err(too_large());
         }
         let algorithm = upload.attributes.checksum.as_ref().map(|checksum| checksum.algorithm);
-        let mut writer = self.store.part_writer(&grant, id, number, Some(length)).map_err(from_store)?;
+        let key = customer.as_ref().map(Customer::key);
+        let mut writer = self.store.part_writer(&grant, id, number, Some(length), key).map_err(from_store)?;
         let sums = pour(source, range, algorithm, &mut writer).await?;
         let version = part::commit(writer, &sums).await?;
         let mut result = CopyPartResult {
-            e_tag: Some(etag::to_dto(sums.etag())),
+            e_tag: Some(etag::to_dto(version.attributes.etag)),
             last_modified: Some(whole_seconds(version.modified)),
             ..CopyPartResult::default()
         };
         if let Some(checksum) = &sums.checksum {
             place!(result, checksum, checksum::encode(checksum, 0));
         }
-        Ok(S3Response::new(UploadPartCopyOutput {
+        let mut response = S3Response::new(UploadPartCopyOutput {
             copy_part_result: Some(result),
             copy_source_version_id,
             ..UploadPartCopyOutput::default()
-        }))
+        });
+        let told = self.told_encryption(version.attributes.encryption.as_ref(), customer.as_ref());
+        response.headers.extend(told);
+        Ok(response)
     }
 
-    fn source(&self, asker: &Asker, source: &CopySource) -> S3Result<Object> {
+    /// What is copied, ready to be read.
+    fn source(&self, asker: &Asker, source: &CopySource, fields: &HeaderMap) -> S3Result<Object> {
         match source {
             CopySource::Bucket { bucket, key, version_id } => {
                 let named = version::named(version_id.as_deref())?;
-                self.version(asker, bucket, key, named).map_err(|error| match error.code() {
+                let customer = Customer::parse(fields, Of::Source, asker)?;
+                let found = self.version(asker, bucket, key, named).map_err(|error| match error.code() {
                     S3ErrorCode::MethodNotAllowed => invalid_request(
                         "The source of a copy request may not specifically refer to a delete marker by version id.",
                     ),
                     _ => error,
-                })
+                })?;
+                self.unlocked(asker, found, customer.as_ref())
             }
             CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => Err(not_implemented()),
         }
@@ -201,7 +216,7 @@ async fn pour(
 
 fn copy_result(sums: &Sums, version: &Version) -> CopyObjectResult {
     let mut result = CopyObjectResult {
-        e_tag: Some(etag::to_dto(sums.etag())),
+        e_tag: Some(etag::to_dto(version.attributes.etag)),
         last_modified: Some(whole_seconds(version.modified)),
         ..CopyObjectResult::default()
     };
@@ -233,8 +248,14 @@ fn is_itself(source: &CopySource, bucket: &str, key: &str) -> bool {
 
 fn inherited(version: &Version, redirect: Option<(SystemHeader, String)>) -> Attributes {
     // Lock, access control list and what made it are the source's own.
-    let mut attributes =
-        Attributes { retention: None, legal_hold: false, acl: None, upload: None, ..version.attributes.clone() };
+    let mut attributes = Attributes {
+        retention: None,
+        legal_hold: false,
+        acl: None,
+        upload: None,
+        encryption: None,
+        ..version.attributes.clone()
+    };
     attributes.headers.retain(|(header, _)| *header != SystemHeader::WebsiteRedirectLocation);
     attributes.headers.extend(redirect);
     attributes

@@ -19,6 +19,7 @@ use super::version::{self, http_date};
 use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::{Conditions, Unmet, whole_seconds};
+use crate::encryption::{self, Customer, Of};
 use crate::error::from_store;
 use crate::face::Face;
 use crate::{etag, headers, lock, owner};
@@ -32,10 +33,13 @@ impl Face {
         request: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let asker = Asker::of(&request);
-        let input = request.input;
+        let S3Request { input, headers, .. } = request;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let named = version::named(input.version_id.as_deref())?;
+        let customer = Customer::parse(&headers, Of::Object, &asker)?;
+        encryption::expect_none(&headers)?;
         let object = self.version(&asker, &input.bucket, &input.key, named)?;
+        let object = self.unlocked(&asker, object, customer.as_ref())?;
         let conditions = Conditions {
             matches: input.if_match.as_ref(),
             none_match: input.if_none_match.as_ref(),
@@ -51,8 +55,11 @@ impl Face {
             place!(output, checksum, checksum::encode(checksum, object.version.attributes.etag.parts));
             output.checksum_type = Some(checksum::kind_dto(checksum.kind));
         }
+        let told = self.told_encryption(object.version.attributes.encryption.as_ref(), customer.as_ref());
         output.body = body(object, selection).await?;
-        Ok(S3Response::new(output))
+        let mut response = S3Response::new(output);
+        response.headers.extend(told);
+        Ok(response)
     }
 
     pub(crate) fn head_object_verb(
@@ -60,10 +67,13 @@ impl Face {
         request: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
         let asker = Asker::of(&request);
-        let input = request.input;
+        let S3Request { input, headers, .. } = request;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let named = version::named(input.version_id.as_deref())?;
+        let customer = Customer::parse(&headers, Of::Object, &asker)?;
+        encryption::expect_none(&headers)?;
         let object = self.version(&asker, &input.bucket, &input.key, named)?;
+        let object = self.unlocked(&asker, object, customer.as_ref())?;
         let conditions = Conditions {
             matches: input.if_match.as_ref(),
             none_match: input.if_none_match.as_ref(),
@@ -85,6 +95,7 @@ impl Face {
         let mut response = S3Response::new(output);
         // s3s has no field for it in the answer to a HEAD.
         response.headers.extend(tags.map(|count| (TAGGING_COUNT, HeaderValue::from(count))));
+        response.headers.extend(self.told_encryption(version.attributes.encryption.as_ref(), customer.as_ref()));
         Ok(response)
     }
 

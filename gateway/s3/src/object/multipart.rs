@@ -1,7 +1,7 @@
 //! Uploads in parts: opening, adding parts, aborting.
 
 use packstone_access::Action;
-use packstone_store::object::{Checksum, ChecksumAlgorithm, Upload};
+use packstone_store::object::{Checksum, ChecksumAlgorithm, Cipher, Upload};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput,
     UploadPartInput, UploadPartOutput,
@@ -12,6 +12,7 @@ use super::part;
 use crate::asker::Asker;
 use crate::body::Announcement;
 use crate::checksum::{self, place};
+use crate::encryption::{self, Customer, Of};
 use crate::error::{from_store, invalid_request};
 use crate::face::Face;
 use crate::lock::Asked;
@@ -25,6 +26,7 @@ impl Face {
         let asker = Asker::of(&request);
         let input = request.input;
         owner::expect(input.expected_bucket_owner.as_deref())?;
+        let encrypted = encryption::Asked::parse(&request.headers, &asker)?;
         let mut attributes = headers::described(&request.headers, input.metadata)?;
         if let Some(asked) = &input.checksum_algorithm {
             let algorithm = checksum::algorithm(asked.as_str())?;
@@ -42,8 +44,10 @@ impl Face {
         attributes.tags = tags::brought(input.tagging.as_deref())?;
         let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &request.headers)?;
-        let id = self.store.open_upload(&grant, attributes).await.map_err(from_store)?;
-        Ok(S3Response::new(CreateMultipartUploadOutput {
+        let cipher = self.cipher(&asker, &grant, &encrypted).await?;
+        let told = self.told_encryption(cipher.as_ref().map(Cipher::encryption), encrypted.customer());
+        let id = self.store.open_upload(&grant, attributes, cipher).await.map_err(from_store)?;
+        let mut response = S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
             upload_id: Some(part::upload_text(id)),
@@ -52,7 +56,9 @@ impl Face {
                 .map(|checksum| s3s::dto::ChecksumAlgorithm::from_static(checksum::name(checksum.algorithm))),
             checksum_type: announced.map(|checksum| checksum::kind_dto(checksum.kind)),
             ..CreateMultipartUploadOutput::default()
-        }))
+        });
+        response.headers.extend(told);
+        Ok(response)
     }
 
     pub(crate) async fn upload_part_verb(
@@ -64,20 +70,27 @@ impl Face {
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let number = part::number(input.part_number)?;
         let id = part::upload_id(&input.upload_id)?;
+        let customer = Customer::parse(&headers, Of::Object, &asker)?;
+        encryption::expect_none(&headers)?;
         let announced = Announcement::parse(&headers, &extensions, input.content_length, trailing_headers)?;
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
         let algorithm = part_algorithm(&upload, announced.algorithm())?;
 
-        let mut writer = self.store.part_writer(&grant, id, number, Some(announced.length)).map_err(from_store)?;
+        let key = customer.as_ref().map(Customer::key);
+        let mut writer = self.store.part_writer(&grant, id, number, Some(announced.length), key).map_err(from_store)?;
         let sums = announced.pour(input.body, algorithm, &mut writer).await?;
-        part::commit(writer, &sums).await?;
+        let version = part::commit(writer, &sums).await?;
 
-        let mut output = UploadPartOutput { e_tag: Some(etag::to_dto(sums.etag())), ..UploadPartOutput::default() };
+        let tag = etag::to_dto(version.attributes.etag);
+        let mut output = UploadPartOutput { e_tag: Some(tag), ..UploadPartOutput::default() };
         if let Some(checksum) = &sums.checksum {
             place!(output, checksum, checksum::encode(checksum, 0));
         }
-        Ok(S3Response::new(output))
+        let mut response = S3Response::new(output);
+        let told = self.told_encryption(version.attributes.encryption.as_ref(), customer.as_ref());
+        response.headers.extend(told);
+        Ok(response)
     }
 
     pub(crate) async fn abort_multipart_upload_verb(

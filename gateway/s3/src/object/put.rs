@@ -10,7 +10,7 @@ use crate::checksum::{self, place};
 use crate::error::from_store;
 use crate::face::Face;
 use crate::lock::Asked;
-use crate::{etag, headers, lock, owner, tags};
+use crate::{encryption, etag, headers, lock, owner, tags};
 
 impl Face {
     pub(crate) async fn put_object_verb(
@@ -21,6 +21,7 @@ impl Face {
         let S3Request { input, headers, extensions, trailing_headers, .. } = request;
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
+        let encrypted = encryption::Asked::parse(&headers, &asker)?;
         let announced = Announcement::parse(&headers, &extensions, input.content_length, trailing_headers)?;
         let mut attributes = headers::described(&headers, input.metadata)?;
         let hold = input.object_lock_legal_hold_status.as_ref();
@@ -33,14 +34,15 @@ impl Face {
         let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &headers)?;
 
-        let mut writer = self.store.writer(&grant, Some(announced.length)).map_err(from_store)?;
+        let cipher = self.cipher(&asker, &grant, &encrypted).await?;
+        let mut writer = self.store.writer(&grant, Some(announced.length), cipher).map_err(from_store)?;
         let sums = announced.pour(input.body, announced.algorithm(), &mut writer).await?;
         attributes.etag = sums.etag();
         attributes.checksum.clone_from(&sums.checksum);
         let version = writer.commit(attributes, precondition).await.map_err(from_store)?;
 
         let mut output = PutObjectOutput {
-            e_tag: Some(etag::to_dto(sums.etag())),
+            e_tag: Some(etag::to_dto(version.attributes.etag)),
             version_id: version::told_written(version.version),
             ..PutObjectOutput::default()
         };
@@ -48,6 +50,9 @@ impl Face {
             place!(output, checksum, checksum::encode(checksum, 0));
             output.checksum_type = Some(checksum::kind_dto(checksum.kind));
         }
-        Ok(S3Response::new(output))
+        let mut response = S3Response::new(output);
+        let told = self.told_encryption(version.attributes.encryption.as_ref(), encrypted.customer());
+        response.headers.extend(told);
+        Ok(response)
     }
 }

@@ -14,13 +14,14 @@ use bytes::Bytes;
 
 use super::op::{Body, Draft, Op, Outcome};
 use super::{BucketState, Buckets};
+use crate::crypto::CHUNK_LENGTH;
 use crate::error::{Error, Result};
 use crate::index::apply::Applier;
 use crate::index::row::corrupt;
 use crate::index::{Row, Snapshot};
 use crate::journal::{Entry, Target};
 use crate::object::Attributes;
-use crate::object::attributes::lock_of;
+use crate::object::attributes::{is_under_customers_key, lock_of};
 use crate::record::{Extent, Record};
 use crate::segment::SegmentInfo;
 
@@ -89,6 +90,9 @@ impl<'live, 'index> Decider<'live, 'index> {
         | Entry::Amend { attributes, .. } = &entry
         {
             let lock = lock_of(attributes).map_err(corrupt)?;
+            if lock.is_set() && is_under_customers_key(attributes).map_err(corrupt)? {
+                return Err(Error::CustomerKeyLocked);
+            }
             self.retain_until = self.retain_until.max(lock.retain_until());
         }
         self.applier.apply(self.next_lsn(), self.site.file, &entry)?;
@@ -182,6 +186,8 @@ impl<'live, 'index> Decider<'live, 'index> {
         Record {
             size: draft.size,
             compression: draft.compression,
+            key_id: draft.key_id,
+            chunking: if draft.key_id == 0 { 0 } else { CHUNK_LENGTH },
             attributes,
             extents,
             ..Record::empty(id, self.site.now)

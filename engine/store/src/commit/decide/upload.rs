@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::index::row::{UploadRow, corrupt};
 use crate::index::{Row, Space, keys};
 use crate::journal::{Entry, Target};
-use crate::object::{Attributes, Checksum, Etag, MIN_PART, NamedPart, Precondition, UploadId};
+use crate::object::{Attributes, Checksum, Encryption, Etag, MIN_PART, NamedPart, Precondition, UploadId};
 use crate::record::{Compression, Extent};
 
 impl Decider<'_, '_> {
@@ -86,7 +86,8 @@ impl Decider<'_, '_> {
         attributes.upload = Some(upload);
         self.hold(state, &mut attributes);
         let (compression, body) = (Compression::Raw, Body::Streamed(extents));
-        let draft = Draft { size, compression, attributes: Vec::new(), body };
+        let key_id = attributes.encryption.as_ref().map_or(0, Encryption::key_id);
+        let draft = Draft { size, compression, key_id, attributes: Vec::new(), body };
         let record = self.record(&draft, attributes.to_bytes()?);
         // The parts end as entries; the claims that the object took over from them live on.
         let kills = without_claims_of(kills, &record);

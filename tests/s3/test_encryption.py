@@ -1,0 +1,310 @@
+"""Server-side encryption: what is asked for, what answers say, and who reads what."""
+
+import base64
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.certificate import certify
+from tests.refusal import refused
+from tests.served import REGION, Node
+from tests.signing import Raw
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MIB: Final = 1 << 20
+BODY: Final = b"2026-01-05T09:30:00.123456,ES,4501.25,3\n" * 1000
+LARGE: Final = bytes(range(256)) * (5 * MIB // 256) + b"tail"
+ARN: Final = f"arn:aws:kms:{REGION}:000000000000:key/"
+CUSTOMER: Final[Any] = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+OTHER: Final[Any] = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "o" * 32}
+_NUMBERS: Final = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def tls_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    folder = tmp_path_factory.mktemp("encryption")
+    node = Node(folder / "data", certify(folder))
+    node.start()
+    node.command("kms", "make", "desk")
+    yield node
+    node.close()
+    for word in ("Traceback", "panicked", " ERROR "):
+        assert word not in node.log(), node.log()[-3000:]
+
+
+@pytest.fixture(scope="module")
+def tls(tls_node: Node) -> "S3Client":
+    return tls_node.client()
+
+
+@pytest.fixture
+def vault(tls: "S3Client") -> str:
+    """An empty bucket on the node that serves TLS."""
+    name = f"vault-{next(_NUMBERS)}"
+    tls.create_bucket(Bucket=name)
+    return name
+
+
+def said(answer: Any) -> dict[str, str]:
+    """What an answer says of encryption, by the rest of the headers' names."""
+    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    begin = "x-amz-server-side-encryption"
+    return {name[len(begin) :]: value for name, value in headers.items() if name.startswith(begin)}
+
+
+def default(client: "S3Client", bucket: str, **default: str) -> None:
+    rules: Any = {"Rules": [{"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}]}
+    client.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=rules)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"ServerSideEncryption": "AES256"}, {"": "AES256"}),
+        ({"ServerSideEncryption": "aws:kms"}, {"": "aws:kms", "-aws-kms-key-id": ARN + "aws-s3"}),
+        ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "desk"}, {"": "aws:kms", "-aws-kms-key-id": ARN + "desk"}),
+        (
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": ARN + "desk", "BucketKeyEnabled": True},
+            {"": "aws:kms", "-aws-kms-key-id": ARN + "desk", "-bucket-key-enabled": "true"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"x", BODY, LARGE], ids=["empty", "byte", "small", "large"])
+def test_the_server_keeps_the_key(
+    tls: "S3Client", vault: str, body: bytes, asked: dict[str, Any], told: dict[str, str]
+) -> None:
+    put = tls.put_object(Bucket=vault, Key="k", Body=body, **asked)
+    assert said(put) == told
+    got = tls.get_object(Bucket=vault, Key="k")
+    assert said(got) == told
+    assert got["Body"].read() == body
+    assert got["ETag"] == put["ETag"]
+    is_md5 = put["ETag"] == f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+    assert is_md5 == (asked["ServerSideEncryption"] == "AES256")
+    head = tls.head_object(Bucket=vault, Key="k")
+    assert (said(head), head["ContentLength"]) == (told, len(body))
+    if len(body) > 10:
+        part = tls.get_object(Bucket=vault, Key="k", Range=f"bytes=3-{len(body) - 4}")
+        assert part["Body"].read() == body[3:-3]
+
+
+@pytest.mark.parametrize("body", [b"", BODY, LARGE], ids=["empty", "small", "large"])
+def test_the_client_keeps_the_key(tls: "S3Client", vault: str, body: bytes) -> None:
+    md5 = base64.b64encode(hashlib.md5(CUSTOMER["SSECustomerKey"].encode(), usedforsecurity=False).digest()).decode()
+    told = {"-customer-algorithm": "AES256", "-customer-key-md5": md5}
+    assert said(tls.put_object(Bucket=vault, Key="k", Body=body, **CUSTOMER)) == told
+    got = tls.get_object(Bucket=vault, Key="k", **CUSTOMER)
+    assert (said(got), got["Body"].read()) == (told, body)
+    assert said(tls.head_object(Bucket=vault, Key="k", **CUSTOMER)) == told
+    with refused("InvalidRequest", 400):
+        tls.get_object(Bucket=vault, Key="k")
+    with refused("400", 400):
+        tls.head_object(Bucket=vault, Key="k")
+    with refused("AccessDenied", 403):
+        tls.get_object(Bucket=vault, Key="k", **OTHER)
+    attributes: Any = ["ObjectSize"]
+    # boto3 encodes the key of this verb for nobody.
+    key = base64.b64encode(CUSTOMER["SSECustomerKey"].encode()).decode()
+    encoded: Any = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": key, "SSECustomerKeyMD5": md5}
+    told_attributes = tls.get_object_attributes(Bucket=vault, Key="k", ObjectAttributes=attributes, **encoded)
+    assert told_attributes["ObjectSize"] == len(body)
+    with refused("InvalidRequest", 400):
+        tls.get_object_attributes(Bucket=vault, Key="k", ObjectAttributes=attributes)
+    tls.put_object(Bucket=vault, Key="plain", Body=body)
+    with refused("InvalidRequest", 400):
+        tls.get_object(Bucket=vault, Key="plain", **CUSTOMER)
+
+
+def test_a_key_never_comes_in_the_clear(s3: "S3Client", bucket: str) -> None:
+    with refused("InvalidRequest", 400, "secure connection"):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x", **CUSTOMER)
+    with refused("InvalidRequest", 400, "secure connection"):
+        s3.get_object(Bucket=bucket, Key="k", **CUSTOMER)
+
+
+def test_a_buckets_default(tls: "S3Client", vault: str) -> None:
+    default(tls, vault, SSEAlgorithm="AES256")
+    assert said(tls.put_object(Bucket=vault, Key="a", Body=BODY)) == {"": "AES256"}
+    default(tls, vault, SSEAlgorithm="aws:kms", KMSMasterKeyID="desk")
+    by_kms = {"": "aws:kms", "-aws-kms-key-id": ARN + "desk", "-bucket-key-enabled": "true"}
+    assert said(tls.put_object(Bucket=vault, Key="b", Body=BODY)) == by_kms
+    assert said(tls.put_object(Bucket=vault, Key="c", Body=BODY, ServerSideEncryption="AES256")) == {"": "AES256"}
+    assert "-customer-algorithm" in said(tls.put_object(Bucket=vault, Key="d", Body=BODY, **CUSTOMER))
+    upload = tls.create_multipart_upload(Bucket=vault, Key="e")
+    assert said(upload) == by_kms
+    tls.delete_bucket_encryption(Bucket=vault)
+    assert said(tls.put_object(Bucket=vault, Key="f", Body=BODY)) == {}
+    for key in "abcf":
+        assert tls.get_object(Bucket=vault, Key=key)["Body"].read() == BODY
+
+
+def test_a_default_that_is_not_done_is_refused(tls: "S3Client", vault: str) -> None:
+    with refused("NotImplemented", 501):
+        default(tls, vault, SSEAlgorithm="aws:kms:dsse")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "desk"}, CUSTOMER]
+)
+def test_parts(tls: "S3Client", vault: str, asked: dict[str, Any]) -> None:
+    customer = asked if asked is CUSTOMER else {}
+    upload = tls.create_multipart_upload(Bucket=vault, Key="k", **asked)
+    first = said(upload)
+    assert first
+    of: Any = {"Bucket": vault, "Key": "k", "UploadId": upload["UploadId"]}
+    parts = []
+    for number, body in enumerate((LARGE, BODY, b"end"), 1):
+        part = (
+            tls.upload_part(Body=LARGE + body, PartNumber=number, **of, **customer)
+            if number < 3
+            else tls.upload_part(Body=body, PartNumber=number, **of, **customer)
+        )
+        assert said(part) == first
+        parts.append({"PartNumber": number, "ETag": part["ETag"]})
+    if customer:
+        with refused("InvalidRequest", 400):
+            tls.upload_part(Body=b"x", PartNumber=4, **of)
+        with refused("AccessDenied", 403):
+            tls.upload_part(Body=b"x", PartNumber=4, **of, **OTHER)
+    done: Any = {"Parts": parts}
+    tls.complete_multipart_upload(MultipartUpload=done, **of)
+    whole = LARGE + LARGE + LARGE + BODY + b"end"
+    assert tls.get_object(Bucket=vault, Key="k", **customer)["Body"].read() == whole
+    cut = 2 * len(LARGE)
+    got = tls.get_object(Bucket=vault, Key="k", Range=f"bytes={cut - 5}-{cut + 5}", **customer)
+    assert got["Body"].read() == whole[cut - 5 : cut + 6]
+    second = tls.get_object(Bucket=vault, Key="k", PartNumber=2, **customer)
+    assert (second["ContentLength"], second["PartsCount"]) == (len(LARGE) + len(BODY), 3)
+
+
+def test_copies_change_keys(tls: "S3Client", vault: str) -> None:
+    tls.put_object(Bucket=vault, Key="a", Body=BODY, **CUSTOMER)
+    source: Any = {"Bucket": vault, "Key": "a"}
+    with refused("InvalidRequest", 400):
+        tls.copy_object(Bucket=vault, Key="b", CopySource=source)
+    held: Any = {"CopySourceSSECustomerAlgorithm": "AES256", "CopySourceSSECustomerKey": CUSTOMER["SSECustomerKey"]}
+    assert said(tls.copy_object(Bucket=vault, Key="b", CopySource=source, **held)) == {}
+    answer = tls.copy_object(Bucket=vault, Key="c", CopySource=source, ServerSideEncryption="AES256", **held)
+    assert said(answer) == {"": "AES256"}
+    tls.copy_object(Bucket=vault, Key="d", CopySource=source, **held, **OTHER)
+    # Onto itself, which changes the key.
+    tls.copy_object(Bucket=vault, Key="c", CopySource={"Bucket": vault, "Key": "c"}, ServerSideEncryption="aws:kms")
+    assert tls.get_object(Bucket=vault, Key="b")["Body"].read() == BODY
+    got = tls.get_object(Bucket=vault, Key="c")
+    assert (said(got)[""], got["Body"].read()) == ("aws:kms", BODY)
+    assert tls.get_object(Bucket=vault, Key="d", **OTHER)["Body"].read() == BODY
+    with refused("AccessDenied", 403):
+        tls.get_object(Bucket=vault, Key="d", **CUSTOMER)
+    upload = tls.create_multipart_upload(Bucket=vault, Key="e", ServerSideEncryption="AES256")["UploadId"]
+    part = tls.upload_part_copy(Bucket=vault, Key="e", UploadId=upload, PartNumber=1, CopySource=source, **held)
+    parts: Any = {"Parts": [{"PartNumber": 1, "ETag": part["CopyPartResult"]["ETag"]}]}
+    tls.complete_multipart_upload(Bucket=vault, Key="e", UploadId=upload, MultipartUpload=parts)
+    assert tls.get_object(Bucket=vault, Key="e")["Body"].read() == BODY
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"": "AES128"}, 400, "InvalidEncryptionAlgorithmError"),
+        ({"": "aws:kms:dsse"}, 501, "NotImplemented"),
+        ({"": "aws:kms", "-aws-kms-key-id": "absent"}, 400, "KMS.NotFoundException"),
+        ({"": "aws:kms", "-aws-kms-key-id": "arn:aws:s3:::bucket"}, 400, "InvalidArgument"),
+        ({"": "AES256", "-aws-kms-key-id": "desk"}, 400, "InvalidArgument"),
+        ({"-aws-kms-key-id": "desk"}, 400, "InvalidArgument"),
+        ({"": "aws:kms", "-context": "e30"}, 400, "InvalidArgument"),
+        ({"": "aws:kms", "-context": base64.b64encode(b"[1]").decode()}, 400, "InvalidArgument"),
+    ],
+)
+def test_what_is_no_encryption(raw: Raw, bucket: str, headers: dict[str, str], status: int, code: str) -> None:
+    named = {f"x-amz-server-side-encryption{name}": value for name, value in headers.items()}
+    answer = raw.send("PUT", f"/{bucket}/k", named, b"x")
+    assert (answer.status, answer.code) == (status, code)
+    assert raw.send("HEAD", f"/{bucket}/k").status == 404
+
+
+def test_a_reader_asks_for_no_method(raw: Raw, bucket: str) -> None:
+    assert raw.send("PUT", f"/{bucket}/k", {}, b"x").status == 200
+    answer = raw.send("GET", f"/{bucket}/k", {"x-amz-server-side-encryption": "AES256"})
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
+def test_a_context_is_bound(tls: "S3Client", vault: str) -> None:
+    context = base64.b64encode(json.dumps({"desk": "fx"}).encode()).decode()
+    tls.put_object(Bucket=vault, Key="k", Body=BODY, ServerSideEncryption="aws:kms", SSEKMSEncryptionContext=context)
+    assert tls.get_object(Bucket=vault, Key="k")["Body"].read() == BODY
+
+
+def test_who_may_use_a_key(tls_node: Node, tls: "S3Client", vault: str, tmp_path: Path) -> None:
+    tls_node.command("user", "make", "quant")
+    made = json.loads(tls_node.command("key", "make", "quant", "--json"))
+    quant = tls_node.client(made["access_key"], made["secret_key"])
+    objects = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps({"Version": "2012-10-17", "Statement": [objects]}))
+    tls_node.command("policy", "make", "quants", file)
+    tls_node.command("policy", "attach", "quants", "--user", "quant")
+    by_desk: Any = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "desk"}
+    tls.put_object(Bucket=vault, Key="k", Body=BODY, **by_desk)
+    quant.put_object(Bucket=vault, Key="own", Body=BODY, ServerSideEncryption="aws:kms")
+    with refused("AccessDenied", 403, "kms:Decrypt"):
+        quant.get_object(Bucket=vault, Key="k")
+    with refused("AccessDenied", 403, "kms:GenerateDataKey"):
+        quant.put_object(Bucket=vault, Key="k", Body=BODY, **by_desk)
+    with refused("AccessDenied", 403):
+        quant.copy_object(Bucket=vault, Key="c", CopySource={"Bucket": vault, "Key": "k"})
+    with refused("AccessDenied", 403):
+        quant.create_multipart_upload(Bucket=vault, Key="k", **by_desk)
+    reads = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": ARN + "desk"}
+    file.write_text(json.dumps({"Version": "2012-10-17", "Statement": [objects, reads]}))
+    tls_node.command("policy", "replace", "quants", file)
+    assert quant.get_object(Bucket=vault, Key="k")["Body"].read() == BODY
+    with refused("AccessDenied", 403):
+        quant.put_object(Bucket=vault, Key="k", Body=BODY, **by_desk)
+
+
+def test_keys_of_the_kms_are_listed_and_made_once(tls_node: Node) -> None:
+    tls_node.command("kms", "make", "once")
+    assert "there is a key once already" in tls_node.command("kms", "make", "once", code=1)
+    assert "1 to 128 letters" in tls_node.command("kms", "make", "a/b", code=1)
+    listed = json.loads(tls_node.command("kms", "ls", "--json"))
+    assert {"desk", "once"} <= {key["id"] for key in listed}
+    assert "once" in tls_node.command("kms", "ls")
+
+
+def test_it_survives_a_kill_and_needs_its_master_key(tmp_path: Path) -> None:
+    node = Node(tmp_path / "data")
+    node.start()
+    s3 = node.client()
+    s3.create_bucket(Bucket="vault")
+    s3.put_object(Bucket="vault", Key="k", Body=BODY, ServerSideEncryption="AES256")
+    node.kill()
+    file = node.data / "master-key"
+    key = file.read_text()
+    file.write_text("0" * 64 + "\n")
+    node.start()
+    s3 = node.client()
+    with refused("ServiceUnavailable", 503):
+        s3.get_object(Bucket="vault", Key="k")
+    with refused("ServiceUnavailable", 503):
+        s3.put_object(Bucket="vault", Key="l", Body=BODY, ServerSideEncryption="aws:kms")
+    s3.put_object(Bucket="vault", Key="plain", Body=b"x")
+    node.kill()
+    file.write_text(key)
+    node.start()
+    assert node.client().get_object(Bucket="vault", Key="k")["Body"].read() == BODY
+    node.kill()
+    node.command("rebuild-index")
+    node.start()
+    assert node.client().get_object(Bucket="vault", Key="k")["Body"].read() == BODY
+    node.close()
+    needle = BODY[40:80]
+    files = [path for path in node.data.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if needle in path.read_bytes()]
