@@ -16,6 +16,8 @@ from tests.worm.record import Record
 READS: Final = {"explain", "status", "verify", "metrics", "lockable_buckets", "locked", "kms_keys"}
 # It puts a key where there is none of that name.
 ADDS: Final = {"create_kms_key"}
+# It puts a key where there is none of that name.
+ADDS: Final = {"create_kms_key"}
 RUNS: Final = {"open", "close", "drain", "serve_s3", "set_root", "reload_tls", "seal"}
 
 
@@ -47,7 +49,7 @@ def test_there_is_no_verb_that_ends_a_version() -> None:
     """Any other call of the API: there is none that removes or changes what is stored."""
     verbs = {name for name in dir(packstone_engine.Node) if not name.startswith("_")}
     functions = {name for name in dir(packstone_engine) if name[0].islower() and not name.startswith("_")}
-    assert verbs - READS - RUNS == set()
+    assert verbs - READS - ADDS - RUNS == set()
     assert functions == {"initialise", "is_initialised", "rebuild_index"}
 
 
