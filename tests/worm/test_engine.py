@@ -16,8 +16,6 @@ from tests.worm.record import Record
 READS: Final = {"explain", "status", "verify", "metrics", "lockable_buckets", "locked", "kms_keys"}
 # It puts a key where there is none of that name.
 ADDS: Final = {"create_kms_key"}
-# It puts a key where there is none of that name.
-ADDS: Final = {"create_kms_key"}
 RUNS: Final = {"open", "close", "drain", "serve_s3", "set_root", "reload_tls", "seal"}
 
 
