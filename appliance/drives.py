@@ -2,12 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import packstone_engine
 
 from appliance.configuration import Configuration
 from appliance.engine import engine_settings, operator_errors
 from appliance.errors import OperatorError
+
+FSTAB: Final = Path("/etc/fstab")
 
 
 def initialise(configuration: Configuration, *, allow_no_parity: bool = False) -> str:
@@ -31,8 +35,9 @@ def initialise(configuration: Configuration, *, allow_no_parity: bool = False) -
 def ensure_initialised(configuration: Configuration) -> bool:
     """Initialise the embedded default where that wasn't done yet; return whether it was done now.
 
-    Raises OperatorError when configured drives carry no superblock, or when the data directory was used with other
-    drives than the embedded ones: an empty store must not take the place of one whose configuration went missing.
+    Raises OperatorError when configured drives carry no superblock, when the data directory was used with other drives
+    than the embedded ones, or lies on a file system that isn't mounted: an empty store must not take the place of one
+    whose configuration or disk went missing.
     """
     with operator_errors():
         if packstone_engine.is_initialised(engine_settings(configuration)):
@@ -46,8 +51,21 @@ def ensure_initialised(configuration: Configuration) -> bool:
         raise OperatorError(
             f"{configuration.data}: has an index but no drives: name its pools in packstone.toml, or restore drives/"
         )
+    missing = unmounted(configuration.data)
+    if missing is not None:
+        raise OperatorError(f"{missing}: is not mounted: mount it, so that no empty store takes its place")
     initialise(configuration)
     return True
+
+
+def unmounted(path: Path, table: Path = FSTAB) -> Path | None:
+    """The file system of `table` that `path` would lie on and that isn't mounted; None where it may be used."""
+    lines = table.read_text("utf-8", "replace").splitlines() if table.is_file() else []
+    fields = [line.split() for line in lines if not line.lstrip().startswith("#")]
+    # A space in a mount point is written as \040.
+    listed = {Path(field[1].replace("\\040", " ")) for field in fields if len(field) > 1}
+    place = path.absolute()
+    return next((at for at in (place, *place.parents) if at in listed and not at.is_mount()), None)
 
 
 def shared_disk_warnings(configuration: Configuration) -> Iterator[str]:

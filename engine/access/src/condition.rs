@@ -92,12 +92,20 @@ impl Condition {
         let operator = &self.operator;
         let demands = !operator.negated && !operator.if_exists && operator.quantifier != Quantifier::AllValues;
         let fixed = match &self.test {
-            Test::Text(patterns) | Test::Caseless(patterns) => patterns.iter().all(Pattern::is_fixed),
+            Test::Text(patterns) | Test::Caseless(patterns) => patterns.iter().all(|pattern| self.pins(pattern)),
             Test::Arn(patterns) => patterns.iter().all(ArnPattern::is_fixed),
-            Test::Network(networks) => networks.iter().all(Network::is_narrow),
+            Test::Network(networks) => network::are_narrow(networks),
             Test::Number(..) | Test::Date(..) | Test::Bool(_) | Test::Bytes(_) | Test::Null(_) => false,
         };
         demands && fixed && PINNING.contains(&self.key.name)
+    }
+
+    /// Whether a text stands for somebody: who signs nothing has a user id too.
+    fn pins(&self, pattern: &Pattern) -> bool {
+        match pattern {
+            Pattern::Text(text) => self.key.name != Name::UserId || !text.eq_ignore_ascii_case("anonymous"),
+            Pattern::Glob(_) | Pattern::Template(_) => false,
+        }
     }
 }
 

@@ -261,7 +261,7 @@ async fn versions_are_listed_page_by_page() {
     };
     assert_eq!(behind(VersionId(u128::MAX)), whole, "one that would be newer than all");
     for placeless in [VersionId::NULL, VersionId(5)] {
-        assert_eq!(behind(placeless), whole[3..], "one that tells nothing of its place");
+        assert_eq!(behind(placeless), whole, "one that tells nothing of its place, as a null version that is gone");
     }
     node::close(&store);
 }

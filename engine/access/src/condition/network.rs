@@ -1,6 +1,6 @@
 //! `IpAddress`: networks in CIDR notation.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Network {
@@ -44,13 +44,26 @@ impl Network {
         }
     }
 
-    /// Whether it names few enough addresses not to be the public: /8 of IPv4 or narrower, /32 of IPv6.
-    pub fn is_narrow(&self) -> bool {
-        match self.base {
-            IpAddr::V4(_) => self.bits >= 8,
-            IpAddr::V6(base) => self.bits >= 32 || base.is_unique_local() && self.bits >= 7,
-        }
+    /// How much it takes of what is narrow: of a /8 of IPv4, of a /32 of IPv6. Networks that no router outside passes on
+    /// take nothing.
+    fn share(&self) -> f64 {
+        let (bits, narrow, private) = match self.base {
+            IpAddr::V4(base) => (self.bits, 8, is_private(base, self.bits)),
+            IpAddr::V6(base) => (self.bits, 32, base.is_unique_local() && self.bits >= 7),
+        };
+        let exponent = i32::try_from(bits).unwrap_or(0) - narrow;
+        if private { 0.0 } else { 2_f64.powi(-exponent) }
     }
+}
+
+/// Whether networks name few enough addresses together not to be the public: as many as a /8 of IPv4 or a /32 of IPv6.
+pub(super) fn are_narrow(networks: &[Network]) -> bool {
+    networks.iter().map(Network::share).sum::<f64>() <= 1.0
+}
+
+fn is_private(base: Ipv4Addr, bits: u32) -> bool {
+    let octets = base.octets();
+    base.is_private() && (octets[0] == 10 && bits >= 8 || octets[0] == 172 && bits >= 12 || bits >= 16)
 }
 
 fn width(address: IpAddr) -> u32 {

@@ -36,18 +36,22 @@ pub fn versions(snapshot: &dyn Snapshot, bucket: u32, query: &VersionQuery) -> R
         None => Walk::from(snapshot, bucket, query, &query.prefix),
         Some((key, _)) if key.len() > MAX_KEY => Walk::after(snapshot, bucket, query, &shortened(key)),
         Some((key, None)) => Walk::after(snapshot, bucket, query, key),
-        Some((key, Some(version))) => {
-            let latest = newest_record(snapshot, bucket, key)?;
-            for row in rest_of(snapshot, bucket, key, *version)?.into_iter().flatten() {
-                if page.entries.len() >= query.limit {
-                    page.truncated = true;
-                    return Ok(page);
+        Some((key, Some(version))) => match rest_of(snapshot, bucket, key, *version)? {
+            Some(rows) => {
+                let latest = newest_record(snapshot, bucket, key)?;
+                for row in rows {
+                    if page.entries.len() >= query.limit {
+                        page.truncated = true;
+                        return Ok(page);
+                    }
+                    let row = row?;
+                    page.entries.push(entry(key, &row, latest == Some(row.record.id))?);
                 }
-                let row = row?;
-                page.entries.push(entry(key, &row, latest == Some(row.record.id))?);
+                Walk::after(snapshot, bucket, query, key)
             }
-            Walk::after(snapshot, bucket, query, key)
-        }
+            // What was told before is told again rather than what is older passed over.
+            None => Walk::from(snapshot, bucket, query, key),
+        },
     };
     while let Some(next) = walk.next()? {
         if page.entries.len() >= query.limit {
