@@ -10,6 +10,7 @@ import packstone_engine
 from appliance.configuration import Configuration
 from appliance.engine import engine_settings, operator_errors
 from appliance.errors import OperatorError
+from appliance.master_key import MasterKeyFile
 
 FSTAB: Final = Path("/etc/fstab")
 
@@ -28,6 +29,9 @@ def initialise(configuration: Configuration, *, allow_no_parity: bool = False) -
             drive.mkdir(mode=0o700, parents=True, exist_ok=True)
         elif not drive.is_dir():
             raise OperatorError(f"{drive}: there is no such directory: mount the drive there first")
+    # First, so that no appliance is ever without one.
+    configuration.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    MasterKeyFile(configuration.data).make()
     with operator_errors():
         return packstone_engine.initialise(engine_settings(configuration), allow_no_parity=allow_no_parity)
 

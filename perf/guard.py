@@ -32,7 +32,7 @@ def guard(bench: Bench) -> None:
     bench.ours.seal()
     keys = bench.scale.rounds * count
     for _, server in bench.in_turns(variants):
-        options: dict[str, Any] = {"bucket": server.name, "connections": CONNECTIONS, "keys": keys}
+        options = {"bucket": server.name, "connections": CONNECTIONS, "keys": keys}
         bench.record(
             server, bench.generator.run(server, "get", duration=bench.scale.seconds / 2, warmup=1.0, **options)
         )

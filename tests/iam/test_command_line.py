@@ -124,11 +124,14 @@ def test_a_master_key_that_is_not_the_nodes(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="chmod 600"):
         node.start()
     file.unlink()
+    with pytest.raises(AssertionError, match="is missing: put it back from a backup"):
+        node.start()
+    assert not file.exists()
+    file.write_text("5" * 64 + "\n")
+    file.chmod(0o600)
     try:
         node.start()
-        assert "encrypted objects can't be read or written" in node.log()
         assert "1 access keys are sealed under another master key" in node.log()
-        assert "the master key is not the one" in node.command("status", "--json")
         with refused("InvalidAccessKeyId", 403):
             franks.s3(node).list_buckets()
         assert "frank" in node.command("user", "ls")
@@ -136,7 +139,6 @@ def test_a_master_key_that_is_not_the_nodes(tmp_path: Path) -> None:
         file.write_text(key)
         node.start()
         assert "sealed under" not in node.log()
-        assert "the master key is not the one" not in node.command("status", "--json")
         with refused("AccessDenied", 403):
             franks.s3(node).list_buckets()
     finally:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -171,7 +171,7 @@ def test_parts(tls: "S3Client", vault: str, asked: dict[str, Any]) -> None:
     if customer:
         with refused("InvalidRequest", 400):
             tls.upload_part(Body=b"x", PartNumber=4, **of)
-        with refused("AccessDenied", 403):
+        with refused("InvalidRequest", 400, "did not match the ones used originally"):
             tls.upload_part(Body=b"x", PartNumber=4, **of, **OTHER)
     done: Any = {"Parts": parts}
     tls.complete_multipart_upload(MultipartUpload=done, **of)
@@ -215,7 +215,10 @@ def test_copies_change_keys(tls: "S3Client", vault: str) -> None:
         ({"": "AES128"}, 400, "InvalidEncryptionAlgorithmError"),
         ({"": "aws:kms:dsse"}, 501, "NotImplemented"),
         ({"": "aws:kms", "-aws-kms-key-id": "absent"}, 400, "KMS.NotFoundException"),
-        ({"": "aws:kms", "-aws-kms-key-id": "arn:aws:s3:::bucket"}, 400, "InvalidArgument"),
+        ({"": "aws:kms", "-aws-kms-key-id": "arn:aws:s3:::bucket"}, 400, "KMS.NotFoundException"),
+        ({"": "aws:kms", "-aws-kms-key-id": "arn:aws:kms:us-east-1:1:key/desk"}, 400, "KMS.NotFoundException"),
+        ({"": "AES256", "-context": "e30="}, 400, "InvalidArgument"),
+        ({"-context": "e30="}, 400, "InvalidArgument"),
         ({"": "AES256", "-aws-kms-key-id": "desk"}, 400, "InvalidArgument"),
         ({"-aws-kms-key-id": "desk"}, 400, "InvalidArgument"),
         ({"": "aws:kms", "-context": "e30"}, 400, "InvalidArgument"),
@@ -226,6 +229,12 @@ def test_what_is_no_encryption(raw: Raw, bucket: str, headers: dict[str, str], s
     named = {f"x-amz-server-side-encryption{name}": value for name, value in headers.items()}
     answer = raw.send("PUT", f"/{bucket}/k", named, b"x")
     assert (answer.status, answer.code) == (status, code)
+    assert raw.send("HEAD", f"/{bucket}/k").status == 404
+
+
+@pytest.mark.parametrize("name", ["x-amz-server-side-encryption", "X-Amz-Server-Side-Encryption-Customer-Key"])
+def test_no_parameter_asks_for_encryption(raw: Raw, bucket: str, name: str) -> None:
+    assert raw.send("PUT", f"/{bucket}/k?{name}=AES256", {}, b"x").status == 501
     assert raw.send("HEAD", f"/{bucket}/k").status == 404
 
 
@@ -241,32 +250,73 @@ def test_a_context_is_bound(tls: "S3Client", vault: str) -> None:
     assert tls.get_object(Bucket=vault, Key="k")["Body"].read() == BODY
 
 
-def test_who_may_use_a_key(tls_node: Node, tls: "S3Client", vault: str, tmp_path: Path) -> None:
+@pytest.fixture
+def policy(tls_node: Node, tmp_path: Path) -> Callable[..., None]:
+    """Says what the user quant may do beside all of S3."""
+    file = tmp_path / "policy.json"
+
+    def put(*statements: dict[str, str], verb: str = "replace") -> None:
+        objects = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+        file.write_text(json.dumps({"Version": "2012-10-17", "Statement": [objects, *statements]}))
+        tls_node.command("policy", verb, "quants", file)
+
+    return put
+
+
+@pytest.fixture
+def quant(tls_node: Node, policy: Callable[..., None]) -> Iterator["S3Client"]:
+    """A user who may do everything of S3, and nothing of the KMS."""
     tls_node.command("user", "make", "quant")
     made = json.loads(tls_node.command("key", "make", "quant", "--json"))
-    quant = tls_node.client(made["access_key"], made["secret_key"])
-    objects = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
-    file = tmp_path / "policy.json"
-    file.write_text(json.dumps({"Version": "2012-10-17", "Statement": [objects]}))
-    tls_node.command("policy", "make", "quants", file)
+    policy(verb="make")
     tls_node.command("policy", "attach", "quants", "--user", "quant")
-    by_desk: Any = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "desk"}
-    tls.put_object(Bucket=vault, Key="k", Body=BODY, **by_desk)
+    yield tls_node.client(made["access_key"], made["secret_key"])
+    tls_node.command("policy", "detach", "quants", "--user", "quant")
+    tls_node.command("policy", "rm", "quants")
+    tls_node.command("user", "rm", "quant")
+
+
+BY_DESK: Final[Any] = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "desk"}
+
+
+def test_who_may_use_a_key(tls: "S3Client", quant: "S3Client", vault: str, policy: Callable[..., None]) -> None:
+    tls.put_object(Bucket=vault, Key="k", Body=BODY, **BY_DESK)
     quant.put_object(Bucket=vault, Key="own", Body=BODY, ServerSideEncryption="aws:kms")
     with refused("AccessDenied", 403, "kms:Decrypt"):
         quant.get_object(Bucket=vault, Key="k")
     with refused("AccessDenied", 403, "kms:GenerateDataKey"):
-        quant.put_object(Bucket=vault, Key="k", Body=BODY, **by_desk)
+        quant.put_object(Bucket=vault, Key="k", Body=BODY, **BY_DESK)
     with refused("AccessDenied", 403):
         quant.copy_object(Bucket=vault, Key="c", CopySource={"Bucket": vault, "Key": "k"})
-    with refused("AccessDenied", 403):
-        quant.create_multipart_upload(Bucket=vault, Key="k", **by_desk)
-    reads = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": ARN + "desk"}
-    file.write_text(json.dumps({"Version": "2012-10-17", "Statement": [objects, reads]}))
-    tls_node.command("policy", "replace", "quants", file)
+    attributes: Any = ["Checksum"]
+    with refused("AccessDenied", 403, "kms:Decrypt"):
+        quant.get_object_attributes(Bucket=vault, Key="k", ObjectAttributes=attributes)
+    policy({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": ARN + "desk"})
     assert quant.get_object(Bucket=vault, Key="k")["Body"].read() == BODY
     with refused("AccessDenied", 403):
-        quant.put_object(Bucket=vault, Key="k", Body=BODY, **by_desk)
+        quant.put_object(Bucket=vault, Key="k", Body=BODY, **BY_DESK)
+    policy({"Effect": "Deny", "Action": "kms:*", "Resource": ARN + "aws-s3"})
+    with refused("AccessDenied", 403, "explicit deny"):
+        quant.get_object(Bucket=vault, Key="own")
+
+
+def test_who_may_add_to_an_upload(tls: "S3Client", quant: "S3Client", vault: str) -> None:
+    with refused("AccessDenied", 403):
+        quant.create_multipart_upload(Bucket=vault, Key="k", **BY_DESK)
+    quant.put_object(Bucket=vault, Key="own", Body=BODY)
+    of: Any = {"Bucket": vault, "Key": "k"}
+    of["UploadId"] = tls.create_multipart_upload(**of, **BY_DESK)["UploadId"]
+    with refused("AccessDenied", 403, "kms:GenerateDataKey"):
+        quant.upload_part(PartNumber=1, Body=BODY, **of)
+    with refused("AccessDenied", 403, "kms:GenerateDataKey"):
+        quant.upload_part_copy(PartNumber=1, CopySource={"Bucket": vault, "Key": "own"}, **of)
+    with refused("AccessDenied", 403, "kms:Decrypt"):
+        quant.list_parts(**of)
+    part: Any = tls.upload_part(PartNumber=1, Body=BODY, **of)
+    done: Any = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    with refused("AccessDenied", 403, "kms:GenerateDataKey"):
+        quant.complete_multipart_upload(MultipartUpload=done, **of)
+    tls.complete_multipart_upload(MultipartUpload=done, **of)
 
 
 def test_keys_of_the_kms_are_listed_and_made_once(tls_node: Node) -> None:
@@ -290,6 +340,8 @@ def test_it_survives_a_kill_and_needs_its_master_key(tmp_path: Path) -> None:
     file.write_text("0" * 64 + "\n")
     node.start()
     s3 = node.client()
+    assert "can't be read or written until the right one is put back" in node.log()
+    assert "the right one is put back" in node.command("status", "--json")
     with refused("ServiceUnavailable", 503):
         s3.get_object(Bucket="vault", Key="k")
     with refused("ServiceUnavailable", 503):
@@ -299,6 +351,7 @@ def test_it_survives_a_kill_and_needs_its_master_key(tmp_path: Path) -> None:
     file.write_text(key)
     node.start()
     assert node.client().get_object(Bucket="vault", Key="k")["Body"].read() == BODY
+    assert "the right one is put back" not in node.command("status", "--json")
     node.kill()
     node.command("rebuild-index")
     node.start()

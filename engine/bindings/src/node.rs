@@ -123,6 +123,7 @@ impl Node {
         py.detach(|| self.store.create_kms_key(&grant, id)).map_err(|error| match error {
             Error::DocumentChanged => OperatorError::new_err(format!("there is a key {id} already")),
             Error::InvalidDocument(why) => OperatorError::new_err(why),
+            Error::Unavailable(_) | Error::OutOfSpace => OperatorError::new_err(error.to_string()),
             other => from_store(other),
         })
     }

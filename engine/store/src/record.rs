@@ -2,6 +2,7 @@
 
 use crate::checksum::Hash;
 use crate::codec::{DecodeError, Reader, Writer};
+use crate::crypto::CHUNK_LENGTH;
 
 /// A run of stored bytes within one segment.
 ///
@@ -164,6 +165,11 @@ impl Record {
             attributes: from.long()?.to_vec(),
             extents: Vec::new(),
         };
+        if record.chunking != 0 && record.chunking != CHUNK_LENGTH {
+            return Err(DecodeError::Inconsistent(
+                "a record is encrypted in chunks of another length: use the release that wrote it",
+            ));
+        }
         let count = from.count(Extent::ENCODED)?;
         record.extents.reserve_exact(count);
         for _ in 0..count {

@@ -347,13 +347,13 @@ impl Store {
             other => other?,
         };
         let shared = core.shared.clone();
-        let (keyring, is_marked) = crate::object::keyring(settings.master_key.as_ref(), &*shared.index)?;
+        let keyring = crate::object::keyring(settings.master_key.as_ref(), &*shared.index)?;
         let left_open =
             core.living.segments.values().filter(|info| crate::commit::is_open_stream(info)).cloned().collect();
         let (queue, committer) = CommitQueue::start(core)?;
         let streams = Arc::new(StreamPool::new(shared.clone(), queue.clone(), settings.stream_size));
         let keepers = Keepers::start(settings, &shared, &queue, &streams, committer, left_open)?;
-        let store = Self {
+        Ok(Self {
             inner: Arc::new(Inner {
                 shared,
                 queue,
@@ -364,11 +364,7 @@ impl Store {
                 keepers: Mutex::new(Some(keepers)),
                 _lock: lock,
             }),
-        };
-        if !is_marked {
-            store.mark_master_key();
-        }
-        Ok(store)
+        })
     }
 
     /// Seals every open journal and stream; answers with how many segments that made. Blocks.

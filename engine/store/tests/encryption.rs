@@ -223,7 +223,9 @@ async fn what_is_locked_is_under_no_customers_key() {
     let cipher = store.cipher(&put, EncryptionRequest::Customer(&customer)).await.unwrap();
     let writer = store.writer(&put, Some(0), Some(cipher)).unwrap();
     let attributes = Attributes { legal_hold: true, ..Attributes::default() };
-    assert!(matches!(writer.commit(attributes, Precondition::None).await, Err(Error::CustomerKeyLocked)));
+    assert!(matches!(writer.commit(attributes.clone(), Precondition::None).await, Err(Error::CustomerKeyLocked)));
+    let cipher = store.cipher(&put, EncryptionRequest::Customer(&customer)).await.unwrap();
+    assert!(matches!(store.open_upload(&put, attributes, Some(cipher)).await, Err(Error::CustomerKeyLocked)));
     let retention = DefaultRetention { mode: Mode::Compliance, period: Period::Days(1) };
     let lock = ObjectLock { default: Some(retention) }.encode().into();
     let of_bucket = grant(Action::PutBucketObjectLockConfiguration, "bkt", "");
@@ -242,10 +244,9 @@ async fn a_node_knows_its_master_key() {
     close(&store);
     drop(store);
     for master in [Some(MasterSecret([8; 32])), None] {
-        let foreign = master.is_some();
         node.settings.master_key = master;
         let store = open(&node);
-        assert_eq!(!store.status(&node::administer()).unwrap().warnings.is_empty(), foreign);
+        assert!(!store.status(&node::administer()).unwrap().warnings.is_empty());
         assert!(read(&store, "managed", 0..5, None).await.is_err());
         let refused = create(&store, "new", b"", EncryptionRequest::Managed).await;
         assert!(matches!(refused, Err(Error::Unavailable(_) | Error::Lost(_))), "{refused:?}");
@@ -277,5 +278,22 @@ async fn writers_that_race_for_a_buckets_first_key_agree() {
     for number in 0..16 {
         assert_eq!(read(&store, &format!("k{number}"), 0..5, None).await.unwrap(), b"ticks");
     }
+    close(&store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cipher_is_for_its_own_bucket() {
+    let node = node();
+    let store = open(&node);
+    create_bucket(&store, "bkt").await;
+    let put = grant(Action::PutObject, "bkt", "key");
+    let old = store.cipher(&put, EncryptionRequest::Managed).await.unwrap();
+    store.delete_bucket(&grant(Action::DeleteBucket, "bkt", "")).await.unwrap();
+    create_bucket(&store, "bkt").await;
+    assert!(matches!(store.writer(&put, None, Some(old.clone())), Err(Error::NoSuchBucket)));
+    let upload = store.open_upload(&put, Attributes::default(), Some(old)).await;
+    assert!(matches!(upload, Err(Error::NoSuchBucket)));
+    create(&store, "key", b"ticks", EncryptionRequest::Managed).await.unwrap();
+    assert_eq!(read(&store, "key", 0..5, None).await.unwrap(), b"ticks");
     close(&store);
 }

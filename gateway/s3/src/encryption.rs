@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use packstone_access::{Action, Grant, Resource};
-use packstone_store::Object;
 use packstone_store::object::{Cipher, CustomerKey, DEFAULT_KMS_KEY, Encryption, EncryptionRequest};
+use packstone_store::{Error, Object};
 use s3s::dto::{ServerSideEncryption, ServerSideEncryptionConfiguration};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use serde_json::{Map, Value};
@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use crate::asker::Asker;
 use crate::error::{custom, from_store, invalid_argument, invalid_request, not_implemented};
 use crate::face::Face;
+use crate::lock::Asked as Lock;
 use crate::owner;
 use crate::rules::Rules;
 
@@ -113,8 +114,8 @@ fn decoded(value: &HeaderValue) -> Option<Vec<u8>> {
 /// A key of the KMS as a request or a bucket's default names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Kms {
-    /// Its id.
-    key: String,
+    /// By id, ARN or alias; empty for the default.
+    name: String,
     bucket_key: bool,
 }
 
@@ -131,7 +132,7 @@ impl Method {
         match name {
             b"AES256" if key.is_none() => Ok(Self::Managed),
             b"AES256" => Err(needs_kms()),
-            b"aws:kms" => Ok(Self::Kms(Kms { key: key_id(key.unwrap_or_default())?.to_owned(), bucket_key })),
+            b"aws:kms" => Ok(Self::Kms(Kms { name: key.unwrap_or_default().to_owned(), bucket_key })),
             // Two layers under two keys: not done, and one layer would not be what was asked for.
             b"aws:kms:dsse" => Err(not_implemented()),
             _ => Err(custom(
@@ -155,19 +156,6 @@ impl Method {
     }
 }
 
-/// The id of a key of the KMS that is named by id, ARN or alias; the default's where nothing names one.
-fn key_id(name: &str) -> S3Result<&str> {
-    let path = match name.strip_prefix("arn:") {
-        Some(rest) => rest.splitn(5, ':').nth(4).filter(|_| rest.contains(":kms:")),
-        None => Some(name),
-    };
-    match path {
-        Some("" | DEFAULT_ALIAS) => Ok(DEFAULT_KMS_KEY),
-        Some(path) => Ok(path.strip_prefix("key/").unwrap_or(path)),
-        None => Err(invalid_argument("Invalid ARN of a KMS key.")),
-    }
-}
-
 fn needs_kms() -> S3Error {
     invalid_argument(
         "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
@@ -182,17 +170,38 @@ fn not_aes256() -> S3Error {
 #[derive(Debug)]
 pub(crate) enum Asked {
     /// Whatever the bucket's default is.
-    Nothing,
-    Method(Method, Vec<u8>),
+    Default(Extras),
+    Method(Method, Extras),
     Customer(Customer),
 }
 
+/// What may be asked beside a method, and means something for keys of the KMS alone.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extras {
+    context: Option<Vec<u8>>,
+    bucket_key: Option<bool>,
+}
+
 impl Asked {
+    /// Whether anything is asked for.
+    pub fn is_set(&self) -> bool {
+        !matches!(self, Self::Default(_))
+    }
+
+    /// Refuses a lock on what the client alone could read.
+    ///
+    /// # Errors
+    /// `InvalidRequest`.
+    pub fn check_lock(&self, lock: Lock) -> S3Result<()> {
+        let locks = lock.is_set() && self.customer().is_some();
+        if locks { Err(from_store(Error::CustomerKeyLocked)) } else { Ok(()) }
+    }
+
     /// The key that the request brings.
     pub fn customer(&self) -> Option<&Customer> {
         match self {
             Self::Customer(customer) => Some(customer),
-            Self::Nothing | Self::Method(..) => None,
+            Self::Default(_) | Self::Method(..) => None,
         }
     }
 
@@ -202,11 +211,12 @@ impl Asked {
         let customer = Customer::parse(headers, Of::Object, asker)?;
         let key = headers.get(&KMS_KEY).map(|key| key.to_str().map_err(|_| needs_kms())).transpose()?;
         let bucket_key = match headers.get(&BUCKET_KEY).map(HeaderValue::as_bytes) {
-            None => false,
-            Some(value) if value.eq_ignore_ascii_case(b"true") => true,
-            Some(value) if value.eq_ignore_ascii_case(b"false") => false,
+            None => None,
+            Some(value) if value.eq_ignore_ascii_case(b"true") => Some(true),
+            Some(value) if value.eq_ignore_ascii_case(b"false") => Some(false),
             Some(_) => return Err(invalid_argument("The bucket key header must be true or false.")),
         };
+        let extras = Extras { context: headers.get(&CONTEXT).map(context).transpose()?, bucket_key };
         match (headers.get(&METHOD), customer) {
             (None, Some(customer)) => Ok(Self::Customer(customer)),
             (Some(_), Some(_)) => Err(invalid_argument(
@@ -214,11 +224,10 @@ impl Asked {
                  specified",
             )),
             (None, None) if key.is_some() => Err(needs_kms()),
-            (None, None) => Ok(Self::Nothing),
+            (None, None) => Ok(Self::Default(extras)),
             (Some(method), None) => {
-                let method = Method::named(method.as_bytes(), key, bucket_key)?;
-                let context = headers.get(&CONTEXT).map(context).transpose()?.unwrap_or_default();
-                Ok(Self::Method(method, context))
+                let method = Method::named(method.as_bytes(), key, bucket_key.unwrap_or(false))?;
+                Ok(Self::Method(method, extras))
             }
         }
     }
@@ -252,45 +261,87 @@ pub(crate) fn expect_none(headers: &HeaderMap) -> S3Result<()> {
 impl Face {
     /// What an object that is to be written is encrypted with: as its request asks, else as its bucket's default says.
     pub(crate) async fn cipher(&self, asker: &Asker, grant: &Grant, asked: &Asked) -> S3Result<Option<Cipher>> {
-        let (method, context) = match asked {
+        let (method, extras) = match asked {
             Asked::Customer(customer) => {
                 let cipher = self.store.cipher(grant, EncryptionRequest::Customer(customer.key())).await;
                 return cipher.map(Some).map_err(from_store);
             }
-            Asked::Method(method, context) => (Some(method.clone()), context.as_slice()),
-            Asked::Nothing => {
+            Asked::Method(method, extras) => (Some(method.clone()), extras),
+            Asked::Default(extras) => {
                 let rules = self.store.bucket_state(grant.bucket()).map(|state| Rules::of(&state));
                 if rules.as_ref().is_some_and(|rules| rules.encryption_unread) {
                     return Err(S3Error::new(S3ErrorCode::InternalError));
                 }
-                (rules.and_then(|rules| rules.encryption.clone()), &[][..])
+                (rules.and_then(|rules| rules.encryption.clone()), extras)
             }
         };
-        let request = match &method {
-            None => return Ok(None),
-            Some(Method::Managed) => EncryptionRequest::Managed,
-            Some(Method::Kms(Kms { key, bucket_key })) => {
-                self.may_use_key(asker, Action::GenerateDataKey, key)?;
-                EncryptionRequest::Kms { key, context, bucket_key: *bucket_key }
+        let Some(Method::Kms(kms)) = &method else {
+            if extras.context.is_some() {
+                return Err(needs_kms());
             }
+            let Some(Method::Managed) = method else { return Ok(None) };
+            return self.store.cipher(grant, EncryptionRequest::Managed).await.map(Some).map_err(from_store);
         };
+        let key = self.key_id(&kms.name)?;
+        self.may_use_key(asker, Action::GenerateDataKey, key)?;
+        let context = extras.context.as_deref().unwrap_or_default();
+        let bucket_key = extras.bucket_key.unwrap_or(kms.bucket_key);
+        let request = EncryptionRequest::Kms { key, context, bucket_key };
         self.store.cipher(grant, request).await.map(Some).map_err(from_store)
+    }
+
+    /// The id of a key of the KMS that is named by id, ARN or alias.
+    fn key_id<'n>(&self, name: &'n str) -> S3Result<&'n str> {
+        let own = self.key_arn("");
+        let own = own.strip_suffix("key/").unwrap_or(&own);
+        let path = match name.strip_prefix(own) {
+            Some(path) => path,
+            // Somebody else's, or no key at all.
+            None if name.starts_with("arn:") => return Err(from_store(Error::NoSuchKmsKey)),
+            None => name,
+        };
+        match path {
+            "" | DEFAULT_ALIAS => Ok(DEFAULT_KMS_KEY),
+            path => Ok(path.strip_prefix("key/").unwrap_or(path)),
+        }
     }
 
     /// The object, ready to be read with what the request brings.
     pub(crate) fn unlocked(&self, asker: &Asker, object: Object, customer: Option<&Customer>) -> S3Result<Object> {
-        if let Some(Encryption::Kms { key, .. }) = &object.version.attributes.encryption {
-            self.may_use_key(asker, Action::Decrypt, key)?;
-        }
+        self.may_decrypt(asker, object.version.attributes.encryption.as_ref(), Action::Decrypt)?;
         object.unlocked(customer.map(Customer::key)).map_err(from_store)
     }
 
-    /// Leave to use a key of the KMS. The one that is used where none is named is for everybody who may use the bucket.
-    pub(crate) fn may_use_key(&self, asker: &Asker, action: Action, key: &str) -> S3Result<()> {
-        if key == DEFAULT_KMS_KEY {
-            return Ok(());
+    /// Leave to read, or by [`Action::GenerateDataKey`] to add to, what is encrypted so.
+    pub(crate) fn may_decrypt(&self, asker: &Asker, encryption: Option<&Encryption>, action: Action) -> S3Result<()> {
+        match encryption {
+            Some(Encryption::Kms { key, .. }) => self.may_use_key(asker, action, key),
+            None | Some(Encryption::Managed { .. } | Encryption::Customer { .. }) => Ok(()),
         }
-        self.may(asker, action, Resource::Identity(&self.key_arn(key))).map(drop)
+    }
+
+    /// Leave to use a key of the KMS. The one that is used where none is named is for everybody who may use the bucket,
+    /// unless a policy denies it.
+    fn may_use_key(&self, asker: &Asker, action: Action, key: &str) -> S3Result<()> {
+        let arn = self.key_arn(key);
+        if key == DEFAULT_KMS_KEY {
+            return self.not_denied(asker, action, Resource::Identity(&arn));
+        }
+        self.may(asker, action, Resource::Identity(&arn)).map(drop)
+    }
+
+    /// The key that a request brings for a part, as the upload was opened with.
+    pub(crate) fn part_writer_error(error: Error) -> S3Error {
+        match error {
+            Error::CustomerKeyMissing => invalid_request(
+                "The multipart upload initiate requested encryption. Subsequent part requests must include the \
+                 appropriate encryption parameters.",
+            ),
+            Error::CustomerKeyWrong => {
+                invalid_request("The provided encryption parameters did not match the ones used originally.")
+            }
+            other => from_store(other),
+        }
     }
 
     fn key_arn(&self, key: &str) -> String {

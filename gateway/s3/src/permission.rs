@@ -150,6 +150,17 @@ impl Face {
         }
     }
 
+    /// That no policy denies `action`, where nobody needs leave for it.
+    pub fn not_denied(&self, asker: &Asker, action: Action, resource: Resource<'_>) -> S3Result<()> {
+        let facts = Self::facts(asker, Said::default());
+        let request =
+            Request { identity: &asker.bearer.identity, action, resource, facts: &facts, scope: Scope::default() };
+        match request.grant() {
+            Err(refusal @ Refusal::Explicit(_)) => Err(denied(asker, action, resource, &refusal)),
+            _ => Ok(()),
+        }
+    }
+
     /// The ACL of an object as it is, where it may count.
     fn object_acl(&self, action: Action, resource: Resource<'_>, version: Option<VersionId>) -> S3Result<Option<Acl>> {
         let counts = matches!(

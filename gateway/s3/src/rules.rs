@@ -54,6 +54,12 @@ impl Rules {
             .transpose();
         let broken =
             matches!(policy, Some(Err(_))) || acl == Some(None) || ownership == Some(None) || block == Some(None);
+        if encryption.is_err() {
+            tracing::error!(
+                bucket = name,
+                "its default encryption can't be carried out: nothing is written that doesn't say its own"
+            );
+        }
         if broken {
             tracing::error!(bucket = name, "what it says of access can't be read: only root is let in");
         }

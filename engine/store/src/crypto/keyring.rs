@@ -3,6 +3,7 @@
 //! Nothing here waits; the cache of data keys has locks of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use quick_cache::sync::Cache;
 
@@ -15,14 +16,16 @@ const HELD: usize = 4096;
 /// What is wrapped under the master key once, to know it again.
 const KNOWN: &[u8] = b"packstone";
 /// What an operator is told of a master key that isn't the node's.
-pub const FOREIGN_MASTER: &str = "the master key is not the one that this node's keys are wrapped under: encrypted \
-                                  objects can't be read or written until the right one is put back from a backup";
+pub const FOREIGN_MASTER: &str = "the master key is missing, or not the one that this node's keys are wrapped under: \
+                                  what they encrypt can't be read or written until the right one is put back from a \
+                                  backup";
 
 /// What follows from the master key, and what it has unwrapped.
 pub struct Keyring {
     /// Wraps the keys of buckets, those of the KMS, and [`KNOWN`].
     master: Option<Wrap>,
     is_foreign: bool,
+    is_marked: AtomicBool,
     /// By bucket and generation, of which none is ever used again for another key.
     held: Cache<(u32, u32), Arc<DataKey>>,
     nonces: Nonces,
@@ -44,17 +47,15 @@ pub struct Fresh {
 impl Keyring {
     /// The keys under a master key, which is not used if it didn't make the node's `mark`: objects that aren't encrypted
     /// must be readable when it is lost.
-    ///
-    /// # Errors
-    /// [`Unfit`].
-    pub fn new(master: Option<&MasterSecret>, mark: Option<&[u8]>) -> Result<Self, Unfit> {
+    #[must_use]
+    pub fn new(master: Option<&MasterSecret>, mark: Option<&[u8]>) -> Self {
         let master = master.map(|secret| Wrap::derive(&secret.0, "packstone keys of buckets and of the kms 1"));
-        let master = master.transpose()?;
         let knows =
             |master: &Wrap| mark.is_none_or(|mark| master.unwrap(KNOWN, mark).is_ok_and(|known| known == KNOWN));
-        let is_foreign = master.as_ref().is_some_and(|master| !knows(master));
-        let master = master.filter(|_| !is_foreign);
-        Ok(Self { master, is_foreign, held: Cache::new(HELD), nonces: Nonces::default() })
+        let master = master.filter(knows);
+        let is_foreign = mark.is_some() && master.is_none();
+        let is_marked = AtomicBool::new(mark.is_some());
+        Self { master, is_foreign, is_marked, held: Cache::new(HELD), nonces: Nonces::default() }
     }
 
     #[must_use]
@@ -80,7 +81,18 @@ impl Keyring {
         self.master()?.wrap(KNOWN, KNOWN)
     }
 
-    /// Whether there is a master key that isn't the node's.
+    /// Whether the journal tells this master key from others. No key is made before it does: made under a master key that
+    /// the node doesn't know again, it could be lost to another one.
+    #[must_use]
+    pub fn is_marked(&self) -> bool {
+        self.is_marked.load(Ordering::Acquire)
+    }
+
+    pub fn note_mark(&self) {
+        self.is_marked.store(true, Ordering::Release);
+    }
+
+    /// Whether the node's keys are wrapped under another master key than it was given.
     #[must_use]
     pub fn is_foreign(&self) -> bool {
         self.is_foreign
@@ -97,7 +109,8 @@ impl Keyring {
     /// # Errors
     /// No master key, or another one than it was wrapped under, or another name.
     pub fn wrapping_key(&self, name: &str, wrapped: &[u8]) -> Result<Wrap, Unfit> {
-        Wrap::derive(&self.master()?.unwrap(name.as_bytes(), wrapped)?, "packstone data keys 1")
+        let key = self.master()?.unwrap(name.as_bytes(), wrapped)?;
+        Ok(Wrap::derive(&key, "packstone data keys 1"))
     }
 
     /// A data key of a bucket, held from now on.

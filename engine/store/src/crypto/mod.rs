@@ -6,14 +6,17 @@
 //! that is never written down). Wrapped keys are documents in the journal; none is ever replaced or taken away while
 //! its bucket stands.
 //!
-//! **Nonces.** 96 bits: 64 that are drawn at random whenever a process begins to count, and a counter of 32. So no
-//! nonce is used twice under any key, whatever was restored from where, and nothing has to be remembered.
+//! **Nonces** of chunks have 96 bits: 64 that are drawn at random whenever a process begins to count, and a counter of
+//! 32. So none is used twice under a data key, whatever drives were restored from where, and nothing has to be
+//! remembered. A process that is put back itself, with its memory, would count again from where it was.
 //!
 //! **Chunks.** What one body brought (a whole object, or a part of one) is a *piece*. It is cut into chunks of 64 KiB,
 //! the last is shorter; each stands as nonce, ciphertext and tag, so that a range is read by the chunks that it touches.
 //! The nonces of a piece follow one another. What is authenticated beside the bytes: suite, bucket, key, the piece's first
-//! nonce, the number of the chunk and whether it is the last, compression and dictionary. So no chunk can be moved,
-//! left out or put at the end, and no piece passes for another's. The object's name isn't in it: a rename moves no bytes.
+//! nonce, the number of the chunk and whether it is the last, compression and dictionary. So no chunk of
+//! a piece can be moved or left out, and none of another piece put in. That a record means this piece and no other of
+//! its bucket is said by its extents and their hashes, which no key vouches for. The object's name isn't bound: a rename
+//! moves no bytes.
 //!
 //! Bytes are compressed before they are encrypted, and hashed after: scrubbing, healing and compaction need no key. A
 //! crash leaves wrapped keys that nothing uses yet, which is harmless: the next write uses them.

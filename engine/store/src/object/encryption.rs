@@ -111,7 +111,7 @@ impl CustomerKey {
         Self(key)
     }
 
-    fn wrap(&self) -> Result<Wrap, Unfit> {
+    fn wrap(&self) -> Wrap {
         Wrap::derive(&self.0, "packstone keys of objects under a customer's key 1")
     }
 }
@@ -140,6 +140,8 @@ pub enum EncryptionRequest<'a> {
 /// What a body is encrypted with, and what its object says of that.
 #[derive(Clone, Debug)]
 pub struct Cipher {
+    /// The bucket's id: its keys are no other's, whatever that is called.
+    pub(crate) bucket: u32,
     pub(crate) encryption: Encryption,
     pub(crate) key: Arc<DataKey>,
 }
@@ -177,11 +179,12 @@ impl Store {
         let bucket = state.bucket.id;
         if !matches!(request, EncryptionRequest::Customer(_)) {
             self.expect_master_key()?;
+            self.expect_mark().await?;
         }
         match request {
             EncryptionRequest::Managed => {
                 let key = self.managed(grant, state).await?;
-                Ok(Cipher { encryption: Encryption::Managed { generation: GENERATION }, key })
+                Ok(Cipher { bucket, encryption: Encryption::Managed { generation: GENERATION }, key })
             }
             EncryptionRequest::Kms { key, context, bucket_key } => {
                 if key == DEFAULT_KMS_KEY && self.kms_document(key)?.is_none() {
@@ -189,13 +192,14 @@ impl Store {
                 }
                 let fresh = make_data_key(&self.kms_wrap(key)?, &kms_bound(bucket, key, context)).map_err(keyless)?;
                 let (key, context, wrapped) = (key.to_owned(), context.to_vec(), fresh.wrapped);
-                Ok(Cipher { encryption: Encryption::Kms { key, context, bucket_key, wrapped }, key: fresh.key })
+                let encryption = Encryption::Kms { key, context, bucket_key, wrapped };
+                Ok(Cipher { bucket, encryption, key: fresh.key })
             }
             EncryptionRequest::Customer(_) if state.default_retention().is_some() => Err(Error::CustomerKeyLocked),
             EncryptionRequest::Customer(customer) => {
-                let wrap = customer.wrap().map_err(keyless)?;
-                let fresh = make_data_key(&wrap, &customer_bound(bucket)).map_err(keyless)?;
-                Ok(Cipher { encryption: Encryption::Customer { wrapped: fresh.wrapped }, key: fresh.key })
+                let fresh = make_data_key(&customer.wrap(), &customer_bound(bucket)).map_err(keyless)?;
+                let encryption = Encryption::Customer { wrapped: fresh.wrapped };
+                Ok(Cipher { bucket, encryption, key: fresh.key })
             }
         }
     }
@@ -217,6 +221,16 @@ impl Store {
             state = self.bucket_of(grant)?;
         }
         self.managed_key(&state, GENERATION)
+    }
+
+    /// Has the journal tell the master key from others before anything is wrapped under it.
+    async fn expect_mark(&self) -> Result<()> {
+        let keyring = &self.inner.keyring;
+        if !keyring.is_marked() {
+            made(self.inner.queue.commit(mark_op(keyring)?).await)?;
+            keyring.note_mark();
+        }
+        Ok(())
     }
 
     fn expect_master_key(&self) -> Result<()> {
@@ -267,8 +281,7 @@ impl Store {
             }
             (Some(Encryption::Customer { .. }), None) => Err(Error::CustomerKeyMissing),
             (Some(Encryption::Customer { wrapped }), Some(customer)) => {
-                let wrap = customer.wrap().map_err(keyless)?;
-                own(&wrap, &customer_bound(bucket), wrapped).map(Some).map_err(|_| Error::CustomerKeyWrong)
+                own(&customer.wrap(), &customer_bound(bucket), wrapped).map(Some).map_err(|_| Error::CustomerKeyWrong)
             }
         }
     }
@@ -293,6 +306,12 @@ impl Store {
         }
         if self.kms_document(id)?.is_some() {
             return Err(Error::DocumentChanged);
+        }
+        self.expect_master_key()?;
+        let keyring = &self.inner.keyring;
+        if !keyring.is_marked() {
+            made(self.inner.queue.commit_blocking(mark_op(keyring)?))?;
+            keyring.note_mark();
         }
         made(self.inner.queue.commit_blocking(self.kms_key_op(id)?))
     }
@@ -327,29 +346,25 @@ impl Store {
         let wrap = self.inner.keyring.wrapping_key(&kms_name(id), kms_parts(&document)?.1);
         wrap.map_err(|_| lost("a key of the KMS can't be unwrapped"))
     }
-
-    /// Marks the first master key of a node as its own. Blocks.
-    pub(crate) fn mark_master_key(&self) {
-        let Ok(mark) = self.inner.keyring.mark() else { return };
-        // A node that is full, or has too few drives to write, still reads: the next start marks it.
-        if let Err(error) = self.inner.queue.commit_blocking(key_op((0, MASTER_KEY, ""), mark)) {
-            tracing::warn!(%error, "the master key could not be marked as this node's");
-        }
-    }
 }
 
-/// The keys of a node, by what its index says of its master key; and whether that is marked as its own.
+/// The keys of a node, by what its index says of its master key.
 ///
 /// # Errors
-/// A fault of the index, or a master key that can't be used.
-pub(crate) fn keyring(master: Option<&MasterSecret>, index: &dyn Index) -> Result<(Keyring, bool)> {
+/// A fault of the index.
+pub(crate) fn keyring(master: Option<&MasterSecret>, index: &dyn Index) -> Result<Keyring> {
     let value = index.snapshot().get(Space::Documents, &keys::document(0, MASTER_KEY, ""))?;
     let mark = value.map(|value| DocumentRow::decode(&value)).transpose()?.map(|row| row.value);
-    let keyring = Keyring::new(master, mark.as_deref()).map_err(keyless)?;
+    let keyring = Keyring::new(master, mark.as_deref());
     if keyring.is_foreign() {
         tracing::error!("{FOREIGN_MASTER}");
     }
-    Ok((keyring, mark.is_some()))
+    Ok(keyring)
+}
+
+/// Marks a master key as the node's own.
+fn mark_op(keyring: &Keyring) -> Result<Op> {
+    Ok(key_op((0, MASTER_KEY, ""), keyring.mark().map_err(keyless)?))
 }
 
 /// Puts a key where none stands.
@@ -393,9 +408,11 @@ fn customer_bound(bucket: u32) -> Vec<u8> {
     format!("bucket {bucket} customer").into_bytes()
 }
 
-/// Why there is no key to be had: no master key, or no random bits.
+/// Why there is no key to be had.
 fn keyless(_: Unfit) -> Error {
-    Error::Unavailable("this node's master key is not there: nothing is encrypted or decrypted".into())
+    Error::Unavailable(
+        "there is no master key, or the system gives no random bits: nothing is encrypted or decrypted".into(),
+    )
 }
 
 fn lost(what: &str) -> Error {

@@ -81,8 +81,10 @@ impl Store {
     ) -> Result<ObjectWriter> {
         let encryption = self.upload(grant, upload)?.attributes.encryption;
         grant.covers(Action::PutObject)?;
-        let key = self.key_of(&*self.bucket_of(grant)?, encryption.as_ref(), customer)?;
-        let cipher = encryption.zip(key).map(|(encryption, key)| Cipher { encryption, key });
+        let state = self.bucket_of(grant)?;
+        let key = self.key_of(&state, encryption.as_ref(), customer)?;
+        let bucket = state.bucket.id;
+        let cipher = encryption.zip(key).map(|(encryption, key)| Cipher { bucket, encryption, key });
         self.begin(grant, Destination::Part { upload, number }, length, cipher)
     }
 
@@ -94,6 +96,9 @@ impl Store {
         cipher: Option<Cipher>,
     ) -> Result<ObjectWriter> {
         let bucket = self.bucket_of(grant)?.bucket.id;
+        if cipher.as_ref().is_some_and(|cipher| cipher.bucket != bucket) {
+            return Err(Error::NoSuchBucket);
+        }
         let key = grant.key();
         if key.is_empty() || key.len() > super::MAX_KEY {
             return Err(Error::InvalidKey);
@@ -213,7 +218,11 @@ impl ObjectWriter {
         if let Some(cipher) = &self.cipher {
             attributes.etag.md5 = cipher.entity_tag(attributes.etag.md5);
         }
-        attributes.encryption = self.cipher.as_ref().map(|cipher| cipher.encryption.clone());
+        // A part's is its upload's.
+        attributes.encryption = match self.destination {
+            Destination::Object => self.cipher.as_ref().map(|cipher| cipher.encryption.clone()),
+            Destination::Part { .. } => None,
+        };
         let encoded = attributes.to_bytes()?;
         let is_part = matches!(self.destination, Destination::Part { .. });
         if is_part && self.streaming.is_none() && self.written > 0 {

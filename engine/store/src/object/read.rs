@@ -63,29 +63,29 @@ impl Object {
             dictionary: self.record.dictionary,
         };
         let key = self.key.map(|key| (key, binding));
-        let extents: Vec<(Extent, Home)> = self.record.extents.iter().copied().zip(self.homes).collect();
+        let extents = self.record.extents.iter().copied().zip(self.homes);
         let pieces = match &key {
             _ if range.is_empty() => VecDeque::new(),
             _ if !streamed => whole(extents, &range),
-            Some((key, binding)) => encrypted(&extents, &range, key, *binding),
-            None => [Piece { runs: runs(&extents, &range), decryptor: None }].into(),
+            Some((key, binding)) => encrypted(&extents.collect::<Vec<_>>(), &range, key, *binding),
+            None => [Piece { runs: runs(&extents.collect::<Vec<_>>(), &range), decryptor: None }].into(),
         };
         ObjectReader { store: self.store, record: self.record, key, streamed, hasher: None, pieces }
     }
 }
 
 /// One record, which is read whole to be checked.
-fn whole(extents: Vec<(Extent, Home)>, range: &Range<u64>) -> VecDeque<Piece> {
-    let runs = extents.into_iter().map(|(extent, home)| Run { extent, home, range: range.clone() }).collect();
+fn whole(extents: impl Iterator<Item = (Extent, Home)>, range: &Range<u64>) -> VecDeque<Piece> {
+    let runs = extents.map(|(extent, home)| Run { extent, home, range: range.clone() }).collect();
     [Piece { runs, decryptor: None }].into()
 }
 
 /// The stored bytes of a range, extents end to end.
 fn runs(extents: &[(Extent, Home)], range: &Range<u64>) -> VecDeque<Run> {
-    let mut start = 0;
+    let mut start = 0_u64;
     let mut runs = VecDeque::new();
     for (extent, home) in extents {
-        let end = start + extent.length;
+        let end = start.saturating_add(extent.length);
         let (from, to) = (range.start.max(start), range.end.min(end));
         if from < to {
             runs.push_back(Run { extent: *extent, home: home.clone(), range: from - start..to - start });
@@ -97,11 +97,11 @@ fn runs(extents: &[(Extent, Home)], range: &Range<u64>) -> VecDeque<Run> {
 
 /// The pieces that a range of plain bytes touches.
 fn encrypted(extents: &[(Extent, Home)], range: &Range<u64>, key: &Arc<DataKey>, binding: Binding) -> VecDeque<Piece> {
-    let mut start = 0;
+    let mut start = 0_u64;
     let mut pieces = VecDeque::new();
     for piece in extents.chunk_by(|(one, _), (next, _)| one.part == next.part) {
-        let stored = piece.iter().map(|(extent, _)| extent.length).sum();
-        let end = start + plain_length(stored);
+        let stored = piece.iter().fold(0_u64, |sum, (extent, _)| sum.saturating_add(extent.length));
+        let end = start.saturating_add(plain_length(stored));
         let wanted = range.start.max(start)..range.end.min(end);
         if !wanted.is_empty()
             && let Some(window) = Window::of(stored, wanted.start - start..wanted.end - start)
@@ -133,7 +133,7 @@ impl ObjectReader {
     /// Plain bytes of a run, as far as they are read; none before a chunk is whole.
     async fn run(&mut self, run: Run) -> Result<Bytes> {
         if self.record.chunking != 0 && self.key.is_none() {
-            return Err(Error::CustomerKeyMissing);
+            return Err(Error::Unavailable("an encrypted object was not unlocked before it was read".into()));
         }
         if !self.streamed {
             return self.small(run).await;

@@ -29,6 +29,9 @@ impl Store {
         if grant.key().is_empty() || grant.key().len() > super::MAX_KEY {
             return Err(Error::InvalidKey);
         }
+        if cipher.as_ref().is_some_and(|cipher| cipher.bucket != bucket) {
+            return Err(Error::NoSuchBucket);
+        }
         attributes.encryption = cipher.map(|cipher| cipher.encryption);
         let encoded = attributes.to_bytes()?;
         let mut id = [0; 16];

@@ -39,25 +39,16 @@ fn key_fields() -> [(&'static str, String); 3] {
 #[test]
 fn what_is_asked_for_is_told_apart() {
     let parse = |fields: &[(&str, &str)]| Asked::parse(&headers(fields), &asker(false)).unwrap();
-    assert!(matches!(parse(&[]), Asked::Nothing));
-    assert!(matches!(parse(&[("", "AES256")]), Asked::Method(Method::Managed, context) if context.is_empty()));
+    assert!(!parse(&[]).is_set());
+    assert!(matches!(parse(&[("", "AES256")]), Asked::Method(Method::Managed, extras) if extras == Extras::default()));
     let named = parse(&[("", "aws:kms"), ("-aws-kms-key-id", "desk"), ("-bucket-key-enabled", "true")]);
     let Asked::Method(Method::Kms(kms), _) = named else { panic!("{named:?}") };
-    assert_eq!(kms, Kms { key: "desk".into(), bucket_key: true });
+    assert_eq!(kms, Kms { name: "desk".into(), bucket_key: true });
     let context = STANDARD.encode(br#"{"desk":"fx"}"#);
     let bound = parse(&[("", "aws:kms"), ("-context", &context)]);
-    assert!(matches!(bound, Asked::Method(Method::Kms(_), context) if context == br#"{"desk":"fx"}"#));
-}
-
-#[test]
-fn a_key_is_named_by_id_arn_or_alias() {
-    for name in ["", "alias/aws/s3", "arn:aws:kms:us-east-1:000000000000:alias/aws/s3"] {
-        assert_eq!(key_id(name).unwrap(), DEFAULT_KMS_KEY, "{name}");
-    }
-    for name in ["desk", "key/desk", "arn:aws:kms:us-east-1:000000000000:key/desk"] {
-        assert_eq!(key_id(name).unwrap(), "desk", "{name}");
-    }
-    assert!(key_id("arn:aws:s3:::bucket").is_err());
+    assert!(
+        matches!(bound, Asked::Method(Method::Kms(_), extras) if extras.context.as_deref() == Some(br#"{"desk":"fx"}"#))
+    );
 }
 
 #[test]

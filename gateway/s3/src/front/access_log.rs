@@ -26,7 +26,12 @@ use super::route::Verb;
 /// Lines that may wait for the writer.
 const QUEUE: usize = 8192;
 /// Parameters whose values are not written.
-const SECRET: [&str; 2] = ["X-Amz-Signature", "X-Amz-Security-Token"];
+const SECRET: [&str; 4] = [
+    "X-Amz-Signature",
+    "X-Amz-Security-Token",
+    "x-amz-server-side-encryption-customer-key",
+    "x-amz-copy-source-server-side-encryption-customer-key",
+];
 
 /// A log that requests write lines to. The file is flushed whenever the queue is empty.
 #[derive(Clone)]

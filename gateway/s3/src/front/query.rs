@@ -121,7 +121,7 @@ impl<'a> Query<'a> {
             "X-Amz-SignedHeaders" => self.presigned().signed_headers = Some(decoded(value)),
             "X-Amz-Security-Token" => self.presigned().token = Some(decoded(value)),
             "X-Amz-Signature" => self.presigned().signature = Some(decoded(value)),
-            _ => self.foreign |= is_foreign(name),
+            _ => self.foreign |= is_foreign(name) || asks_for_encryption(name),
         }
     }
 
@@ -148,6 +148,13 @@ fn is_foreign(name: &str) -> bool {
             | "torrent"
             | "website"
     )
+}
+
+/// Some presigners put headers into the query. Passed over there, as others are, they would let a client believe that its
+/// object is encrypted.
+fn asks_for_encryption(name: &str) -> bool {
+    const BEGINS: [&str; 2] = ["x-amz-server-side-encryption", "x-amz-copy-source-server-side-encryption"];
+    BEGINS.iter().any(|begins| name.get(..begins.len()).is_some_and(|head| head.eq_ignore_ascii_case(begins)))
 }
 
 /// Decodes `%41` and `+` the way s3s does; text that needs no decoding is borrowed.

@@ -28,6 +28,9 @@ impl Face {
         let id = part::upload_id(&input.upload_id)?;
         let named = input.multipart_upload.take().and_then(|upload| upload.parts).unwrap_or_default();
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
+        if let Ok(upload) = self.store.upload(&grant, id) {
+            self.may_decrypt(&asker, upload.attributes.encryption.as_ref(), Action::GenerateDataKey)?;
+        }
         let version = match self.complete(&grant, id, &input, &headers, &named).await {
             Err(error) if *error.code() == S3ErrorCode::NoSuchUpload => self.completed(&grant, id, &named)?,
             outcome => outcome?,

@@ -52,7 +52,7 @@ impl Face {
             return Err(too_large());
         }
         let redirect = headers::redirect(&fields)?;
-        let changes = replaces || redirect.is_some() || !matches!(encrypted, encryption::Asked::Nothing);
+        let changes = replaces || redirect.is_some() || encrypted.is_set();
         if !changes && is_itself(&input.copy_source, &input.bucket, &input.key) {
             return Err(invalid_request(
                 "This copy request is illegal because it is trying to copy an object to itself without changing the \
@@ -72,6 +72,7 @@ impl Face {
 
         let hold = input.object_lock_legal_hold_status.as_ref();
         let lock = Asked::parse(input.object_lock_mode.as_ref(), input.object_lock_retain_until_date, hold)?;
+        encrypted.check_lock(lock)?;
         let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
         lock.put_on(&mut attributes);
         let copy_source_version_id = self.told_source(&input.copy_source, &source.version);
@@ -130,7 +131,9 @@ impl Face {
         let id = part::upload_id(&input.upload_id)?;
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
+        self.may_decrypt(&asker, upload.attributes.encryption.as_ref(), Action::GenerateDataKey)?;
         let customer = Customer::parse(&fields, Of::Object, &asker)?;
+        encryption::expect_none(&fields)?;
         let source = self.source(&asker, &input.copy_source, &fields)?;
         let asked = Conditions {
             matches: input.copy_source_if_match.as_ref(),
@@ -150,7 +153,8 @@ impl Face {
         }
         let algorithm = upload.attributes.checksum.as_ref().map(|checksum| checksum.algorithm);
         let key = customer.as_ref().map(Customer::key);
-        let mut writer = self.store.part_writer(&grant, id, number, Some(length), key).map_err(from_store)?;
+        let writer = self.store.part_writer(&grant, id, number, Some(length), key);
+        let mut writer = writer.map_err(Self::part_writer_error)?;
         let sums = pour(source, range, algorithm, &mut writer).await?;
         let version = part::commit(writer, &sums).await?;
         let mut result = CopyPartResult {
@@ -166,8 +170,7 @@ impl Face {
             copy_source_version_id,
             ..UploadPartCopyOutput::default()
         });
-        let told = self.told_encryption(version.attributes.encryption.as_ref(), customer.as_ref());
-        response.headers.extend(told);
+        response.headers.extend(self.told_encryption(upload.attributes.encryption.as_ref(), customer.as_ref()));
         Ok(response)
     }
 

@@ -42,6 +42,7 @@ impl Face {
         let lock = Asked::parse(input.object_lock_mode.as_ref(), input.object_lock_retain_until_date, hold)?;
         lock.put_on(&mut attributes);
         attributes.tags = tags::brought(input.tagging.as_deref())?;
+        encrypted.check_lock(lock)?;
         let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &request.headers)?;
         let cipher = self.cipher(&asker, &grant, &encrypted).await?;
@@ -75,10 +76,13 @@ impl Face {
         let announced = Announcement::parse(&headers, &extensions, input.content_length, trailing_headers)?;
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
+        let encryption = upload.attributes.encryption.as_ref();
+        self.may_decrypt(&asker, encryption, Action::GenerateDataKey)?;
         let algorithm = part_algorithm(&upload, announced.algorithm())?;
 
         let key = customer.as_ref().map(Customer::key);
-        let mut writer = self.store.part_writer(&grant, id, number, Some(announced.length), key).map_err(from_store)?;
+        let writer = self.store.part_writer(&grant, id, number, Some(announced.length), key);
+        let mut writer = writer.map_err(Self::part_writer_error)?;
         let sums = announced.pour(input.body, algorithm, &mut writer).await?;
         let version = part::commit(writer, &sums).await?;
 
@@ -88,8 +92,7 @@ impl Face {
             place!(output, checksum, checksum::encode(checksum, 0));
         }
         let mut response = S3Response::new(output);
-        let told = self.told_encryption(version.attributes.encryption.as_ref(), customer.as_ref());
-        response.headers.extend(told);
+        response.headers.extend(self.told_encryption(encryption, customer.as_ref()));
         Ok(response)
     }
 

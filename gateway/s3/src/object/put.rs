@@ -31,6 +31,7 @@ impl Face {
         }
         lock.put_on(&mut attributes);
         attributes.tags = tags::brought(input.tagging.as_deref())?;
+        encrypted.check_lock(lock)?;
         let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &headers)?;
 

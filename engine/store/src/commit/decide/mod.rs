@@ -23,6 +23,7 @@ use crate::journal::{Entry, Target};
 use crate::object::Attributes;
 use crate::object::attributes::{is_under_customers_key, lock_of};
 use crate::record::{Extent, Record};
+use crate::retention::Lock;
 use crate::segment::SegmentInfo;
 
 /// Where the entries of a batch will stand.
@@ -90,9 +91,7 @@ impl<'live, 'index> Decider<'live, 'index> {
         | Entry::Amend { attributes, .. } = &entry
         {
             let lock = lock_of(attributes).map_err(corrupt)?;
-            if lock.is_set() && is_under_customers_key(attributes).map_err(corrupt)? {
-                return Err(Error::CustomerKeyLocked);
-            }
+            expect_readable(lock, attributes)?;
             self.retain_until = self.retain_until.max(lock.retain_until());
         }
         self.applier.apply(self.next_lsn(), self.site.file, &entry)?;
@@ -193,6 +192,12 @@ impl<'live, 'index> Decider<'live, 'index> {
             ..Record::empty(id, self.site.now)
         }
     }
+}
+
+/// Who holds the only key to a locked version could make it unreadable.
+fn expect_readable(lock: Lock, attributes: &[u8]) -> Result<()> {
+    let is_customers = lock.is_set() && is_under_customers_key(attributes).map_err(corrupt)?;
+    if is_customers { Err(Error::CustomerKeyLocked) } else { Ok(()) }
 }
 
 /// Targets without the claims that a record takes over: those live on.

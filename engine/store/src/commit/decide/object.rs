@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Decider, attributes_of};
+use super::{Decider, attributes_of, expect_readable};
 use crate::codec::Reader;
 use crate::commit::BucketState;
 use crate::commit::op::{Draft, Outcome};
@@ -59,6 +59,7 @@ impl Decider<'_, '_> {
         if lock.is_set() && !state.is_lockable() {
             return Err(Error::NoObjectLock);
         }
+        expect_readable(lock, attributes)?;
         retention::may_change(None, lock.retention, self.site.compliance, false)
     }
 
