@@ -67,6 +67,12 @@ pub enum Error {
     DocumentChanged,
     #[error("a precondition of the request does not hold")]
     PreconditionFailed,
+    /// Something else came between reading what was asked for and deciding it.
+    #[error("the object has changed meanwhile")]
+    Changed,
+    /// The token of a request is that of another one.
+    #[error("this token was given with another request")]
+    TokenReused,
     /// The part's length, or the object's, is over what is allowed.
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: u64 },

@@ -178,6 +178,13 @@ impl Record {
         Ok(record)
     }
 
+    /// The one extent of a record whose bytes live with its entry, in a journal or a packed segment; `None` for one
+    /// without bytes, or with bytes in streams.
+    #[must_use]
+    pub fn small(&self) -> Option<&Extent> {
+        self.extents.first().filter(|extent| extent.claim == 0)
+    }
+
     /// Stored bytes over all extents.
     #[must_use]
     pub fn stored(&self) -> u64 {

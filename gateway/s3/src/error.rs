@@ -52,6 +52,14 @@ pub(crate) fn from_store(error: Error) -> S3Error {
         Error::InvalidPartOrder => S3ErrorCode::InvalidPartOrder,
         Error::PartTooSmall { .. } => S3ErrorCode::EntityTooSmall,
         Error::PreconditionFailed => S3ErrorCode::PreconditionFailed,
+        Error::Changed => S3ErrorCode::ConditionalRequestConflict,
+        Error::TokenReused => {
+            return custom(
+                "IdempotencyParameterMismatch",
+                StatusCode::BAD_REQUEST,
+                "Parameters on this idempotent request are inconsistent with parameters used in previous request(s).",
+            );
+        }
         Error::TooLarge { .. } => S3ErrorCode::EntityTooLarge,
         Error::AttributesTooLarge(_) => S3ErrorCode::MetadataTooLarge,
         // AWS has no code for a full disk. A 503 would have every SDK try again and again, and nothing a client can

@@ -7,7 +7,8 @@ use crate::configuration::MAX_DOCUMENTS;
 use crate::index::{Place, Row};
 use crate::object::attributes::MAX_ENCODED;
 use crate::object::{
-    AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, Precondition, Replaces, UploadId,
+    AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, Precondition, RenameTerms,
+    Replaces, StoredCopy, UploadId,
 };
 use crate::record::{Compression, Extent};
 use crate::segment::SegmentInfo;
@@ -78,6 +79,17 @@ pub enum Op {
         precondition: Precondition,
         /// Whether who asks may end what GOVERNANCE holds.
         bypass: bool,
+    },
+    /// Makes the current version of a key that of another one.
+    Rename {
+        bucket: u32,
+        source: String,
+        destination: String,
+        terms: Box<RenameTerms>,
+        /// Of a small record, whose bytes live with its entry.
+        copy: Option<StoredCopy>,
+        /// How many extents the source had when it was asked for.
+        extents: usize,
     },
     Amend {
         bucket: u32,
@@ -182,6 +194,10 @@ impl Op {
                 Self::CompleteUpload { key, .. } => key.len() as u64 + (200 << 10) + 10_000 * 200,
                 Self::AbortUpload { .. } => 10_000 * 48,
                 Self::Delete { key, .. } => key.len() as u64 + 4096,
+                Self::Rename { copy, extents, .. } => {
+                    let stored = copy.as_ref().map_or(0, |copy| copy.stored.len());
+                    (2 * MAX_KEY + MAX_ENCODED + 4096 + stored + extents * (Extent::ENCODED + 16)) as u64
+                }
                 Self::Amend { key, .. } => (key.len() + MAX_ENCODED) as u64,
                 Self::PutDocument { kind, name, value, .. } => {
                     (kind.len() + name.len() + value.as_ref().map_or(0, Bytes::len)) as u64

@@ -11,6 +11,7 @@ mod list;
 mod locked;
 mod put;
 mod read;
+mod rename;
 pub(crate) mod upload;
 
 use std::time::SystemTime;
@@ -34,6 +35,7 @@ pub use get::Object;
 pub use locked::{LockableBucket, LockedPage, LockedVersion};
 pub use put::ObjectWriter;
 pub use read::ObjectReader;
+pub use rename::{Conditions, NamedTag, RenameTerms, RenameToken, StoredCopy};
 
 pub use crate::commit::BucketState;
 pub use crate::configuration::{ObjectLock, Versioning};

@@ -10,6 +10,7 @@ mod compliance;
 mod directed;
 mod housekeeping;
 mod model;
+mod moves;
 mod node;
 mod run;
 mod verbs;

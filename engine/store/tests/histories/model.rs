@@ -103,6 +103,17 @@ impl Bucket {
         Some(())
     }
 
+    /// The version of a key becomes that of another one, as it is.
+    fn rename(&mut self, from: &str, to: &str) -> Option<()> {
+        (self.versioning == Versioning::Never).then_some(())?;
+        let held = self.versions.get(from)?.clone();
+        if from != to {
+            self.versions.remove(from);
+            self.versions.insert(to.to_owned(), held);
+        }
+        Some(())
+    }
+
     fn amend(
         &mut self,
         key: &str,
@@ -156,6 +167,7 @@ pub enum Effect {
     Document { bucket: Option<String>, name: String, value: Option<Vec<u8>> },
     Put { bucket: String, key: String, tag: u64, content: Content, absent: bool },
     Delete { bucket: String, key: String, tag: u64 },
+    Rename { bucket: String, from: String, to: String },
     DeleteVersion { bucket: String, key: String, which: Which, bypass: bool },
     Amend { bucket: String, key: String, which: Option<Which>, change: AttributeChange, bypass: bool },
     OpenUpload { bucket: String, key: String, upload: u128 },
@@ -217,6 +229,7 @@ impl Model {
                     _ => held.bring(&key, tag, None, now),
                 }
             }
+            Effect::Rename { bucket, from, to } => self.bucket(&bucket)?.rename(&from, &to),
             Effect::DeleteVersion { bucket, key, which, bypass } => self.bucket(&bucket)?.end(&key, which, now, bypass),
             Effect::Amend { bucket, key, which, change, bypass } => {
                 self.bucket(&bucket)?.amend(&key, which, &change, now, bypass)

@@ -57,7 +57,7 @@ impl Run {
     }
 
     /// Few keys, so that they are overwritten; one may be another's prefix, or hold a NUL.
-    fn key(&mut self) -> String {
+    pub fn key(&mut self) -> String {
         let number = self.below(12);
         format!("k{}{}", number, ["", "/x", "\0", "é"][self.below(4) as usize])
     }

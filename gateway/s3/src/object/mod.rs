@@ -11,6 +11,7 @@ mod multipart;
 mod part;
 mod put;
 pub(crate) mod range;
+mod rename;
 mod tagging;
 mod uploads;
 pub(crate) mod url;

@@ -1,4 +1,4 @@
-//! PutObject.
+//! PutObject; s3s takes RenameObject for one, too.
 
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
@@ -9,6 +9,7 @@ use crate::body::Announcement;
 use crate::checksum::{self, place};
 use crate::error::from_store;
 use crate::face::Face;
+use crate::front::Verb;
 use crate::lock::Asked;
 use crate::{encryption, etag, headers, lock, owner, tags};
 
@@ -17,6 +18,9 @@ impl Face {
         &self,
         request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
+        if request.extensions.get::<Verb>() == Some(&Verb::RenameObject) {
+            return self.rename_object_verb(request).await;
+        }
         let asker = Asker::of(&request);
         let S3Request { input, headers, extensions, trailing_headers, .. } = request;
         owner::expect(input.expected_bucket_owner.as_deref())?;

@@ -4,6 +4,7 @@
 mod amend;
 mod bucket;
 mod object;
+mod rename;
 mod restate;
 mod upload;
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 
 use super::op::{Body, Draft, Op, Outcome};
 use super::{BucketState, Buckets};
+use crate::checksum::Hash;
 use crate::crypto::CHUNK_LENGTH;
 use crate::error::{Error, Result};
 use crate::index::apply::Applier;
@@ -117,6 +119,9 @@ impl<'live, 'index> Decider<'live, 'index> {
             Op::Delete { bucket, key, version, precondition, bypass } => {
                 self.delete(*bucket, key, *version, precondition, *bypass)
             }
+            Op::Rename { bucket, source, destination, terms, copy, .. } => {
+                self.rename(*bucket, (source, destination), terms, copy.as_ref())
+            }
             Op::Amend { bucket, key, version, change, bypass } => self.amend(*bucket, key, *version, change, *bypass),
             Op::OpenUpload { bucket, key, upload, attributes } => self.open_upload(*bucket, key, *upload, attributes),
             Op::PutPart { bucket, key, upload, number, draft } => self.put_part(*bucket, key, *upload, *number, draft),
@@ -165,20 +170,7 @@ impl<'live, 'index> Decider<'live, 'index> {
         let id = self.next_lsn();
         let extents = match &draft.body {
             Body::Small { stored, .. } if stored.is_empty() => Vec::new(),
-            Body::Small { stored, hash } => {
-                let length = stored.len() as u64;
-                let extent = Extent {
-                    segment: self.site.file,
-                    offset: self.data_offset,
-                    length,
-                    part: 0,
-                    claim: 0,
-                    hash: *hash,
-                };
-                self.data_offset += length;
-                self.data.push(stored.clone());
-                vec![extent]
-            }
+            Body::Small { stored, hash } => vec![self.place(stored, *hash)],
             // Bytes that an upload's part claimed stay claimed by that.
             Body::Streamed(extents) => extents.iter().map(|extent| claimed(*extent, id)).collect(),
         };
@@ -191,6 +183,14 @@ impl<'live, 'index> Decider<'live, 'index> {
             extents,
             ..Record::empty(id, self.site.now)
         }
+    }
+
+    /// Puts a small record's stored bytes at the end of the batch.
+    fn place(&mut self, stored: &Bytes, hash: Hash) -> Extent {
+        let (offset, length) = (self.data_offset, stored.len() as u64);
+        self.data_offset += length;
+        self.data.push(stored.clone());
+        Extent { segment: self.site.file, offset, length, part: 0, claim: 0, hash }
     }
 }
 

@@ -113,7 +113,7 @@ impl Decider<'_, '_> {
     }
 
     /// Counter changes and kills for a version that ends: the one way to end a version, and none does that is locked.
-    fn ending(&self, row: &Row, bypass: bool) -> Result<(Removed, Vec<Target>)> {
+    pub(super) fn ending(&self, row: &Row, bypass: bool) -> Result<(Removed, Vec<Target>)> {
         if row.marker {
             return Ok((Removed::default(), row.targets()));
         }
