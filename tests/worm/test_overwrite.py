@@ -55,9 +55,10 @@ def test_upload_in_parts_over_it(s3: "S3Client", record: Record) -> None:
 
 @protects(Clause.WORM)
 def test_append_to_it(raw: Raw, record: Record) -> None:
-    """PUT with a write offset, which appends where it is served."""
+    """PUT with a write offset, which would append to it."""
     headers = {"x-amz-write-offset-bytes": str(len(record.body))}
-    raw.send("PUT", f"/{record.bucket}/{record.key}", headers, b"forged")
+    answer = raw.send("PUT", f"/{record.bucket}/{record.key}", headers, b"forged")
+    assert (answer.status, answer.code) == (403, "AccessDenied")
 
 
 @protects(Clause.WORM)

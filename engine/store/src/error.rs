@@ -73,6 +73,11 @@ pub enum Error {
     /// The token of a request is that of another one.
     #[error("this token was given with another request")]
     TokenReused,
+    /// A body is appended where the object doesn't end.
+    #[error("the object ends at byte {size}")]
+    InvalidWriteOffset { size: u64 },
+    #[error("the object has 10,000 parts: a copy of it has one")]
+    TooManyParts,
     /// The part's length, or the object's, is over what is allowed.
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: u64 },

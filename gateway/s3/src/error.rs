@@ -60,6 +60,20 @@ pub(crate) fn from_store(error: Error) -> S3Error {
                 "Parameters on this idempotent request are inconsistent with parameters used in previous request(s).",
             );
         }
+        Error::InvalidWriteOffset { .. } => {
+            return custom(
+                "InvalidWriteOffset",
+                StatusCode::BAD_REQUEST,
+                "The write offset value that you specified does not match the current object size.",
+            );
+        }
+        Error::TooManyParts => {
+            return custom(
+                "TooManyParts",
+                StatusCode::BAD_REQUEST,
+                "You have attempted to add more parts than the maximum of 10000 that are allowed for this object.",
+            );
+        }
         Error::TooLarge { .. } => S3ErrorCode::EntityTooLarge,
         Error::AttributesTooLarge(_) => S3ErrorCode::MetadataTooLarge,
         // AWS has no code for a full disk. A 503 would have every SDK try again and again, and nothing a client can

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::checksum::Hash;
 use crate::configuration::MAX_DOCUMENTS;
 use crate::index::{Place, Row};
+use crate::object::append::Appended;
 use crate::object::attributes::MAX_ENCODED;
 use crate::object::{
     AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, Precondition, RenameTerms,
@@ -68,6 +69,14 @@ pub enum Op {
     Put {
         bucket: u32,
         key: String,
+        draft: Draft,
+        precondition: Precondition,
+    },
+    /// Makes a body the end of what is there.
+    Append {
+        bucket: u32,
+        key: String,
+        appended: Appended,
         draft: Draft,
         precondition: Precondition,
     },
@@ -167,7 +176,11 @@ impl Op {
     #[must_use]
     pub fn grows(&self) -> bool {
         match self {
-            Self::CreateBucket { .. } | Self::Put { .. } | Self::OpenUpload { .. } | Self::PutPart { .. } => true,
+            Self::CreateBucket { .. }
+            | Self::Put { .. }
+            | Self::Append { .. }
+            | Self::OpenUpload { .. }
+            | Self::PutPart { .. } => true,
             Self::PutDocument { value, .. } => value.is_some(),
             Self::Amend { change, .. } => matches!(change, AttributeChange::Tags(_) | AttributeChange::Acl(_)),
             _ => false,
@@ -189,6 +202,10 @@ impl Op {
         FIXED
             + match self {
                 Self::Put { key, draft, .. } | Self::PutPart { key, draft, .. } => key.len() as u64 + of_draft(draft),
+                Self::Append { key, appended, draft, .. } => {
+                    let named = appended.base.as_ref().map_or(0, |base| base.extents + base.streamed.len());
+                    (key.len() + MAX_ENCODED + 4096 + named * (Extent::ENCODED + 16)) as u64 + of_draft(draft)
+                }
                 Self::OpenUpload { key, attributes, .. } => (key.len() + attributes.len()) as u64,
                 // Extents and up to three targets for each part.
                 Self::CompleteUpload { key, .. } => key.len() as u64 + (200 << 10) + 10_000 * 200,

@@ -15,6 +15,7 @@ use super::signature;
 
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 pub const COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
+const WRITE_OFFSET: HeaderName = HeaderName::from_static("x-amz-write-offset-bytes");
 const RENAME_SOURCE: HeaderName = HeaderName::from_static("x-amz-rename-source");
 
 /// Headers that ask for less than a whole read. HTTP passes over what can't be read of them, s3s refuses it.
@@ -71,6 +72,9 @@ fn is_read(name: &HeaderName, value: &HeaderValue) -> bool {
 /// # Errors
 /// `InvalidArgument`, or `NotImplemented`.
 pub fn expect_source(headers: &HeaderMap, verb: Verb) -> Result<(), Refusal> {
+    if verb != Verb::PutObject && headers.contains_key(WRITE_OFFSET) {
+        return Err(Refusal::not_implemented());
+    }
     match (verb, headers.contains_key(RENAME_SOURCE)) {
         (Verb::RenameObject, false) => return Err(Refusal::invalid_argument("x-amz-rename-source is missing.")),
         (verb, true) if verb != Verb::RenameObject => return Err(Refusal::not_implemented()),

@@ -1,5 +1,6 @@
 //! The verbs on objects, one file a family.
 
+mod append;
 mod attributes;
 mod complete;
 mod copy;

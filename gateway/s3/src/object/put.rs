@@ -1,4 +1,4 @@
-//! PutObject; s3s takes RenameObject for one, too.
+//! PutObject; s3s takes RenameObject for one, too, and an append is one.
 
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
@@ -20,6 +20,9 @@ impl Face {
     ) -> S3Result<S3Response<PutObjectOutput>> {
         if request.extensions.get::<Verb>() == Some(&Verb::RenameObject) {
             return self.rename_object_verb(request).await;
+        }
+        if request.input.write_offset_bytes.is_some() {
+            return self.append_object_verb(request).await;
         }
         let asker = Asker::of(&request);
         let S3Request { input, headers, extensions, trailing_headers, .. } = request;

@@ -2,6 +2,7 @@
 //! outcome.
 
 mod amend;
+mod append;
 mod bucket;
 mod object;
 mod rename;
@@ -116,6 +117,9 @@ impl<'live, 'index> Decider<'live, 'index> {
                 self.put_document(*scope, (kind, name), value.as_ref(), *replaces)
             }
             Op::Put { bucket, key, draft, precondition } => self.put(*bucket, key, draft, precondition),
+            Op::Append { bucket, key, appended, draft, precondition } => {
+                self.append(*bucket, key, appended, draft, precondition)
+            }
             Op::Delete { bucket, key, version, precondition, bypass } => {
                 self.delete(*bucket, key, *version, precondition, *bypass)
             }
@@ -158,11 +162,15 @@ impl<'live, 'index> Decider<'live, 'index> {
     /// A streamed body must stand in segments that are live: nothing may have erased them meanwhile.
     fn expect_live(&self, draft: &Draft) -> Result<()> {
         match &draft.body {
-            Body::Streamed(extents) if !extents.iter().all(|extent| self.segments.contains_key(&extent.segment)) => {
+            Body::Streamed(extents) if !self.are_live(extents) => {
                 Err(Error::Unavailable("the stream that took the body is gone: send it again".into()))
             }
             _ => Ok(()),
         }
+    }
+
+    fn are_live(&self, extents: &[Extent]) -> bool {
+        extents.iter().all(|extent| self.segments.contains_key(&extent.segment))
     }
 
     /// Makes a record of a draft, with its bytes at the end of the batch where the journal takes them.
