@@ -1,4 +1,4 @@
-"""PutObject with a write offset: what AWS documents of appends for directory buckets, where versions were never kept."""
+"""PutObject with a write offset: AWS documents appends for directory buckets; here, where versions were never kept."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ def read(s3: "S3Client", bucket: str, key: str, **more: Any) -> bytes:
 @pytest.mark.parametrize("sizes", [[0, 5, 7], [100, 1, 2 * MIB], [3 * MIB, 10, 10], [70_000, MIB, 1, 1, 1]])
 def test_a_body_becomes_the_end_of_the_object(s3: "S3Client", bucket: str, sizes: list[int]) -> None:
     bodies = [bytes([65 + number]) * size for number, size in enumerate(sizes)]
-    whole = b""
+    whole, answer = b"", {}
     for body in bodies:
         answer = append(s3, bucket, "log", len(whole), body)
         whole += body

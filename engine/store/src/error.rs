@@ -73,6 +73,9 @@ pub enum Error {
     /// The token of a request is that of another one.
     #[error("this token was given with another request")]
     TokenReused,
+    /// The bucket, or all buckets of its owner, would hold more than they may.
+    #[error("the quota of the bucket or of its owner is exceeded")]
+    QuotaExceeded,
     /// A body is appended where the object doesn't end.
     #[error("the object ends at byte {size}")]
     InvalidWriteOffset { size: u64 },

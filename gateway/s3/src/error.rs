@@ -60,6 +60,14 @@ pub(crate) fn from_store(error: Error) -> S3Error {
                 "Parameters on this idempotent request are inconsistent with parameters used in previous request(s).",
             );
         }
+        // AWS has no quotas: code and status are Ceph's.
+        Error::QuotaExceeded => {
+            return custom(
+                "QuotaExceeded",
+                StatusCode::FORBIDDEN,
+                "The bucket, or its owner, may not hold more objects or bytes.",
+            );
+        }
         Error::InvalidWriteOffset { .. } => {
             return custom(
                 "InvalidWriteOffset",

@@ -11,6 +11,7 @@ mod get;
 mod list;
 mod locked;
 mod put;
+mod quota;
 mod read;
 mod rename;
 pub(crate) mod upload;

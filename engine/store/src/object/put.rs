@@ -114,13 +114,16 @@ impl Store {
         length: Option<u64>,
         cipher: Option<Cipher>,
     ) -> Result<ObjectWriter> {
-        let bucket = self.bucket_of(grant)?.bucket.id;
+        let state = self.bucket_of(grant)?;
+        let (bucket, key) = (state.bucket.id, grant.key());
         if cipher.as_ref().is_some_and(|cipher| cipher.bucket != bucket) {
             return Err(Error::NoSuchBucket);
         }
-        let key = grant.key();
         if key.is_empty() || key.len() > super::MAX_KEY {
             return Err(Error::InvalidKey);
+        }
+        if let Some(length) = length {
+            self.expect_fits(&state, key, &destination, length)?;
         }
         let small = usize::try_from(self.inner.small_limit).unwrap_or(usize::MAX);
         // Parts of an upload stay in one place, so completing it moves no bytes out of a journal.

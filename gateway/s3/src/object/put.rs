@@ -43,7 +43,7 @@ impl Face {
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &headers)?;
 
         let cipher = self.cipher(&asker, &grant, &encrypted).await?;
-        let mut writer = self.store.writer(&grant, Some(announced.length), cipher).map_err(from_store)?;
+        let mut writer = self.store.writer(&grant, announced.exact(), cipher).map_err(from_store)?;
         let sums = announced.pour(input.body, announced.algorithm(), &mut writer).await?;
         attributes.etag = sums.etag();
         attributes.checksum.clone_from(&sums.checksum);

@@ -42,6 +42,7 @@ impl Decider<'_, '_> {
         }
         self.expect_live(draft)?;
         let (removed, targets) = self.ending(&row, false)?;
+        self.expect_fits(self.bucket(bucket)?, row.record.size.saturating_add(draft.size), removed)?;
         let said = Attributes::decode(&mut Reader(&draft.attributes)).map_err(corrupt)?;
         let held = attributes_of(&row)?;
         let Attributes { etag, checksum, encryption, .. } = said;

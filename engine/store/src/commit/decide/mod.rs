@@ -5,6 +5,7 @@ mod amend;
 mod append;
 mod bucket;
 mod object;
+mod quota;
 mod rename;
 mod restate;
 mod upload;

@@ -92,6 +92,7 @@ impl Decider<'_, '_> {
     ) -> Result<Outcome> {
         let (bucket, key) = (state.bucket.id, key.to_owned());
         let Way { replaces, removed, kills: ended } = way;
+        self.expect_fits(state, record.size, removed)?;
         kills.extend(ended);
         let version = self.version_for(state, record.id);
         let row = Row { version, ..Row::plain(self.next_lsn(), self.site.file, record.clone()) };
