@@ -61,6 +61,13 @@ fn store(status: &Status) -> Vec<Metric> {
             "Bytes of a bucket's objects as sent.",
             of_buckets(|bucket| bucket.bytes as f64),
         ),
+        metric("gauge", "bucket_uploads", "Open uploads in a bucket.", of_buckets(|bucket| bucket.uploads as f64)),
+        metric(
+            "counter",
+            "abandoned_uploads",
+            "Uploads that were aborted because nobody completed them, since start.",
+            one(status.abandoned_uploads as f64),
+        ),
         metric(
             "gauge",
             "bucket_quota_bytes",

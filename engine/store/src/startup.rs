@@ -212,6 +212,7 @@ fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>,
         buckets: ArcSwap::default(),
         removed_rows: AtomicU64::new(0),
         quota_refusals: AtomicU64::new(0),
+        abandoned_uploads: AtomicU64::new(0),
         closed: Mutex::default(),
         claims: Mutex::default(),
     }

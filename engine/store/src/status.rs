@@ -61,6 +61,8 @@ pub struct BucketUsage {
     pub name: String,
     pub objects: u64,
     pub bytes: u64,
+    /// Uploads that are open.
+    pub uploads: u64,
     /// What it may hold.
     pub quota: Quota,
 }
@@ -85,6 +87,8 @@ pub struct Status {
     pub room: bool,
     /// Requests that a quota refused since start.
     pub quota_refusals: u64,
+    /// Uploads that were aborted since start because nobody completed them.
+    pub abandoned_uploads: u64,
     pub warnings: Vec<String>,
 }
 
@@ -118,6 +122,7 @@ impl Store {
             cache_misses,
             room,
             quota_refusals: shared.quota_refusals.load(std::sync::atomic::Ordering::Relaxed),
+            abandoned_uploads: shared.abandoned_uploads.load(std::sync::atomic::Ordering::Relaxed),
         })
     }
 
@@ -217,7 +222,8 @@ impl Store {
             let tally = tallies::read(&*snapshot, bucket.id)?;
             let quota = buckets.by_id(bucket.id).and_then(|state| state.quota()).unwrap_or_default();
             let name = bucket.name.to_string();
-            usage.push(BucketUsage { name, objects: tally.objects, bytes: tally.bytes, quota });
+            let (objects, bytes, uploads) = (tally.objects, tally.bytes, tally.uploads);
+            usage.push(BucketUsage { name, objects, bytes, uploads, quota });
         }
         usage.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(usage)

@@ -30,7 +30,10 @@ class PoolSettings:
 
 @final
 class EngineSettings:
-    """What one node's engine is opened with; sizes in bytes. Without a master key nothing is encrypted."""
+    """What one node's engine is opened with; sizes in bytes, durations in seconds, None for never.
+
+    Without a master key nothing is encrypted.
+    """
 
     def __new__(
         cls,
@@ -44,6 +47,7 @@ class EngineSettings:
         dead_share: float = 0.25,
         space_reserve: int = 1073741824,
         io_timeout: float = 10.0,
+        abandoned_after: float | None = None,
         master_key: bytes | None = None,
     ) -> EngineSettings: ...
 

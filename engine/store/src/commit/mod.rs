@@ -66,6 +66,8 @@ pub struct Shared {
     pub removed_rows: AtomicU64,
     /// Requests that a quota refused since start.
     pub quota_refusals: AtomicU64,
+    /// Uploads that were aborted since start because nobody completed them.
+    pub abandoned_uploads: AtomicU64,
     /// Closed journals that wait to be sealed, oldest first.
     pub closed: Mutex<VecDeque<Arc<Journal>>>,
     /// Who has bytes in each stream that is not sealed. An entry's claim is here before its commit is answered.

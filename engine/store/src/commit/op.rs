@@ -136,6 +136,13 @@ pub enum Op {
         key: String,
         upload: UploadId,
     },
+    /// Aborts an upload if it was opened so long ago, in nanoseconds.
+    AbandonUpload {
+        bucket: u32,
+        key: String,
+        upload: UploadId,
+        age: i64,
+    },
     /// A stream's shard files are there: it may be written.
     OpenStream(SegmentInfo),
     /// A segment is durable; a packed one without sources is what the journal of its id became.
@@ -166,6 +173,7 @@ impl Op {
                 | Self::PutDocument { .. }
                 | Self::CompleteUpload { .. }
                 | Self::AbortUpload { .. }
+                | Self::AbandonUpload { .. }
                 | Self::Relocate(_)
                 | Self::CloseJournal
                 | Self::KeepTime
@@ -209,7 +217,7 @@ impl Op {
                 Self::OpenUpload { key, attributes, .. } => (key.len() + attributes.len()) as u64,
                 // Extents and up to three targets for each part.
                 Self::CompleteUpload { key, .. } => key.len() as u64 + (200 << 10) + 10_000 * 200,
-                Self::AbortUpload { .. } => 10_000 * 48,
+                Self::AbortUpload { .. } | Self::AbandonUpload { .. } => 10_000 * 48,
                 Self::Delete { key, .. } => key.len() as u64 + 4096,
                 Self::Rename { copy, extents, .. } => {
                     let stored = copy.as_ref().map_or(0, |copy| copy.stored.len());
@@ -239,4 +247,6 @@ pub enum Outcome {
     Document(u64),
     /// How many rows were moved.
     Moved(usize),
+    /// Whether the upload was old enough.
+    Aborted(bool),
 }

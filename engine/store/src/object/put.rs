@@ -321,9 +321,7 @@ impl ObjectWriter {
         drop(held);
         match outcome? {
             Outcome::Stored(row) => Version::from_row(&row, true),
-            Outcome::Done | Outcome::Bucket(_) | Outcome::Deleted(_) | Outcome::Document(_) | Outcome::Moved(_) => {
-                Err(Error::Unavailable("an answer to something else".into()))
-            }
+            _ => Err(Error::Unavailable("an answer to something else".into())),
         }
     }
 }

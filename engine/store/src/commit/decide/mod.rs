@@ -133,11 +133,8 @@ impl<'live, 'index> Decider<'live, 'index> {
             Op::CompleteUpload { bucket, key, upload, parts, etag, checksum, precondition } => {
                 self.complete(*bucket, key, *upload, parts, (*etag, checksum.clone()), precondition)
             }
-            Op::AbortUpload { bucket, key, upload } => {
-                let (_, kills) = self.upload(*bucket, key, *upload)?;
-                self.push(Entry::UploadAbort { bucket: *bucket, key: key.clone(), upload: upload.0, kills })?;
-                Ok(Outcome::Done)
-            }
+            Op::AbortUpload { bucket, key, upload } => self.abort(*bucket, key, *upload),
+            Op::AbandonUpload { bucket, key, upload, age } => self.abandon(*bucket, key, *upload, *age),
             Op::OpenStream(info) => {
                 let mut info = info.clone();
                 info.first_lsn = self.next_lsn();
