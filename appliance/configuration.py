@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from appliance.quantity import GIB, MIB, Address, Duration, ErasureProfile, ListenAddress, Profile, Size
+from appliance.quantity import GIB, MIB, Address, Age, Duration, ErasureProfile, ListenAddress, Profile, Size
 
 DriveClass = Literal["ssd", "hdd"]
 
@@ -102,6 +102,14 @@ class EngineSection(_Section):
     """How long a drive may take for one call before it counts as failed. Reads turn to others after a twentieth."""
 
 
+class UploadsSection(_Section):
+    """What becomes of uploads in parts."""
+
+    abandoned_after: Age = 7 * 86400.0
+    """Age at which an upload that nobody completed or aborted is aborted, counted from when it was opened, such as
+    `"7 d"`; 0 or `"never"`: none is."""
+
+
 class PoolSection(_Section):
     """A pool: drives of one class under one erasure profile."""
 
@@ -156,6 +164,7 @@ class Configuration(BaseSettings):
     s3: S3Section = S3Section()
     control: ControlSection = ControlSection()
     engine: EngineSection = EngineSection()
+    uploads: UploadsSection = UploadsSection()
     log: LogSection = LogSection()
 
     pools: list[PoolSection] = []

@@ -45,6 +45,7 @@ def engine_settings(
         dead_share=engine.dead_share,
         space_reserve=engine.space_reserve,
         io_timeout=engine.io_timeout,
+        abandoned_after=configuration.uploads.abandoned_after or None,
         master_key=None if master_key is None else master_key.key(),
     )
 

@@ -126,6 +126,26 @@ class Node:
             if place is None:
                 return
 
+    def bucket_quota(self, bucket: str) -> packstone_engine.Quota:
+        """What a bucket may hold, and what it holds. Raises OperatorError where there is none, and NotServingError."""
+        with operator_errors():
+            return self._running().bucket_quota(bucket)
+
+    def set_bucket_quota(self, bucket: str, size: int | None, objects: int | None) -> None:
+        """Limit the bytes and objects that a bucket may hold. Raises as `bucket_quota`."""
+        with operator_errors():
+            self._running().set_bucket_quota(bucket, size, objects)
+
+    def user_quota(self, user: str) -> packstone_engine.Quota:
+        """What all buckets that a user made may hold, and what they hold. Raises as `bucket_quota`."""
+        with operator_errors():
+            return self._running().user_quota(user)
+
+    def set_user_quota(self, user: str, size: int | None, objects: int | None) -> None:
+        """Limit the bytes and objects that all buckets of a user may hold together. Raises as `bucket_quota`."""
+        with operator_errors():
+            self._running().set_user_quota(user, size, objects)
+
     def rotate_root(self, wanted: Credentials | None = None) -> Credentials:
         """Replace the root credentials, on disk and in force, by `wanted` or by new random ones, and return them.
 

@@ -50,6 +50,11 @@ def parse_duration(value: object) -> float:
     return amount * factor
 
 
+def parse_age(value: object) -> float:
+    """Seconds, from what `parse_duration` takes or from `never`, which is 0 as 0 is. Raises ValueError otherwise."""
+    return 0.0 if value == "never" else parse_duration(value)
+
+
 def _split(value: object, units: dict[str, int] | dict[str, float], wanted: str) -> tuple[float, float]:
     if isinstance(value, int | float) and not isinstance(value, bool):
         if value >= 0:
@@ -133,5 +138,6 @@ def parse_profile(value: object) -> Profile:
 
 Size = Annotated[int, BeforeValidator(parse_size)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+Age = Annotated[float, BeforeValidator(parse_age)]
 ListenAddress = Annotated[Address, BeforeValidator(parse_address), NoDecode]
 ErasureProfile = Annotated[Profile, BeforeValidator(parse_profile), NoDecode]

@@ -13,7 +13,7 @@ from appliance.quantity import Address, Profile, format_size
 
 DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 _SIZES: Final = ("_size", "_limit", "_reserve")
-_DURATIONS: Final = ("_timeout",)
+_DURATIONS: Final = {"_timeout": (1, "s"), "_after": (86400, "d")}
 
 _HEAD: Final = """\
 # Configuration
@@ -99,8 +99,9 @@ def _default(name: str, field: FieldInfo) -> str:
         return f'`"{value}"`'
     if name.endswith(_SIZES):
         return f'`"{format_size(value)}"`'
-    if name.endswith(_DURATIONS):
-        return f'`"{value:g} s"`'
+    for ending, (seconds, unit) in _DURATIONS.items():
+        if name.endswith(ending):
+            return f'`"{value / seconds:g} {unit}"`'
     return f"`{value}`"
 
 

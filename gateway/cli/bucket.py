@@ -1,4 +1,4 @@
-"""`packstone bucket`: list, make and remove buckets."""
+"""`packstone bucket`: list, make and remove buckets, and limit what they hold."""
 
 import json
 from typing import Annotated, Final
@@ -6,8 +6,10 @@ from typing import Annotated, Final
 import typer
 
 from gateway.cli.options import DataOption, EndpointOption, JsonOption
+from gateway.cli.quota import quota_app
 
-app: Final = typer.Typer(help="List, make and remove buckets.", no_args_is_help=True)
+app: Final = typer.Typer(help="List, make and remove buckets; limit what they hold.", no_args_is_help=True)
+app.add_typer(quota_app("bucket"), name="quota")
 
 NameArgument = Annotated[str, typer.Argument(metavar="BUCKET", help="The bucket's name, without s3://.")]
 

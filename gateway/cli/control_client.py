@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlencode
 
 import httpx
@@ -19,6 +19,8 @@ from gateway.control.documents import (
     KmsDocument,
     KmsKeyDocument,
     KmsRequest,
+    QuotaDocument,
+    QuotaRequest,
     RotationRequest,
     SealDocument,
     StatusDocument,
@@ -80,6 +82,15 @@ class ControlClient:
         """Say which statement decides whether `user` may do `action` on `resource`."""
         asked = urlencode({"user": user, "action": action, "resource": resource})
         return ExplanationDocument.model_validate(self._ask("GET", f"/explain?{asked}"))
+
+    def quota(self, whose: Literal["bucket", "user"], name: str) -> QuotaDocument:
+        """How much a bucket may hold, or all buckets of a user together, and how much there is."""
+        return QuotaDocument.model_validate(self._ask("GET", f"/quota/{whose}?{urlencode({'name': name})}"))
+
+    def set_quota(self, whose: Literal["bucket", "user"], name: str, size: int | None, objects: int | None) -> None:
+        """Set it; None: any number."""
+        request = QuotaRequest(bytes=size, objects=objects)
+        self._ask("PUT", f"/quota/{whose}?{urlencode({'name': name})}", request.model_dump())
 
     def rotate_root(self, wanted: CredentialsDocument | None) -> CredentialsDocument:
         """Replace the root credentials by `wanted` or by random ones, and return the new ones."""

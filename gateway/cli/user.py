@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from gateway.cli.options import DataOption, EndpointOption, JsonOption
+from gateway.cli.quota import quota_app
 
 if TYPE_CHECKING:
     from mypy_boto3_iam.client import IAMClient
 
-app: Final = typer.Typer(help="List, make, show and remove users.", no_args_is_help=True)
+app: Final = typer.Typer(help="List, make, show and remove users; limit what they store.", no_args_is_help=True)
+app.add_typer(quota_app("user"), name="quota")
 
 UID_TAG: Final = "packstone:uid"
 GIDS_TAG: Final = "packstone:gids"

@@ -23,6 +23,7 @@ from gateway.control.documents import (
     SealDocument,
     StatusDocument,
 )
+from gateway.control.quota import quota_routes
 from gateway.control.verification import Verification
 from gateway.control.worm import report
 
@@ -34,6 +35,7 @@ def admin_app(node: Node) -> FastAPI:
     """
     app = FastAPI(title="Packstone administration", version=packstone_engine.__version__)
     app.add_exception_handler(OperatorError, _refuse)
+    app.include_router(quota_routes(node))
     verification = Verification(node)
 
     @app.get("/status")

@@ -175,6 +175,24 @@ class WormEvent(_Document):
     whole: bool = False
 
 
+class QuotaDocument(_Document):
+    """How much a bucket may hold, or all buckets of a user together, None for any number; and how much there is."""
+
+    bytes: int | None
+    objects: int | None
+    used_bytes: int
+    used_objects: int
+
+
+class QuotaRequest(BaseModel):
+    """The quota to be set: None for any number."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bytes: int | None = Field(default=None, ge=0, lt=2**63)
+    objects: int | None = Field(default=None, ge=0, lt=2**63)
+
+
 class ExplanationDocument(_Document):
     """Whether something is allowed, and by what, in one line."""
 

@@ -17,6 +17,7 @@ def test_the_page_names_every_metric_and_no_other(node: ServedNode, tmp_path: Pa
     source.write_bytes(b"tick")
     node.command("bucket", "make", "measured")
     node.command("cp", str(source), "s3://measured/tick")
+    node.command("bucket", "quota", "set", "measured", "--bytes", "1 GiB", "--objects", "9")
     served = {}
     for family in text_string_to_metric_families(httpx.get(f"{node.control}/metrics").text):
         if family.name.startswith("packstone_"):

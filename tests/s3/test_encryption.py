@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.certificate import certify
 from tests.refusal import refused
@@ -317,6 +318,59 @@ def test_who_may_add_to_an_upload(tls: "S3Client", quant: "S3Client", vault: str
     with refused("AccessDenied", 403, "kms:GenerateDataKey"):
         quant.complete_multipart_upload(MultipartUpload=done, **of)
     tls.complete_multipart_upload(MultipartUpload=done, **of)
+
+
+@pytest.mark.parametrize(
+    ("asked", "again"),
+    [
+        ({"ServerSideEncryption": "AES256"}, {}),
+        ({"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "AES256"}),
+        ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "desk"}, {}),
+        (CUSTOMER, CUSTOMER),
+    ],
+)
+@pytest.mark.parametrize("first", [b"", b"small", LARGE])
+def test_appends_and_renames(tls: "S3Client", vault: str, asked: Any, again: Any, first: bytes) -> None:
+    tls.put_object(Bucket=vault, Key="k", Body=first, **asked)
+    made = tls.put_object(Bucket=vault, Key="k", Body=BODY, WriteOffsetBytes=len(first), **(again if first else asked))
+    tls.put_object(Bucket=vault, Key="k", Body=b"tail", WriteOffsetBytes=len(first + BODY), **again)
+    tls.rename_object(Bucket=vault, Key="l", RenameSource=f"{vault}/k")
+    key = CUSTOMER if asked is CUSTOMER else {}
+    got = tls.get_object(Bucket=vault, Key="l", **key)
+    assert got["Body"].read() == first + BODY + b"tail"
+    assert said(got) == said(made)
+    assert said(got)
+    part = tls.get_object(Bucket=vault, Key="l", PartNumber=2 if first else 1, **key)
+    assert part["Body"].read() == BODY
+
+
+def test_what_is_appended_is_encrypted_as_the_object_is(
+    tls: "S3Client", vault: str, s3: "S3Client", raw: Raw, bucket: str
+) -> None:
+    tls.put_object(Bucket=vault, Key="plain", Body=b"x")
+    with refused("InvalidRequest", 400):
+        tls.put_object(Bucket=vault, Key="plain", Body=b"y", WriteOffsetBytes=1, ServerSideEncryption="AES256")
+    tls.put_object(Bucket=vault, Key="own", Body=b"x", **CUSTOMER)
+    wrongs: list[Any] = [{}, OTHER]
+    for wrong in wrongs:
+        with pytest.raises(ClientError):
+            tls.put_object(Bucket=vault, Key="own", Body=b"y", WriteOffsetBytes=1, **wrong)
+    s3.put_object(Bucket=bucket, Key="plain", Body=b"x")
+    rename = {"x-amz-rename-source": f"{bucket}/plain", "x-amz-server-side-encryption": "AES256"}
+    assert raw.send("PUT", f"/{bucket}/l?renameObject", rename).status == 501
+
+
+def test_an_upload_may_end_with_a_part_without_bytes(tls: "S3Client", vault: str) -> None:
+    upload = tls.create_multipart_upload(Bucket=vault, Key="k", ServerSideEncryption="AES256")["UploadId"]
+    parts: Any = [
+        {
+            "PartNumber": number,
+            "ETag": tls.upload_part(Bucket=vault, Key="k", UploadId=upload, PartNumber=number, Body=body)["ETag"],
+        }
+        for number, body in [(1, LARGE), (2, b"")]
+    ]
+    tls.complete_multipart_upload(Bucket=vault, Key="k", UploadId=upload, MultipartUpload={"Parts": parts})
+    assert tls.get_object(Bucket=vault, Key="k")["Body"].read() == LARGE
 
 
 def test_keys_of_the_kms_are_listed_and_made_once(tls_node: Node) -> None:

@@ -202,7 +202,7 @@ def test_overrides_of_the_answers_headers(s3: "S3Client", bucket: str) -> None:
         ({"x-amz-acl": "public-read"}, 400, "AccessControlListNotSupported"),
         ({"x-amz-object-lock-mode": "COMPLIANCE"}, 400, "InvalidArgument"),
         ({"x-amz-object-lock-legal-hold": "ON", "content-md5": "ndTkYSaMgDT1yFZOFVxnpg=="}, 400, "InvalidRequest"),
-        ({"x-amz-write-offset-bytes": "5"}, 501, "NotImplemented"),
+        ({"x-amz-write-offset-bytes": "5"}, 400, "InvalidWriteOffset"),
     ],
 )
 def test_what_a_put_cant_promise_is_refused(

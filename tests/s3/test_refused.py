@@ -35,6 +35,7 @@ SERVED: Final = {
     ("PUT", "policy"),
     ("DELETE", "policy"),
     ("GET", "policyStatus"),
+    ("PUT", "renameObject"),
 }
 """What the tests of these parts are for."""
 

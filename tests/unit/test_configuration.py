@@ -54,6 +54,13 @@ def test_quantities_in_the_file(tmp_path: Path) -> None:
     assert (engine.journal_size, engine.io_timeout, engine.cache_size) == (256 << 20, 0.25, 0)
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("'7 d'", 604800), ("'never'", 0), ("0", 0), ("'90 min'", 5400)])
+def test_the_age_of_an_abandoned_upload(tmp_path: Path, text: str, seconds: float) -> None:
+    assert load(tmp_path).uploads.abandoned_after == 604800
+    write(tmp_path, f"[uploads]\nabandoned_after = {text}\n")
+    assert load(tmp_path).uploads.abandoned_after == seconds
+
+
 def test_pools_come_from_the_file_or_as_json_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +99,8 @@ def test_the_environment_leads_to_the_file(tmp_path: Path, monkeypatch: pytest.M
         ('[control]\naddress = "0.0.0.0:9001"', "control", "can be reached from other machines"),
         ('[engine]\njournal_size = "12 parsecs"', "engine.journal_size", "is not a size"),
         ("[engine]\nio_timeout = 0", "engine.io_timeout", "greater than 0"),
+        ("[uploads]\nabandoned_after = 'often'", "uploads.abandoned_after", "is not a duration"),
+        ("[uploads]\nabandoned_after = -1", "uploads.abandoned_after", "is not a duration"),
         ('[[pools]]\nname = "a"\nclass = "ssd"\nprofile = "1+0"', "pools[0].drives", "field required"),
         ('[[pools]]\nname="a"\nclass="ssd"\nprofile="2+1"\ndrives=["/a","/b"]', "pools[0]", "takes at least 3 drives"),
         ('[[pools]]\nname="a"\nclass="ssd"\nprofile="1+1"\ndrives=["/a","/a"]', "pools[0]", "a drive is named twice"),

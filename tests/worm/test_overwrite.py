@@ -55,16 +55,27 @@ def test_upload_in_parts_over_it(s3: "S3Client", record: Record) -> None:
 
 @protects(Clause.WORM)
 def test_append_to_it(raw: Raw, record: Record) -> None:
-    """PUT with a write offset, which appends where it is served."""
+    """PUT with a write offset, which would append to it."""
     headers = {"x-amz-write-offset-bytes": str(len(record.body))}
-    raw.send("PUT", f"/{record.bucket}/{record.key}", headers, b"forged")
+    answer = raw.send("PUT", f"/{record.bucket}/{record.key}", headers, b"forged")
+    assert (answer.status, answer.code) == (403, "AccessDenied")
 
 
 @protects(Clause.WORM)
 def test_rename_it(raw: Raw, record: Record) -> None:
-    """RenameObject, which moves a key where it is served."""
+    """RenameObject of its key to another one."""
     headers = {"x-amz-rename-source": f"/{record.bucket}/{record.key}"}
-    raw.send("PUT", f"/{record.bucket}/elsewhere?renameObject", headers)
+    answer = raw.send("PUT", f"/{record.bucket}/elsewhere?renameObject", headers)
+    assert (answer.status, answer.code) == (403, "AccessDenied")
+
+
+@protects(Clause.WORM)
+def test_rename_over_it(s3: "S3Client", raw: Raw, record: Record) -> None:
+    """RenameObject of another key to its own."""
+    s3.put_object(Bucket=record.bucket, Key="other", Body=b"forged")
+    headers = {"x-amz-rename-source": f"/{record.bucket}/other"}
+    answer = raw.send("PUT", f"/{record.bucket}/{record.key}?renameObject", headers)
+    assert (answer.status, answer.code) == (403, "AccessDenied")
 
 
 @protects(Clause.WORM)

@@ -5,6 +5,7 @@ mod errors;
 mod log;
 mod metrics;
 mod node;
+mod quota;
 mod settings;
 mod status;
 mod worm;
@@ -34,6 +35,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<worm::LockableBucket>()?;
     module.add_class::<worm::LockedVersion>()?;
     module.add_class::<worm::LockedPage>()?;
+    module.add_class::<quota::Quota>()?;
     module.add_class::<node::Node>()?;
     module.add_function(wrap_pyfunction!(node::initialise, module)?)?;
     module.add_function(wrap_pyfunction!(node::is_initialised, module)?)?;

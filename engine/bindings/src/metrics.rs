@@ -49,6 +49,10 @@ fn store(status: &Status) -> Vec<Metric> {
     let of_buckets = |value: fn(&packstone_store::status::BucketUsage) -> f64| {
         status.buckets.iter().map(|bucket| labelled([("bucket", &bucket.name)], value(bucket))).collect()
     };
+    let of_quotas = |value: fn(&packstone_store::quota::Quota) -> Option<u64>| {
+        let limited = status.buckets.iter().filter_map(|bucket| Some((bucket, value(&bucket.quota)?)));
+        limited.map(|(bucket, limit)| labelled([("bucket", &bucket.name)], limit as f64)).collect()
+    };
     vec![
         metric("gauge", "bucket_objects", "Objects in a bucket.", of_buckets(|bucket| bucket.objects as f64)),
         metric(
@@ -56,6 +60,31 @@ fn store(status: &Status) -> Vec<Metric> {
             "bucket_bytes",
             "Bytes of a bucket's objects as sent.",
             of_buckets(|bucket| bucket.bytes as f64),
+        ),
+        metric("gauge", "bucket_uploads", "Open uploads in a bucket.", of_buckets(|bucket| bucket.uploads as f64)),
+        metric(
+            "counter",
+            "abandoned_uploads",
+            "Uploads that were aborted because nobody completed them, since start.",
+            one(status.abandoned_uploads as f64),
+        ),
+        metric(
+            "gauge",
+            "bucket_quota_bytes",
+            "Bytes that a bucket may hold, where it has such a quota.",
+            of_quotas(|quota| quota.bytes),
+        ),
+        metric(
+            "gauge",
+            "bucket_quota_objects",
+            "Objects that a bucket may hold, where it has such a quota.",
+            of_quotas(|quota| quota.objects),
+        ),
+        metric(
+            "counter",
+            "quota_refusals",
+            "Requests that a quota refused, since start.",
+            one(status.quota_refusals as f64),
         ),
         metric(
             "gauge",

@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 
 use crate::errors::{EngineError, OperatorError, from_recovery, from_start, from_store};
 use crate::metrics::{self, Metric};
+use crate::quota::{self, Quota};
 use crate::settings::{EngineSettings, S3Settings};
 use crate::status::{RebuildReport, Status, VerifyReport, seconds};
 use crate::worm::{LockableBucket, LockedPage, Place};
@@ -62,6 +63,12 @@ fn outcome<T>(result: Result<T, PyErr>, raised: &Raised) -> PyResult<T> {
     }
 }
 
+impl Node {
+    fn front(&self) -> PyResult<Arc<Server>> {
+        self.front.lock().clone().ok_or_else(|| OperatorError::new_err("S3 isn't served"))
+    }
+}
+
 #[pymethods]
 impl Node {
     #[staticmethod]
@@ -91,10 +98,7 @@ impl Node {
     }
 
     fn explain(&self, user: &str, action: &str, resource: &str) -> PyResult<String> {
-        match self.front.lock().clone() {
-            Some(front) => front.explain(user, action, resource).map_err(OperatorError::new_err),
-            None => Err(OperatorError::new_err("S3 isn't served")),
-        }
+        self.front()?.explain(user, action, resource).map_err(OperatorError::new_err)
     }
 
     fn reload_tls(&self) -> PyResult<()> {
@@ -141,6 +145,29 @@ impl Node {
             .transpose()
             .map_err(|error: NoVersionId| PyValueError::new_err(error.to_string()))?;
         py.detach(|| self.store.locked(&grant, bucket, after)).map(Into::into).map_err(from_store)
+    }
+
+    fn bucket_quota(&self, bucket: &str) -> PyResult<Quota> {
+        let held = self.store.bucket_quota(&administer()?, bucket);
+        held.map(Into::into).map_err(quota::of_bucket(bucket))
+    }
+
+    #[pyo3(signature = (bucket, bytes, objects))]
+    fn set_bucket_quota(&self, py: Python<'_>, bucket: &str, bytes: Option<u64>, objects: Option<u64>) -> PyResult<()> {
+        let (grant, quota) = (administer()?, packstone_store::quota::Quota { bytes, objects });
+        py.detach(|| self.store.set_bucket_quota(&grant, bucket, quota)).map_err(quota::of_bucket(bucket))
+    }
+
+    fn user_quota(&self, user: &str) -> PyResult<Quota> {
+        let held = self.front()?.user_quota(&administer()?, user);
+        held.map(Into::into).map_err(quota::of_user(user))
+    }
+
+    #[pyo3(signature = (user, bytes, objects))]
+    fn set_user_quota(&self, py: Python<'_>, user: &str, bytes: Option<u64>, objects: Option<u64>) -> PyResult<()> {
+        let (front, grant) = (self.front()?, administer()?);
+        let quota = packstone_store::quota::Quota { bytes, objects };
+        py.detach(|| front.set_user_quota(&grant, user, quota)).map_err(quota::of_user(user))
     }
 
     #[pyo3(signature = (sample=1.0, progress=None))]

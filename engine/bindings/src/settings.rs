@@ -47,7 +47,7 @@ impl EngineSettings {
     #[new]
     #[pyo3(signature = (index, pools, *, journal_size=33_554_432, stream_size=1_073_741_824, small_limit=1_048_576,
         cache_size=67_108_864, dead_share=0.25, space_reserve=1_073_741_824, io_timeout=10.0,
-        master_key=None))]
+        abandoned_after=None, master_key=None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
     fn new(
         index: PathBuf,
@@ -59,6 +59,7 @@ impl EngineSettings {
         dead_share: f64,
         space_reserve: u64,
         io_timeout: f64,
+        abandoned_after: Option<f64>,
         master_key: Option<&[u8]>,
     ) -> PyResult<Self> {
         let pools = pools.iter().map(|pool| {
@@ -79,6 +80,7 @@ impl EngineSettings {
             dead_share,
             space_reserve,
             io_timeout: seconds(io_timeout)?,
+            abandoned_after: abandoned_after.map(seconds).transpose()?,
             master_key: master_key.map(thirty_two).transpose()?.map(MasterSecret),
         }))
     }

@@ -5,6 +5,7 @@
 
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::error::{Error, Result};
+use crate::quota::{MAX_OWNER, OWNER, QUOTA, Quota};
 use crate::retention::{DefaultRetention, Mode, Period};
 
 /// The kind of the document that holds [`Versioning`]; its name is empty.
@@ -124,11 +125,12 @@ pub fn check_document(kind: &str, name: &str, value: Option<&[u8]>) -> Result<()
     Ok(())
 }
 
-/// What a bucket's versioning and lock are, as its documents say.
+/// What a bucket's versioning, lock and quota are, as its documents say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     pub versioning: Versioning,
     pub lock: Option<ObjectLock>,
+    pub quota: Option<Quota>,
 }
 
 impl Rules {
@@ -139,7 +141,9 @@ impl Rules {
     pub fn changed(self, kind: &str, name: &str, value: Option<&[u8]>) -> Result<Self> {
         let refused = |why| Err(Error::InvalidBucketState(why));
         match (kind, value) {
-            (VERSIONING | OBJECT_LOCK, _) if !name.is_empty() => Err(Error::InvalidDocument("it has a name")),
+            (VERSIONING | OBJECT_LOCK | QUOTA | OWNER, _) if !name.is_empty() => {
+                Err(Error::InvalidDocument("it has a name"))
+            }
             (VERSIONING, None) => refused("versioning can be suspended, not taken off"),
             (VERSIONING, Some(value)) => {
                 let versioning = Versioning::decode(value)?;
@@ -153,9 +157,20 @@ impl Rules {
                 refused("object lock needs versioning to be enabled")
             }
             (OBJECT_LOCK, Some(value)) => Ok(Self { lock: Some(ObjectLock::decode(value)?), ..self }),
+            (QUOTA, value) => Ok(Self { quota: value.map(Quota::decode).transpose()?, ..self }),
+            (OWNER, Some(value)) => check_owner(value).map(|_| self),
             _ => Ok(self),
         }
     }
+}
+
+/// Whose a bucket is, or who has a quota.
+///
+/// # Errors
+/// [`Error::InvalidDocument`] for what is no name.
+pub fn check_owner(value: &[u8]) -> Result<&str> {
+    let name = std::str::from_utf8(value).ok().filter(|name| (1..=MAX_OWNER).contains(&name.len()));
+    name.ok_or(Error::InvalidDocument("it names no owner"))
 }
 
 #[cfg(test)]

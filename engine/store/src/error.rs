@@ -67,6 +67,20 @@ pub enum Error {
     DocumentChanged,
     #[error("a precondition of the request does not hold")]
     PreconditionFailed,
+    /// Something else came between reading what was asked for and deciding it.
+    #[error("the object has changed meanwhile")]
+    Changed,
+    /// The token of a request is that of another one.
+    #[error("this token was given with another request")]
+    TokenReused,
+    /// The bucket, or all buckets of its owner, would hold more than they may.
+    #[error("the quota of the bucket or of its owner is exceeded")]
+    QuotaExceeded,
+    /// A body is appended where the object doesn't end.
+    #[error("the object ends at byte {size}")]
+    InvalidWriteOffset { size: u64 },
+    #[error("the object has 10,000 parts: a copy of it has one")]
+    TooManyParts,
     /// The part's length, or the object's, is over what is allowed.
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: u64 },

@@ -1,9 +1,10 @@
-//! The store's own workers: sealing, spare journal files, space, compaction.
+//! The store's own workers: sealing, spare journal files, space, compaction, abandoned uploads.
 //!
-//! All run on two threads that wake a few times a second: one seals (`sealer`), one does the rest (`compactor`, and what
-//! stands here). Each step can be cut short by the end of the process anywhere; what is half done then is swept or
+//! All run on two threads that wake a few times a second: one seals (`sealer`), one does the rest (`compactor`,
+//! `abandoned`, and what stands here). Each step can be cut short by the end of the process anywhere; what is half done then is swept or
 //! resumed at the next start.
 
+mod abandoned;
 mod compactor;
 mod sealer;
 
@@ -48,6 +49,7 @@ struct Work {
     journal_size: u64,
     dead_share: f64,
     space_reserve: u64,
+    abandoned_after: Option<Duration>,
     stopping: AtomicBool,
     /// Somebody waits for seals: no rests.
     hurried: AtomicBool,
@@ -99,6 +101,7 @@ impl Keepers {
             journal_size: settings.journal_size,
             dead_share: settings.dead_share,
             space_reserve: settings.space_reserve,
+            abandoned_after: settings.abandoned_after,
             stopping: AtomicBool::new(false),
             hurried: AtomicBool::new(false),
             lagging: AtomicBool::new(false),
@@ -193,6 +196,7 @@ impl Work {
     fn keep_loop(&self) {
         let mut compacted = Instant::now();
         let mut time_kept = Instant::now();
+        let mut uploads = abandoned::Look::new();
         while !self.stopping() {
             self.watch_space();
             self.watch_clock();
@@ -204,6 +208,7 @@ impl Work {
             self.tidy_index();
             self.unlink_erased();
             self.report_retired();
+            self.abort_abandoned(&mut uploads);
             if compacted.elapsed() >= COMPACTION_PAUSE {
                 match self.compact_once() {
                     // Where there was something to do there may be more.

@@ -23,6 +23,7 @@ mod keeper;
 pub mod node;
 pub mod object;
 pub mod pool;
+pub mod quota;
 pub mod record;
 pub mod recovery;
 pub mod retention;

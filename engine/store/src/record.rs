@@ -14,7 +14,8 @@ pub struct Extent {
     pub offset: u64,
     /// Stored bytes, without parity and padding.
     pub length: u64,
-    /// The upload's part that these bytes belong to; 0 where one body made the object.
+    /// The upload's part that these bytes belong to; 0 where one body made the object. What is appended has one more than
+    /// what it is appended to: pieces differ in this from their neighbours.
     pub part: u16,
     /// In a stream: the LSN of the entry that claimed these bytes there, whoever names them since; the segment is dead
     /// when every claim is. 0 in a packed segment, whose records are claimed by their own entries.
@@ -176,6 +177,20 @@ impl Record {
             record.extents.push(Extent::decode(from)?);
         }
         Ok(record)
+    }
+
+    /// Stored bytes of each piece, in order: of the body that made it, or of each part, and of each body appended to
+    /// these.
+    pub fn pieces(&self) -> impl Iterator<Item = u64> {
+        let runs = self.extents.chunk_by(|one, next| one.part == next.part);
+        runs.map(|run| run.iter().fold(0, |sum: u64, extent| sum.saturating_add(extent.length)))
+    }
+
+    /// The one extent of a record whose bytes live with its entry, in a journal or a packed segment; `None` for one
+    /// without bytes, or with bytes in streams.
+    #[must_use]
+    pub fn small(&self) -> Option<&Extent> {
+        self.extents.first().filter(|extent| extent.claim == 0)
     }
 
     /// Stored bytes over all extents.

@@ -23,6 +23,7 @@ use crate::index::{Index, IndexError, IndexResult, Snapshot, Space, keys};
 use crate::journal::{self, LiveSet};
 use crate::node::Hardware;
 use crate::object::{Bucket, Document};
+use crate::quota::{OWNER_QUOTA, Quota};
 use crate::recovery::drives::{Candidate, Inventory, PoolSettings, take_inventory};
 use crate::recovery::journals::{self, Recovered};
 use crate::recovery::replay::{self, Replayed};
@@ -210,6 +211,8 @@ fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>,
         room: AtomicBool::new(true),
         buckets: ArcSwap::default(),
         removed_rows: AtomicU64::new(0),
+        quota_refusals: AtomicU64::new(0),
+        abandoned_uploads: AtomicU64::new(0),
         closed: Mutex::default(),
         claims: Mutex::default(),
     }
@@ -243,6 +246,12 @@ fn read_buckets(shared: &Shared) -> IndexResult<Buckets> {
         let row = BucketRow::decode(&value)?;
         let bucket = Bucket { id: row.id, name: name.into(), created: to_system_time(row.created) };
         buckets.insert(read_documents(&*snapshot, BucketState::new(bucket))?);
+    }
+    for pair in snapshot.prefix(Space::Documents, &keys::documents(0, OWNER_QUOTA)) {
+        let (key, value) = pair?;
+        let Some((_, _, owner)) = keys::parse_document(&key) else { continue };
+        let quota = Quota::decode(&DocumentRow::decode(&value)?.value);
+        buckets.set_owner_quota(owner, Some(quota.map_err(|error| IndexError(error.to_string()))?));
     }
     Ok(buckets)
 }

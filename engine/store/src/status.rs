@@ -7,9 +7,9 @@ use crate::compaction;
 use crate::compliance::{Now, WORTH_TELLING};
 use crate::drive::DriveState;
 use crate::error::Result;
-use crate::index::row::BucketTally;
-use crate::index::{Space, keys};
+use crate::index::tallies;
 use crate::pool::{DriveClass, Profile};
+use crate::quota::Quota;
 use crate::segment::{Home, SegmentKind};
 use crate::store::Store;
 use crate::time::to_seconds;
@@ -61,6 +61,10 @@ pub struct BucketUsage {
     pub name: String,
     pub objects: u64,
     pub bytes: u64,
+    /// Uploads that are open.
+    pub uploads: u64,
+    /// What it may hold.
+    pub quota: Quota,
 }
 
 #[derive(Clone, Debug)]
@@ -81,6 +85,10 @@ pub struct Status {
     pub cache_misses: u64,
     /// Whether writes are taken.
     pub room: bool,
+    /// Requests that a quota refused since start.
+    pub quota_refusals: u64,
+    /// Uploads that were aborted since start because nobody completed them.
+    pub abandoned_uploads: u64,
     pub warnings: Vec<String>,
 }
 
@@ -113,6 +121,8 @@ impl Store {
             cache_hits,
             cache_misses,
             room,
+            quota_refusals: shared.quota_refusals.load(std::sync::atomic::Ordering::Relaxed),
+            abandoned_uploads: shared.abandoned_uploads.load(std::sync::atomic::Ordering::Relaxed),
         })
     }
 
@@ -207,10 +217,13 @@ impl Store {
         let shared = &self.inner.shared;
         let snapshot = shared.index.snapshot();
         let mut usage = Vec::new();
-        for bucket in shared.buckets.load().iter() {
-            let held = snapshot.get(Space::Tallies, &keys::bucket_tally(bucket.id))?;
-            let tally = held.map(|value| BucketTally::decode(&value)).transpose()?.unwrap_or_default();
-            usage.push(BucketUsage { name: bucket.name.to_string(), objects: tally.objects, bytes: tally.bytes });
+        let buckets = shared.buckets.load();
+        for bucket in buckets.iter() {
+            let tally = tallies::read(&*snapshot, bucket.id)?;
+            let quota = buckets.by_id(bucket.id).and_then(|state| state.quota()).unwrap_or_default();
+            let name = bucket.name.to_string();
+            let (objects, bytes, uploads) = (tally.objects, tally.bytes, tally.uploads);
+            usage.push(BucketUsage { name, objects, bytes, uploads, quota });
         }
         usage.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(usage)

@@ -52,6 +52,8 @@ pub struct Settings {
     pub space_reserve: u64,
     /// A drive that takes longer for one call is taken out of use.
     pub io_timeout: Duration,
+    /// Uploads that were opened so long ago are aborted; `None`: never.
+    pub abandoned_after: Option<Duration>,
     /// What the keys that objects are encrypted with are wrapped under; without one nothing is encrypted.
     pub master_key: Option<MasterSecret>,
 }

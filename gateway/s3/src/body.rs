@@ -102,6 +102,11 @@ impl Announcement {
         })
     }
 
+    /// The length of the content, where it is known.
+    pub fn exact(&self) -> Option<u64> {
+        if self.least.is_some() { None } else { Some(self.length) }
+    }
+
     /// The algorithm of the checksum announced, if any.
     pub fn algorithm(&self) -> Option<ChecksumAlgorithm> {
         self.checksum.as_ref().map(|announced| announced.algorithm)

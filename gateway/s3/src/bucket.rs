@@ -29,7 +29,7 @@ use crate::error::{from_store, invalid_argument, refused};
 use crate::face::Face;
 use crate::facts::Said;
 use crate::object::list::Token;
-use crate::{acl, owner};
+use crate::{acl, owner, quota};
 
 /// The region that S3 names by not naming it.
 const FIRST_REGION: &str = "us-east-1";
@@ -64,6 +64,7 @@ impl Face {
             documents.extend(object_lock::documents());
         }
         documents.extend(input.object_ownership.map(access::document).transpose()?);
+        documents.extend(quota::owned_by(&asker));
         self.store.create_bucket(&grant, documents).await.map_err(from_store)?;
         Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
     }

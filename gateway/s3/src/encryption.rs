@@ -348,6 +348,16 @@ impl Face {
         format!("arn:aws:kms:{}:{}:key/{key}", self.region, owner::ACCOUNT)
     }
 
+    /// Leave to write to an object under the key that it is encrypted with. What a request asks for beside that key can't
+    /// change how it is.
+    pub(crate) fn may_extend(&self, asker: &Asker, headers: &HeaderMap, held: Option<&Encryption>) -> S3Result<()> {
+        let method = headers.get(&METHOD);
+        if method.is_some() && method != self.told_encryption(held, None).get(&METHOD) {
+            return Err(invalid_request("What is appended is encrypted as the object is."));
+        }
+        self.may_decrypt(asker, held, Action::GenerateDataKey)
+    }
+
     /// What an answer says of an object's encryption.
     pub(crate) fn told_encryption(&self, encryption: Option<&Encryption>, customer: Option<&Customer>) -> HeaderMap {
         let mut told = HeaderMap::new();

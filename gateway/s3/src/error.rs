@@ -52,6 +52,36 @@ pub(crate) fn from_store(error: Error) -> S3Error {
         Error::InvalidPartOrder => S3ErrorCode::InvalidPartOrder,
         Error::PartTooSmall { .. } => S3ErrorCode::EntityTooSmall,
         Error::PreconditionFailed => S3ErrorCode::PreconditionFailed,
+        Error::Changed => S3ErrorCode::ConditionalRequestConflict,
+        Error::TokenReused => {
+            return custom(
+                "IdempotencyParameterMismatch",
+                StatusCode::BAD_REQUEST,
+                "Parameters on this idempotent request are inconsistent with parameters used in previous request(s).",
+            );
+        }
+        // AWS has no quotas: code and status are Ceph's.
+        Error::QuotaExceeded => {
+            return custom(
+                "QuotaExceeded",
+                StatusCode::FORBIDDEN,
+                "The bucket, or its owner, may not hold more objects or bytes.",
+            );
+        }
+        Error::InvalidWriteOffset { .. } => {
+            return custom(
+                "InvalidWriteOffset",
+                StatusCode::BAD_REQUEST,
+                "The write offset value that you specified does not match the current object size.",
+            );
+        }
+        Error::TooManyParts => {
+            return custom(
+                "TooManyParts",
+                StatusCode::BAD_REQUEST,
+                "You have attempted to add more parts than the maximum of 10000 that are allowed for this object.",
+            );
+        }
         Error::TooLarge { .. } => S3ErrorCode::EntityTooLarge,
         Error::AttributesTooLarge(_) => S3ErrorCode::MetadataTooLarge,
         // AWS has no code for a full disk. A 503 would have every SDK try again and again, and nothing a client can

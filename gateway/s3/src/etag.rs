@@ -44,7 +44,7 @@ pub(crate) fn parse(text: &str) -> Option<Etag> {
 }
 
 /// What no object has as its tag, having fewer parts.
-const NOBODYS: Etag = Etag { md5: [0; 16], parts: u16::MAX };
+pub(crate) const NOBODYS: Etag = Etag { md5: [0; 16], parts: u16::MAX };
 
 /// The condition of a write. Of `If-None-Match`, S3 knows only `*`.
 pub(crate) fn precondition(

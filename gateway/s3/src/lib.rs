@@ -29,6 +29,7 @@ mod number;
 mod object;
 mod owner;
 mod permission;
+mod quota;
 mod rules;
 mod tags;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -43,6 +44,7 @@ use tokio::runtime::Handle;
 
 pub use front::{Counts, Settings, StartError, TlsFiles};
 pub use identity::MasterKey;
+pub use quota::QuotaError;
 
 use explanation::Explanation;
 use face::Face;
@@ -57,6 +59,8 @@ pub const QUIET_TARGET: &str = "s3s";
 pub struct Server {
     front: Front,
     explanation: Explanation,
+    store: Store,
+    ring: KeyRing,
 }
 
 impl Server {
@@ -67,15 +71,15 @@ impl Server {
     pub fn start(settings: &Settings, master: MasterKey, store: Store, handle: &Handle) -> Result<Self, StartError> {
         let ring = KeyRing::new(&settings.access_key, &settings.secret_key, Arc::new(master));
         let directory = Directory::open(store.clone(), ring.clone())?;
-        let face = Face { store, region: settings.region.as_str().into() };
+        let face = Face { store: store.clone(), region: settings.region.as_str().into() };
         let collaborators = Collaborators {
             api: Some(Arc::new(Iam::new(directory))),
             origins: Some(Arc::new(face.clone())),
             door: Some(Arc::new(face.clone())),
         };
         let explanation = Explanation::new(face.clone(), ring.clone());
-        let front = Front::start_with(face, ring, collaborators, settings, handle)?;
-        Ok(Self { front, explanation })
+        let front = Front::start_with(face, ring.clone(), collaborators, settings, handle)?;
+        Ok(Self { front, explanation, store, ring })
     }
 
     /// The address that it listens on, with the port that it was given.

@@ -30,7 +30,10 @@ class PoolSettings:
 
 @final
 class EngineSettings:
-    """What one node's engine is opened with; sizes in bytes. Without a master key nothing is encrypted."""
+    """What one node's engine is opened with; sizes in bytes, durations in seconds, None for never.
+
+    Without a master key nothing is encrypted.
+    """
 
     def __new__(
         cls,
@@ -44,6 +47,7 @@ class EngineSettings:
         dead_share: float = 0.25,
         space_reserve: int = 1073741824,
         io_timeout: float = 10.0,
+        abandoned_after: float | None = None,
         master_key: bytes | None = None,
     ) -> EngineSettings: ...
 
@@ -164,6 +168,15 @@ class LockedPage:
     versions: list[LockedVersion]
     next: tuple[str, str] | None  # what the next page is asked for with; None after the last
 
+@final
+class Quota:
+    """How much there may be, None for any number, and how much there is."""
+
+    bytes: int | None
+    objects: int | None
+    used_bytes: int
+    used_objects: int
+
 def initialise(settings: EngineSettings, *, allow_no_parity: bool = False) -> str:
     """Write superblocks to empty drives and return the new appliance's id.
 
@@ -211,6 +224,14 @@ class Node:
 
         Raises EngineError where there is no such bucket, ValueError for what is no version's id.
         """
+    def bucket_quota(self, bucket: str) -> Quota:
+        """Raises OperatorError where there is no such bucket."""
+    def set_bucket_quota(self, bucket: str, bytes: int | None, objects: int | None) -> None:
+        """Limit what a bucket may hold; None: any number. Raises OperatorError where there is no such bucket."""
+    def user_quota(self, user: str) -> Quota:
+        """Of all buckets that a user made. Raises OperatorError where there is no such user."""
+    def set_user_quota(self, user: str, bytes: int | None, objects: int | None) -> None:
+        """Limit what all buckets that a user made may hold together. Raises OperatorError as `user_quota`."""
     def metrics(
         self,
     ) -> list[tuple[str, str, Literal["counter", "gauge", "histogram"], list[tuple[str, dict[str, str], float]]]]:

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::derived::Derived;
-use crate::configuration::{MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, Rules, Versioning};
+use crate::configuration::{MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, Rules, Versioning, check_owner};
 use crate::error::{Error, Result};
 use crate::object::{Bucket, Document};
+use crate::quota::{OWNER, Quota};
 use crate::retention::DefaultRetention;
 
 /// A bucket, its documents, and what the engine reads out of them.
@@ -19,12 +20,13 @@ pub struct BucketState {
     /// By (kind, name).
     documents: BTreeMap<(Box<str>, Box<str>), Document>,
     derived: Derived,
+    owner: Option<Arc<str>>,
 }
 
 impl BucketState {
     #[must_use]
     pub fn new(bucket: Bucket) -> Self {
-        Self { bucket, rules: Rules::default(), documents: BTreeMap::new(), derived: Derived::default() }
+        Self { bucket, rules: Rules::default(), documents: BTreeMap::new(), derived: Derived::default(), owner: None }
     }
 
     /// The same bucket with a document in place of the one of its kind and name, or without that.
@@ -34,6 +36,9 @@ impl BucketState {
     pub fn with(&self, kind: &str, name: &str, document: Option<Document>) -> Result<Self> {
         let value = document.as_ref().map(|document| &*document.value);
         let mut next = Self { rules: self.rules.changed(kind, name, value)?, ..self.clone() };
+        if kind == OWNER {
+            next.owner = value.map(check_owner).transpose()?.map(Into::into);
+        }
         match document {
             Some(document) => next.documents.insert((kind.into(), name.into()), document),
             None => next.documents.remove(&(kind.into(), name.into())),
@@ -55,6 +60,17 @@ impl BucketState {
     #[must_use]
     pub fn default_retention(&self) -> Option<DefaultRetention> {
         self.rules.lock.and_then(|lock| lock.default)
+    }
+
+    #[must_use]
+    pub fn quota(&self) -> Option<Quota> {
+        self.rules.quota
+    }
+
+    /// Whose it is, where somebody's quota may bound it.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.owner.as_deref()
     }
 
     #[must_use]
@@ -93,6 +109,8 @@ impl BucketState {
 pub struct Buckets {
     by_name: HashMap<Box<str>, Arc<BucketState>>,
     by_id: HashMap<u32, Arc<BucketState>>,
+    /// Of owners that have one.
+    owner_quotas: HashMap<Box<str>, Quota>,
 }
 
 impl Buckets {
@@ -106,6 +124,33 @@ impl Buckets {
         if let Some(state) = self.by_name.remove(name) {
             self.by_id.remove(&state.bucket.id);
         }
+    }
+
+    /// Sets or takes away what all buckets of an owner may hold.
+    pub fn set_owner_quota(&mut self, owner: &str, quota: Option<Quota>) {
+        match quota {
+            Some(quota) => self.owner_quotas.insert(owner.into(), quota),
+            None => self.owner_quotas.remove(owner),
+        };
+    }
+
+    #[must_use]
+    pub fn quota_of(&self, owner: &str) -> Option<Quota> {
+        self.owner_quotas.get(owner).copied()
+    }
+
+    /// Ids of an owner's buckets.
+    pub fn owned_by(&self, owner: &str) -> impl Iterator<Item = u32> {
+        self.by_id.iter().filter(move |(_, state)| state.owner() == Some(owner)).map(|(id, _)| *id)
+    }
+
+    /// The quotas that a bucket's objects count towards, each with all buckets that do.
+    #[must_use]
+    pub fn quotas(&self, state: &BucketState) -> Vec<(Quota, Vec<u32>)> {
+        let own = state.quota().map(|quota| (quota, vec![state.bucket.id]));
+        let owner = state.owner().filter(|_| !self.owner_quotas.is_empty());
+        let shared = owner.and_then(|owner| Some((self.quota_of(owner)?, self.owned_by(owner).collect())));
+        own.into_iter().chain(shared).collect()
     }
 
     #[must_use]

@@ -42,6 +42,7 @@ use crate::journal::batch::Batch;
 use crate::journal::{Claim, Entry, Journal, LiveSet};
 use crate::node::Hardware;
 use crate::object::{Bucket, Document};
+use crate::quota::{OWNER_QUOTA, Quota};
 use crate::record::Extent;
 use crate::segment::{Home, Pin, Segment, SegmentInfo, SegmentKind, SegmentTable};
 use crate::time::{to_seconds, to_system_time};
@@ -63,6 +64,10 @@ pub struct Shared {
     pub buckets: ArcSwap<Buckets>,
     /// Rows that deletes have taken out of the index since start: they slow scans down until it is compacted.
     pub removed_rows: AtomicU64,
+    /// Requests that a quota refused since start.
+    pub quota_refusals: AtomicU64,
+    /// Uploads that were aborted since start because nobody completed them.
+    pub abandoned_uploads: AtomicU64,
     /// Closed journals that wait to be sealed, oldest first.
     pub closed: Mutex<VecDeque<Arc<Journal>>>,
     /// Who has bytes in each stream that is not sealed. An entry's claim is here before its commit is answered.
@@ -92,6 +97,11 @@ impl Shared {
             change(&mut next);
             next
         });
+    }
+
+    fn note_refusals(&self, answers: &[Result<Outcome>]) {
+        let refused = answers.iter().filter(|answer| matches!(answer, Err(Error::QuotaExceeded))).count();
+        self.quota_refusals.fetch_add(refused as u64, Ordering::Relaxed);
     }
 
     pub fn take_file_id(&self) -> u64 {
@@ -184,6 +194,7 @@ impl Core {
                 return Err(Error::Index("the batch could not be decided".into()));
             }
             if decider.entries.is_empty() {
+                self.shared.note_refusals(&answers);
                 return Ok(answers);
             }
             if decider.retain_until > superblocks::retained(&self.shared.hardware, &self.log.superblocks) {
@@ -200,6 +211,7 @@ impl Core {
                 let entries = std::mem::take(&mut decider.entries);
                 let applier = decider.into_applier();
                 self.conclude(&batch, &entries, applier)?;
+                self.shared.note_refusals(&answers);
                 return Ok(answers);
             }
             // A copy failed: what was written is void, and the file is never written again.
@@ -236,6 +248,11 @@ impl Core {
                 self.living.next_bucket = self.living.next_bucket.max(id + 1);
                 let bucket = Bucket { id: *id, name: name.as_str().into(), created: to_system_time(*created) };
                 self.shared.change_buckets(|buckets| buckets.insert(BucketState::new(bucket.clone())));
+            }
+            Entry::Document { scope: 0, kind, name, value, .. } if kind == OWNER_QUOTA => {
+                // What is no quota was refused when it was decided.
+                let quota = value.as_deref().and_then(|value| Quota::decode(value).ok());
+                self.shared.change_buckets(|buckets| buckets.set_owner_quota(name, quota));
             }
             Entry::Document { scope, kind, name, value, .. } => {
                 let document = value.as_ref().map(|value| Document { lsn, value: value.clone().into() });

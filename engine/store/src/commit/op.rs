@@ -5,9 +5,11 @@ use bytes::Bytes;
 use crate::checksum::Hash;
 use crate::configuration::MAX_DOCUMENTS;
 use crate::index::{Place, Row};
+use crate::object::append::Appended;
 use crate::object::attributes::MAX_ENCODED;
 use crate::object::{
-    AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, Precondition, Replaces, UploadId,
+    AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, Precondition, RenameTerms,
+    Replaces, StoredCopy, UploadId,
 };
 use crate::record::{Compression, Extent};
 use crate::segment::SegmentInfo;
@@ -70,6 +72,14 @@ pub enum Op {
         draft: Draft,
         precondition: Precondition,
     },
+    /// Makes a body the end of what is there.
+    Append {
+        bucket: u32,
+        key: String,
+        appended: Appended,
+        draft: Draft,
+        precondition: Precondition,
+    },
     Delete {
         bucket: u32,
         key: String,
@@ -78,6 +88,17 @@ pub enum Op {
         precondition: Precondition,
         /// Whether who asks may end what GOVERNANCE holds.
         bypass: bool,
+    },
+    /// Makes the current version of a key that of another one.
+    Rename {
+        bucket: u32,
+        source: String,
+        destination: String,
+        terms: Box<RenameTerms>,
+        /// Of a small record, whose bytes live with its entry.
+        copy: Option<StoredCopy>,
+        /// How many extents the source had when it was asked for.
+        extents: usize,
     },
     Amend {
         bucket: u32,
@@ -115,6 +136,13 @@ pub enum Op {
         key: String,
         upload: UploadId,
     },
+    /// Aborts an upload if it was opened so long ago, in nanoseconds.
+    AbandonUpload {
+        bucket: u32,
+        key: String,
+        upload: UploadId,
+        age: i64,
+    },
     /// A stream's shard files are there: it may be written.
     OpenStream(SegmentInfo),
     /// A segment is durable; a packed one without sources is what the journal of its id became.
@@ -145,6 +173,7 @@ impl Op {
                 | Self::PutDocument { .. }
                 | Self::CompleteUpload { .. }
                 | Self::AbortUpload { .. }
+                | Self::AbandonUpload { .. }
                 | Self::Relocate(_)
                 | Self::CloseJournal
                 | Self::KeepTime
@@ -155,7 +184,11 @@ impl Op {
     #[must_use]
     pub fn grows(&self) -> bool {
         match self {
-            Self::CreateBucket { .. } | Self::Put { .. } | Self::OpenUpload { .. } | Self::PutPart { .. } => true,
+            Self::CreateBucket { .. }
+            | Self::Put { .. }
+            | Self::Append { .. }
+            | Self::OpenUpload { .. }
+            | Self::PutPart { .. } => true,
             Self::PutDocument { value, .. } => value.is_some(),
             Self::Amend { change, .. } => matches!(change, AttributeChange::Tags(_) | AttributeChange::Acl(_)),
             _ => false,
@@ -177,11 +210,19 @@ impl Op {
         FIXED
             + match self {
                 Self::Put { key, draft, .. } | Self::PutPart { key, draft, .. } => key.len() as u64 + of_draft(draft),
+                Self::Append { key, appended, draft, .. } => {
+                    let named = appended.base.as_ref().map_or(0, |base| base.extents + base.streamed.len());
+                    (key.len() + MAX_ENCODED + 4096 + named * (Extent::ENCODED + 16)) as u64 + of_draft(draft)
+                }
                 Self::OpenUpload { key, attributes, .. } => (key.len() + attributes.len()) as u64,
                 // Extents and up to three targets for each part.
                 Self::CompleteUpload { key, .. } => key.len() as u64 + (200 << 10) + 10_000 * 200,
-                Self::AbortUpload { .. } => 10_000 * 48,
+                Self::AbortUpload { .. } | Self::AbandonUpload { .. } => 10_000 * 48,
                 Self::Delete { key, .. } => key.len() as u64 + 4096,
+                Self::Rename { copy, extents, .. } => {
+                    let stored = copy.as_ref().map_or(0, |copy| copy.stored.len());
+                    (2 * MAX_KEY + MAX_ENCODED + 4096 + stored + extents * (Extent::ENCODED + 16)) as u64
+                }
                 Self::Amend { key, .. } => (key.len() + MAX_ENCODED) as u64,
                 Self::PutDocument { kind, name, value, .. } => {
                     (kind.len() + name.len() + value.as_ref().map_or(0, Bytes::len)) as u64
@@ -206,4 +247,6 @@ pub enum Outcome {
     Document(u64),
     /// How many rows were moved.
     Moved(usize),
+    /// Whether the upload was old enough.
+    Aborted(bool),
 }

@@ -88,6 +88,19 @@ fn unescape(escaped: &[u8]) -> Option<String> {
     String::from_utf8(plain).ok()
 }
 
+/// Between which keys of `Uploads` all uploads stand: from the first on, up to the second.
+#[must_use]
+pub fn all_uploads() -> (Vec<u8>, Vec<u8>) {
+    (vec![UPLOAD], vec![UPLOAD + 1])
+}
+
+/// The bucket of an upload's key.
+#[must_use]
+pub fn bucket_of_upload(key: &[u8]) -> Option<u32> {
+    let (bucket, _) = key.strip_prefix(&[UPLOAD])?.split_first_chunk::<4>()?;
+    Some(u32::from_be_bytes(*bucket))
+}
+
 /// Takes an upload's key apart into object key and upload id.
 #[must_use]
 pub fn parse_upload(key: &[u8]) -> Option<(String, u128)> {

@@ -3,6 +3,7 @@
 use super::{IndexError, IndexResult, Snapshot, Space, keys};
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::journal::Target;
+use crate::quota::Usage;
 use crate::record::{Extent, Record};
 use crate::version::VersionId;
 
@@ -260,6 +261,12 @@ pub struct BucketTally {
     /// As the clients sent them.
     pub bytes: u64,
     pub uploads: u64,
+}
+
+impl From<BucketTally> for Usage {
+    fn from(tally: BucketTally) -> Self {
+        Self { bytes: tally.bytes, objects: tally.objects }
+    }
 }
 
 /// Counters of a file.

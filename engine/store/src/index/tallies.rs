@@ -13,6 +13,15 @@ pub struct Tallies {
     files: HashMap<u64, FileTally>,
 }
 
+/// The counters of a bucket in the index.
+///
+/// # Errors
+/// A fault of the index.
+pub fn read(snapshot: &dyn Snapshot, bucket: u32) -> IndexResult<BucketTally> {
+    let held = snapshot.get(Space::Tallies, &keys::bucket_tally(bucket))?;
+    Ok(held.map(|value| BucketTally::decode(&value)).transpose()?.unwrap_or_default())
+}
+
 impl Tallies {
     /// The counters of a bucket.
     ///
@@ -21,10 +30,15 @@ impl Tallies {
     pub fn bucket(&mut self, snapshot: &dyn Snapshot, bucket: u32) -> IndexResult<&mut BucketTally> {
         match self.buckets.entry(bucket) {
             Entry::Occupied(held) => Ok(held.into_mut()),
-            Entry::Vacant(place) => {
-                let held = snapshot.get(Space::Tallies, &keys::bucket_tally(bucket))?;
-                Ok(place.insert(held.map(|value| BucketTally::decode(&value)).transpose()?.unwrap_or_default()))
-            }
+            Entry::Vacant(place) => Ok(place.insert(read(snapshot, bucket)?)),
+        }
+    }
+
+    /// The counters of a bucket as they stand, which nothing here is to change.
+    pub fn of_bucket(&self, snapshot: &dyn Snapshot, bucket: u32) -> IndexResult<BucketTally> {
+        match self.buckets.get(&bucket) {
+            Some(held) => Ok(*held),
+            None => read(snapshot, bucket),
         }
     }
 

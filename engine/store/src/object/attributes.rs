@@ -5,7 +5,7 @@
 
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::error::Error;
-use crate::object::{Encryption, UploadId};
+use crate::object::{Encryption, RenameToken, UploadId};
 use crate::retention::{Lock, Retention};
 
 /// The most bytes that the encoded attributes of one version may take.
@@ -77,6 +77,8 @@ pub struct Attributes {
     pub upload: Option<UploadId>,
     /// Set by the engine alone.
     pub encryption: Option<Encryption>,
+    /// What asked for the rename that brought it to its key.
+    pub renamed: Option<RenameToken>,
 }
 
 /// Kinds of what follows the user metadata, each at most once and in this order.
@@ -86,6 +88,7 @@ const LEGAL_HOLD: u8 = 3;
 const ACL: u8 = 4;
 const UPLOAD: u8 = 5;
 const ENCRYPTION: u8 = 6;
+const RENAMED: u8 = 7;
 
 impl Attributes {
     /// The value of a system header.
@@ -148,6 +151,12 @@ impl Attributes {
         if let Some(encryption) = &self.encryption {
             section(ENCRYPTION, &|body| encryption.encode(body));
         }
+        if let Some(RenameToken { token, request }) = &self.renamed {
+            section(RENAMED, &|body| {
+                body.bytes(token);
+                body.bytes(request);
+            });
+        }
     }
 
     /// As the journal and the index hold them.
@@ -194,6 +203,7 @@ impl Attributes {
                 ACL => held.acl = Some(body.0.to_vec()),
                 UPLOAD => held.upload = Some(UploadId(body.u128()?)),
                 ENCRYPTION => held.encryption = Some(Encryption::decode(&mut body)?),
+                RENAMED => held.renamed = Some(RenameToken { token: body.array()?, request: body.array()? }),
                 other => return Err(DecodeError::Unknown("attribute", other)),
             }
         }
@@ -297,6 +307,7 @@ mod tests {
             acl: Some(vec![1, 2]),
             upload: Some(UploadId(5)),
             encryption: Some(Encryption::Managed { generation: 1 }),
+            renamed: Some(RenameToken { token: [1; 16], request: [2; 16] }),
         }
     }
 
@@ -305,7 +316,7 @@ mod tests {
         for attributes in [
             full(),
             Attributes::default(),
-            Attributes { tags: Vec::new(), acl: None, upload: None, encryption: None, ..full() },
+            Attributes { tags: Vec::new(), acl: None, upload: None, encryption: None, renamed: None, ..full() },
         ] {
             let bytes = attributes.to_bytes().unwrap();
             assert_eq!(Attributes::decode(&mut Reader(&bytes)).unwrap(), attributes);
@@ -323,13 +334,18 @@ mod tests {
     #[test]
     fn what_is_cut_short_is_refused() {
         let bytes = full().to_bytes().unwrap();
-        let plain =
-            Attributes { tags: Vec::new(), retention: None, legal_hold: false, acl: None, upload: None, ..full() };
+        let plain = Attributes {
+            headers: full().headers,
+            user: full().user,
+            etag: full().etag,
+            checksum: full().checksum,
+            ..Attributes::default()
+        };
         let ends_early = plain.to_bytes().unwrap().len();
         let mut whole = 0;
         for end in 0..bytes.len() {
             whole += u32::from(Attributes::decode(&mut Reader(bytes.get(..end).unwrap())).is_ok());
         }
-        assert!(ends_early > 0 && whole == 6, "behind the metadata and each section but the last: {whole}");
+        assert!(ends_early > 0 && whole == 7, "behind the metadata and each section but the last: {whole}");
     }
 }

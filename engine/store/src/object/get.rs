@@ -153,4 +153,25 @@ impl Object {
         self.key = store.key_of(&self.bucket, self.version.attributes.encryption.as_ref(), customer)?;
         Ok(self)
     }
+
+    /// The current version of a key, if it is still that record, with the key that it is encrypted with.
+    pub(super) fn of_record(
+        store: &Arc<Inner>,
+        (bucket, name): (u32, &str),
+        record: u64,
+        key: Option<Arc<DataKey>>,
+    ) -> Result<Self> {
+        let bucket = store.shared.buckets.load().by_id(bucket).cloned().ok_or(Error::NoSuchBucket)?;
+        for _ in 0..TRIES {
+            let snapshot = store.shared.index.snapshot();
+            let value = snapshot.get(Space::Current, &keys::current(bucket.bucket.id, name))?;
+            let row = value.map(|value| Row::decode_whole(&value, &*snapshot)).transpose()?;
+            let row = row.filter(|row| row.record.id == record).ok_or(Error::Changed)?;
+            if let Some(homes) = store.pin(&row.record.extents) {
+                let version = Version::from_row(&row, true)?;
+                return Ok(Self { version, store: store.clone(), bucket, record: row.record, homes, key });
+            }
+        }
+        Err(Error::Changed)
+    }
 }

@@ -1,6 +1,7 @@
 //! What the faces see: buckets, versions of objects, uploads, and the verbs on them, one file a verb family.
 
 mod amend;
+pub mod append;
 pub mod attributes;
 mod bucket;
 mod delete;
@@ -10,7 +11,9 @@ mod get;
 mod list;
 mod locked;
 mod put;
+mod quota;
 mod read;
+mod rename;
 pub(crate) mod upload;
 
 use std::time::SystemTime;
@@ -34,6 +37,7 @@ pub use get::Object;
 pub use locked::{LockableBucket, LockedPage, LockedVersion};
 pub use put::ObjectWriter;
 pub use read::ObjectReader;
+pub use rename::{Conditions, NamedTag, RenameTerms, RenameToken, StoredCopy};
 
 pub use crate::commit::BucketState;
 pub use crate::configuration::{ObjectLock, Versioning};
@@ -69,7 +73,7 @@ pub struct Version {
     /// When the version was committed.
     pub modified: SystemTime,
     pub attributes: Attributes,
-    /// Sizes of the parts in order when an upload made the object, else empty.
+    /// Sizes of the parts in order when an upload or appends made the object, else empty.
     pub parts: Vec<u64>,
 }
 
@@ -81,16 +85,9 @@ impl Version {
     pub fn from_row(row: &Row, latest: bool) -> Result<Self> {
         let record = &row.record;
         let attributes = Attributes::decode(&mut Reader(&record.attributes)).map_err(corrupt)?;
-        let mut parts: Vec<(u16, u64)> = Vec::new();
-        for extent in record.extents.iter().filter(|extent| extent.part != 0) {
-            match parts.last_mut() {
-                Some((number, size)) if *number == extent.part => *size = size.saturating_add(extent.length),
-                _ => parts.push((extent.part, extent.length)),
-            }
-        }
-        if record.chunking != 0 {
-            parts.iter_mut().for_each(|(_, size)| *size = plain_length(*size));
-        }
+        let plain = |stored| if record.chunking == 0 { stored } else { plain_length(stored) };
+        let is_one_body = record.extents.iter().all(|extent| extent.part == 0);
+        let parts = if is_one_body { Vec::new() } else { record.pieces().map(plain).collect() };
         Ok(Self {
             record: record.id,
             version: row.version,
@@ -98,7 +95,7 @@ impl Version {
             size: record.size,
             modified: to_system_time(record.modified),
             attributes,
-            parts: parts.into_iter().map(|(_, size)| size).collect(),
+            parts,
         })
     }
 }

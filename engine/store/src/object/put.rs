@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use packstone_access::{Action, Grant};
 
+use super::append::Appended;
 use super::{Attributes, Cipher, CustomerKey, Precondition, UploadId, Version};
 use crate::checksum::{record_hash, truncate};
 use crate::commit::{Body, Draft, Op, Outcome};
@@ -18,9 +19,27 @@ use crate::streams::Lease;
 
 /// Where a body will belong.
 #[derive(Debug)]
-enum Destination {
+pub(super) enum Destination {
     Object,
-    Part { upload: UploadId, number: u16 },
+    Part {
+        upload: UploadId,
+        number: u16,
+    },
+    /// The end of an object.
+    Append(Appended),
+    /// A stream, and whatever will name it there.
+    Stream,
+}
+
+impl Destination {
+    /// Whether a body streams however small it is, so that no entry but the one that names it has its bytes.
+    fn is_streamed(&self) -> bool {
+        match self {
+            Self::Object => false,
+            Self::Part { .. } | Self::Stream => true,
+            Self::Append(appended) => appended.offset > 0,
+        }
+    }
 }
 
 /// Takes a body piece by piece. Holds at most one stripe in memory; dropped without a commit it leaves nothing that
@@ -88,27 +107,27 @@ impl Store {
         self.begin(grant, Destination::Part { upload, number }, length, cipher)
     }
 
-    fn begin(
+    pub(super) fn begin(
         &self,
         grant: &Grant,
         destination: Destination,
         length: Option<u64>,
         cipher: Option<Cipher>,
     ) -> Result<ObjectWriter> {
-        let bucket = self.bucket_of(grant)?.bucket.id;
+        let state = self.bucket_of(grant)?;
+        let (bucket, key) = (state.bucket.id, grant.key());
         if cipher.as_ref().is_some_and(|cipher| cipher.bucket != bucket) {
             return Err(Error::NoSuchBucket);
         }
-        let key = grant.key();
         if key.is_empty() || key.len() > super::MAX_KEY {
             return Err(Error::InvalidKey);
         }
+        if let Some(length) = length {
+            self.expect_fits(&state, key, &destination, length)?;
+        }
         let small = usize::try_from(self.inner.small_limit).unwrap_or(usize::MAX);
         // Parts of an upload stay in one place, so completing it moves no bytes out of a journal.
-        let limit = match destination {
-            Destination::Object => small,
-            Destination::Part { .. } => 0,
-        };
+        let limit = if destination.is_streamed() { 0 } else { small };
         let expected = usize::try_from(length.unwrap_or(0)).unwrap_or(small).min(small);
         Ok(ObjectWriter {
             store: self.inner.clone(),
@@ -125,6 +144,20 @@ impl Store {
 }
 
 impl ObjectWriter {
+    /// One for bytes that will be a piece of an object.
+    pub(super) fn of_piece(store: Arc<Inner>, (bucket, key): (u32, &str), cipher: Option<Cipher>) -> Self {
+        let (destination, buffer) = (Destination::Stream, BytesMut::new());
+        Self { store, bucket, key: key.to_owned(), destination, written: 0, buffer, limit: 0, cipher, streaming: None }
+    }
+
+    /// Where the bytes are, durable, and the streams that must be held until something names them.
+    pub(super) async fn into_streamed(mut self) -> Result<(Vec<Extent>, Vec<Lease>)> {
+        self.end_stream().await?;
+        let Some(streaming) = self.streaming.take() else { return Ok((Vec::new(), Vec::new())) };
+        let store = self.store;
+        blocking(move || streaming.finish(&store)).await
+    }
+
     /// Bytes taken so far.
     #[must_use]
     pub fn written(&self) -> u64 {
@@ -210,6 +243,17 @@ impl ObjectWriter {
         Ok(())
     }
 
+    /// Writes what is left of a streamed body.
+    async fn end_stream(&mut self) -> Result<()> {
+        if let Some(encryptor) = self.streaming.as_mut().and_then(|streaming| streaming.encryptor.take()) {
+            self.take(encryptor.finish().map_err(unencrypted)?.into()).await?;
+        }
+        if self.streaming.is_some() && !self.buffer.is_empty() {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
     /// Makes the version durable on m+1 drives and visible, if the precondition holds; a part's has none.
     ///
     /// # Errors
@@ -220,20 +264,16 @@ impl ObjectWriter {
         }
         // A part's is its upload's.
         attributes.encryption = match self.destination {
-            Destination::Object => self.cipher.as_ref().map(|cipher| cipher.encryption.clone()),
-            Destination::Part { .. } => None,
+            Destination::Object | Destination::Append(_) => {
+                self.cipher.as_ref().map(|cipher| cipher.encryption.clone())
+            }
+            Destination::Part { .. } | Destination::Stream => None,
         };
         let encoded = attributes.to_bytes()?;
-        let is_part = matches!(self.destination, Destination::Part { .. });
-        if is_part && self.streaming.is_none() && self.written > 0 {
+        if self.destination.is_streamed() && self.streaming.is_none() && self.written > 0 {
             self.begin_stream().await?;
         }
-        if let Some(encryptor) = self.streaming.as_mut().and_then(|streaming| streaming.encryptor.take()) {
-            self.take(encryptor.finish().map_err(unencrypted)?.into()).await?;
-        }
-        if self.streaming.is_some() && !self.buffer.is_empty() {
-            self.flush().await?;
-        }
+        self.end_stream().await?;
         // In a task of its own: a client that goes away must not part the commit from the streams that it stands in.
         tokio::spawn(self.conclude(encoded, precondition)).await.map_err(|_| Error::ShuttingDown)?
     }
@@ -242,7 +282,7 @@ impl ObjectWriter {
         let size = self.written;
         let store = self.store;
         // Held until the commit is answered: then the claims on these streams are known.
-        let mut held = None;
+        let mut held = Vec::new();
         let (body, compression) = match self.streaming.take() {
             None => {
                 let (stored, compression) = packed(std::mem::take(&mut self.buffer).freeze());
@@ -260,7 +300,7 @@ impl ObjectWriter {
             Some(streaming) => {
                 let own = store.clone();
                 let (extents, streams) = blocking(move || streaming.finish(&own)).await?;
-                held = Some(streams);
+                held = streams;
                 (Body::Streamed(extents), Compression::Raw)
             }
         };
@@ -270,14 +310,18 @@ impl ObjectWriter {
         let op = match self.destination {
             Destination::Object => Op::Put { bucket, key, draft, precondition },
             Destination::Part { upload, number } => Op::PutPart { bucket, key, upload, number, draft },
+            Destination::Append(appended) => {
+                let (op, streams) = appended.into_op(&store, (bucket, key), draft, precondition, self.cipher).await?;
+                held.extend(streams);
+                op
+            }
+            Destination::Stream => return Err(Error::Unavailable("a piece that nothing names".into())),
         };
         let outcome = store.queue.commit(op).await;
         drop(held);
         match outcome? {
             Outcome::Stored(row) => Version::from_row(&row, true),
-            Outcome::Done | Outcome::Bucket(_) | Outcome::Deleted(_) | Outcome::Document(_) | Outcome::Moved(_) => {
-                Err(Error::Unavailable("an answer to something else".into()))
-            }
+            _ => Err(Error::Unavailable("an answer to something else".into())),
         }
     }
 }

@@ -69,6 +69,10 @@ pub fn observe(shared: &Shared) -> Model {
     let mut live: BTreeMap<u64, u64> = BTreeMap::new();
     let mut claim = |row: &Row| {
         row.record.extents.iter().for_each(|extent| *live.entry(extent.segment).or_default() += extent.length);
+        for extent in row.record.extents.iter().filter(|extent| extent.claim != 0) {
+            let dead = snapshot.get(Space::Dead, &keys::dead(extent.segment, extent.claim)).unwrap();
+            assert!(dead.is_none(), "{extent:?} lives, and its claim is noted as dead");
+        }
     };
     let mut model = Model::default();
     let node = snapshot.prefix(Space::Documents, &keys::documents(0, KIND)).map(|pair| {

@@ -6,7 +6,7 @@ use packstone_store::commit::{Body, Core, Draft, Op, Outcome};
 use packstone_store::drive::simulated::{Faults, Generator};
 use packstone_store::drive::{DriveState, Superblock};
 use packstone_store::index::Space;
-use packstone_store::object::Precondition;
+use packstone_store::object::{Precondition, UploadId};
 use packstone_store::pool::Profile;
 use packstone_store::record::Compression;
 use packstone_store::sealing;
@@ -14,7 +14,7 @@ use packstone_store::segment::Home;
 use packstone_store::segment::stream::OpenStream;
 
 use crate::check;
-use crate::node::Node;
+use crate::node::{Node, pass, set_wall};
 
 fn put(core: &mut Core, key: &str) -> bool {
     let stored = Bytes::from(key.repeat(100));
@@ -159,6 +159,33 @@ fn a_deleted_bucket_leaves_no_counters() {
     }
     let left = core.shared.index.snapshot().prefix(Space::Tallies, b"b").count();
     assert_eq!(left, 0);
+}
+
+/// An upload is old when the time has passed, not when somebody sets the machine's clock.
+#[test]
+fn a_clock_set_forward_abandons_no_upload() {
+    const HOUR: i64 = 3600;
+    let (_, mut core) = node();
+    let upload = UploadId(7);
+    let (bucket, key) = (1, "slow".to_owned());
+    let attributes = vec![0; 22];
+    assert!(core.commit(&[Op::OpenUpload { bucket, key: key.clone(), upload, attributes }]).pop().unwrap().is_ok());
+    let mut abandoned = || {
+        let op = Op::AbandonUpload { bucket, key: key.clone(), upload, age: HOUR * 1_000_000_000 };
+        match core.commit(&[op]).pop().unwrap() {
+            Ok(Outcome::Aborted(aborted)) => aborted,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(!abandoned());
+    set_wall(HOUR * 100_000);
+    assert!(!abandoned(), "the clock was set forward");
+    set_wall(HOUR * -200_000);
+    pass(HOUR / 2);
+    assert!(!abandoned(), "the clock was set back, and half the time has passed");
+    set_wall(HOUR * 100_000);
+    pass(HOUR);
+    assert!(abandoned());
 }
 
 /// A stream that a crash left open is sealed without one of its drives: the shard there is not forgotten.

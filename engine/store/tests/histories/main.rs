@@ -1,6 +1,6 @@
-//! Random histories on simulated drives, each a function of its seed: puts, deletes, versions, locks, documents, uploads,
-//! sealing and compaction, cut short by crashes anywhere, with up to m drives failing, rotting, gone or old. After every recovery the store
-//! holds what it acknowledged, byte for byte, and nothing that ended.
+//! Random histories on simulated drives, each a function of its seed: puts, deletes, renames, appends, versions,
+//! locks, documents, uploads, sealing and compaction, cut short by crashes anywhere, with up to m drives failing, rotting,
+//! gone or old. After every recovery the store holds what it acknowledged, byte for byte, and nothing that ended.
 //!
 //! `PACKSTONE_HISTORIES` says how many are lived at each profile, `PACKSTONE_SEED` replays one, loudly.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test: a panic is its answer")]
@@ -10,6 +10,7 @@ mod compliance;
 mod directed;
 mod housekeeping;
 mod model;
+mod moves;
 mod node;
 mod run;
 mod verbs;

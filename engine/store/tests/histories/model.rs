@@ -103,6 +103,17 @@ impl Bucket {
         Some(())
     }
 
+    /// The version of a key becomes that of another one, as it is.
+    fn rename(&mut self, from: &str, to: &str) -> Option<()> {
+        (self.versioning == Versioning::Never).then_some(())?;
+        let held = self.versions.get(from)?.clone();
+        if from != to {
+            self.versions.remove(from);
+            self.versions.insert(to.to_owned(), held);
+        }
+        Some(())
+    }
+
     fn amend(
         &mut self,
         key: &str,
@@ -149,19 +160,85 @@ pub struct Model {
 /// What an operation means.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    CreateBucket { name: String, lock: bool },
+    CreateBucket {
+        name: String,
+        lock: bool,
+    },
     DeleteBucket(String),
-    Versioning { bucket: String, to: Versioning },
-    Lock { bucket: String, default: Option<DefaultRetention> },
-    Document { bucket: Option<String>, name: String, value: Option<Vec<u8>> },
-    Put { bucket: String, key: String, tag: u64, content: Content, absent: bool },
-    Delete { bucket: String, key: String, tag: u64 },
-    DeleteVersion { bucket: String, key: String, which: Which, bypass: bool },
-    Amend { bucket: String, key: String, which: Option<Which>, change: AttributeChange, bypass: bool },
-    OpenUpload { bucket: String, key: String, upload: u128 },
-    Part { bucket: String, key: String, upload: u128, number: u16, content: Content },
-    Complete { bucket: String, key: String, upload: u128, tag: u64, parts: Vec<u16> },
-    Abort { bucket: String, key: String, upload: u128 },
+    Versioning {
+        bucket: String,
+        to: Versioning,
+    },
+    Lock {
+        bucket: String,
+        default: Option<DefaultRetention>,
+    },
+    Document {
+        bucket: Option<String>,
+        name: String,
+        value: Option<Vec<u8>>,
+    },
+    Put {
+        bucket: String,
+        key: String,
+        tag: u64,
+        content: Content,
+        absent: bool,
+    },
+    Delete {
+        bucket: String,
+        key: String,
+        tag: u64,
+    },
+    Rename {
+        bucket: String,
+        from: String,
+        to: String,
+    },
+    /// To what is there, or to nothing.
+    Append {
+        bucket: String,
+        key: String,
+        tag: u64,
+        content: Content,
+    },
+    DeleteVersion {
+        bucket: String,
+        key: String,
+        which: Which,
+        bypass: bool,
+    },
+    Amend {
+        bucket: String,
+        key: String,
+        which: Option<Which>,
+        change: AttributeChange,
+        bypass: bool,
+    },
+    OpenUpload {
+        bucket: String,
+        key: String,
+        upload: u128,
+    },
+    Part {
+        bucket: String,
+        key: String,
+        upload: u128,
+        number: u16,
+        content: Content,
+    },
+    Complete {
+        bucket: String,
+        key: String,
+        upload: u128,
+        tag: u64,
+        parts: Vec<u16>,
+    },
+    Abort {
+        bucket: String,
+        key: String,
+        upload: u128,
+    },
 }
 
 impl Model {
@@ -215,6 +292,19 @@ impl Model {
                 match held.versioning {
                     Versioning::Never => held.end(&key, Which::Null, now, false),
                     _ => held.bring(&key, tag, None, now),
+                }
+            }
+            Effect::Rename { bucket, from, to } => self.bucket(&bucket)?.rename(&from, &to),
+            Effect::Append { bucket, key, tag, content } => {
+                let held = self.bucket(&bucket)?;
+                (held.versioning == Versioning::Never).then_some(())?;
+                match held.versions.get_mut(&key).and_then(|held| held.last_mut()) {
+                    Some(version) => {
+                        let before = version.content.as_ref()?;
+                        version.content = Some(Arc::new([&before[..], &content[..]].concat()));
+                        Some(())
+                    }
+                    None => held.bring(&key, tag, Some(content), now),
                 }
             }
             Effect::DeleteVersion { bucket, key, which, bypass } => self.bucket(&bucket)?.end(&key, which, now, bypass),

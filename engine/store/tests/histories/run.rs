@@ -127,7 +127,8 @@ impl Run {
     /// One step; `false` when the power is gone.
     fn step(&mut self, life: &mut Life) -> bool {
         let result = match self.below(100) {
-            0..35 => self.objects(life),
+            0..26 => self.objects(life),
+            26..35 => self.moves(life),
             35..42 => self.versions(life),
             42..46 => self.amendments(life),
             46..49 => self.documents(life),

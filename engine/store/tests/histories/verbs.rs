@@ -36,12 +36,12 @@ fn body(number: u64, length: usize) -> Content {
     Arc::new(out)
 }
 
-fn draft(size: usize, body: Body) -> Draft {
+pub fn draft(size: usize, body: Body) -> Draft {
     Draft { size: size as u64, compression: Compression::Raw, key_id: 0, attributes: vec![0; ATTRIBUTES], body }
 }
 
 impl Run {
-    fn body(&mut self, length: u64) -> Content {
+    pub fn body(&mut self, length: u64) -> Content {
         self.next_body += 1;
         body(self.next_body, length as usize)
     }
@@ -57,7 +57,7 @@ impl Run {
     }
 
     /// Few keys, so that they are overwritten; one may be another's prefix, or hold a NUL.
-    fn key(&mut self) -> String {
+    pub fn key(&mut self) -> String {
         let number = self.below(12);
         format!("k{}{}", number, ["", "/x", "\0", "é"][self.below(4) as usize])
     }
@@ -130,7 +130,7 @@ impl Run {
     }
 
     /// Writes a body to a stream; `None` where the client went away in between.
-    fn stream_body(&mut self, life: &mut Life, content: &Content) -> Result<Option<(Extent, OpenStream)>, Error> {
+    pub fn stream_body(&mut self, life: &mut Life, content: &Content) -> Result<Option<(Extent, OpenStream)>, Error> {
         let mut stream = self.take_stream(life)?;
         let hardware = &life.core.shared.hardware;
         let extent = Extent {

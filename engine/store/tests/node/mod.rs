@@ -38,6 +38,7 @@ impl Node {
             dead_share: 0.25,
             space_reserve: 1 << 20,
             io_timeout: Duration::from_secs(10),
+            abandoned_after: None,
             master_key: None,
         };
         initialise(&settings, profile.parity == 0).unwrap();

@@ -15,6 +15,8 @@ use super::signature;
 
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 pub const COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
+const WRITE_OFFSET: HeaderName = HeaderName::from_static("x-amz-write-offset-bytes");
+const RENAME_SOURCE: HeaderName = HeaderName::from_static("x-amz-rename-source");
 
 /// Headers that ask for less than a whole read. HTTP passes over what can't be read of them, s3s refuses it.
 const PASSED_OVER: [HeaderName; 3] = [RANGE, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
@@ -64,11 +66,20 @@ fn is_read(name: &HeaderName, value: &HeaderValue) -> bool {
     }
 }
 
-/// Refuses a copy whose source can't be read.
+/// Refuses a copy whose source can't be read, and what a header makes of a verb that doesn't know it: a PUT that names
+/// what it renames would be stored as an object.
 ///
 /// # Errors
-/// `InvalidArgument`.
+/// `InvalidArgument`, or `NotImplemented`.
 pub fn expect_source(headers: &HeaderMap, verb: Verb) -> Result<(), Refusal> {
+    if verb != Verb::PutObject && headers.contains_key(WRITE_OFFSET) {
+        return Err(Refusal::not_implemented());
+    }
+    match (verb, headers.contains_key(RENAME_SOURCE)) {
+        (Verb::RenameObject, false) => return Err(Refusal::invalid_argument("x-amz-rename-source is missing.")),
+        (verb, true) if verb != Verb::RenameObject => return Err(Refusal::not_implemented()),
+        _ => {}
+    }
     if !matches!(verb, Verb::CopyObject | Verb::UploadPartCopy) {
         return Ok(());
     }

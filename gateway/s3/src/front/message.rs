@@ -15,6 +15,9 @@ pub fn of(code: &str) -> &'static str {
             "Your previous request to create the named bucket succeeded and you already own it."
         }
         "BucketNotEmpty" => "The bucket you tried to delete is not empty",
+        "ConditionalRequestConflict" => {
+            "A conflicting operation occurred during the request. Fetch the object's ETag and try again."
+        }
         "EntityTooLarge" => "Your proposed upload exceeds the maximum allowed size",
         "EntityTooSmall" => "Your proposed upload is smaller than the minimum allowed size",
         "ExpiredToken" => "The provided token has expired.",

@@ -55,6 +55,7 @@ subresources! {
     "acl" ACL 26;
     "policy" POLICY 27;
     "policyStatus" POLICY_STATUS 28;
+    "renameObject" RENAME 29;
 }
 
 impl Subresources {
@@ -131,7 +132,7 @@ impl<'a> Query<'a> {
 }
 
 /// Sub-resources of AWS S3 that no verb here serves. Left to s3s, some of them would run another verb: a
-/// `PUT key?renameObject` would be stored as an object.
+/// `PUT key?annotation` would be stored as an object.
 fn is_foreign(name: &str) -> bool {
     matches!(
         name,
@@ -141,7 +142,6 @@ fn is_foreign(name: &str) -> bool {
             | "metadataInventoryTable"
             | "metadataJournalTable"
             | "metadataTable"
-            | "renameObject"
             | "restore"
             | "select"
             | "session"

@@ -40,7 +40,7 @@ verbs! {
     DeleteObjects ListMultipartUploads
 
     PutObject CopyObject GetObject HeadObject GetObjectAttributes DeleteObject CreateMultipartUpload UploadPart
-    UploadPartCopy CompleteMultipartUpload AbortMultipartUpload ListParts
+    UploadPartCopy CompleteMultipartUpload AbortMultipartUpload ListParts RenameObject
 
     GetObjectTagging PutObjectTagging DeleteObjectTagging GetObjectRetention PutObjectRetention GetObjectLegalHold
     PutObjectLegalHold
@@ -328,6 +328,7 @@ fn object_verb(method: &Method, query: &Query<'_>, copies: bool) -> Result<Verb,
             Err(Refusal::invalid_argument("This operation does not accept partNumber without uploadId."))
         }
         (&Method::PUT, Subresources::NONE) => Ok(if copies { Verb::CopyObject } else { Verb::PutObject }),
+        (&Method::PUT, Subresources::RENAME) if !copies => Ok(Verb::RenameObject),
         (&Method::PUT, Subresources::UPLOAD_ID) if query.part_number => {
             Ok(if copies { Verb::UploadPartCopy } else { Verb::UploadPart })
         }

@@ -305,6 +305,10 @@ impl Service {
         asked: &mut Asked<'_>,
     ) -> HttpRequest {
         fields::amend(&mut parts.headers, parts.uri.query(), verb);
+        // s3s takes a rename for a PUT: the verb says what it is.
+        if verb.takes_document() || verb == Verb::RenameObject {
+            parts.extensions.insert(verb);
+        }
         parts.extensions.insert(Arc::new(Arrival {
             bearer,
             remote: client.remote.ip(),
@@ -321,7 +325,6 @@ impl Service {
         let digest = parts.headers.get(CONTENT_SHA256);
         let chunks = digest.and_then(chunks_of);
         if keeps {
-            parts.extensions.insert(verb);
             asked.digest = digest.cloned();
         }
         let (body, inflow) = RequestBody::new(

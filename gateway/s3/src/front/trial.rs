@@ -53,7 +53,7 @@ pub fn route(method: &Method, host: &str, path: &str, raw_query: &str, copies: b
     assert_eq!((method, scope), asked_by(verb), "{verb:?}");
 }
 
-const SUBRESOURCES: [&str; 29] = [
+const SUBRESOURCES: [&str; 30] = [
     "accelerate",
     "acl",
     "analytics",
@@ -75,6 +75,7 @@ const SUBRESOURCES: [&str; 29] = [
     "policy",
     "policyStatus",
     "publicAccessBlock",
+    "renameObject",
     "replication",
     "requestPayment",
     "retention",
@@ -124,7 +125,9 @@ fn asked_by(verb: Verb) -> (&'static Method, u8) {
         Verb::DeleteObjects => (&Method::POST, 1),
         Verb::GetObject | Verb::GetObjectAttributes | Verb::ListParts => (&Method::GET, 2),
         Verb::HeadObject => (&Method::HEAD, 2),
-        Verb::PutObject | Verb::CopyObject | Verb::UploadPart | Verb::UploadPartCopy => (&Method::PUT, 2),
+        Verb::PutObject | Verb::CopyObject | Verb::UploadPart | Verb::UploadPartCopy | Verb::RenameObject => {
+            (&Method::PUT, 2)
+        }
         Verb::CreateMultipartUpload | Verb::CompleteMultipartUpload => (&Method::POST, 2),
         Verb::DeleteObject | Verb::AbortMultipartUpload => (&Method::DELETE, 2),
         Verb::IdentityQuery | Verb::Unserved => panic!("no request asks for it"),

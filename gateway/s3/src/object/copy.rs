@@ -250,13 +250,14 @@ fn is_itself(source: &CopySource, bucket: &str, key: &str) -> bool {
 }
 
 fn inherited(version: &Version, redirect: Option<(SystemHeader, String)>) -> Attributes {
-    // Lock, access control list and what made it are the source's own.
+    // Lock, access control list and what made or moved it are the source's own.
     let mut attributes = Attributes {
         retention: None,
         legal_hold: false,
         acl: None,
         upload: None,
         encryption: None,
+        renamed: None,
         ..version.attributes.clone()
     };
     attributes.headers.retain(|(header, _)| *header != SystemHeader::WebsiteRedirectLocation);

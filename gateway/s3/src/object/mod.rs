@@ -1,5 +1,6 @@
 //! The verbs on objects, one file a family.
 
+mod append;
 mod attributes;
 mod complete;
 mod copy;
@@ -11,6 +12,7 @@ mod multipart;
 mod part;
 mod put;
 pub(crate) mod range;
+mod rename;
 mod tagging;
 mod uploads;
 pub(crate) mod url;

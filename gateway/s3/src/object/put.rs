@@ -1,4 +1,4 @@
-//! PutObject.
+//! PutObject; s3s takes RenameObject for one, too, and an append is one.
 
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
@@ -9,6 +9,7 @@ use crate::body::Announcement;
 use crate::checksum::{self, place};
 use crate::error::from_store;
 use crate::face::Face;
+use crate::front::Verb;
 use crate::lock::Asked;
 use crate::{encryption, etag, headers, lock, owner, tags};
 
@@ -17,6 +18,12 @@ impl Face {
         &self,
         request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
+        if request.extensions.get::<Verb>() == Some(&Verb::RenameObject) {
+            return self.rename_object_verb(request).await;
+        }
+        if request.input.write_offset_bytes.is_some() {
+            return self.append_object_verb(request).await;
+        }
         let asker = Asker::of(&request);
         let S3Request { input, headers, extensions, trailing_headers, .. } = request;
         owner::expect(input.expected_bucket_owner.as_deref())?;
@@ -36,7 +43,7 @@ impl Face {
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &headers)?;
 
         let cipher = self.cipher(&asker, &grant, &encrypted).await?;
-        let mut writer = self.store.writer(&grant, Some(announced.length), cipher).map_err(from_store)?;
+        let mut writer = self.store.writer(&grant, announced.exact(), cipher).map_err(from_store)?;
         let sums = announced.pour(input.body, announced.algorithm(), &mut writer).await?;
         attributes.etag = sums.etag();
         attributes.checksum.clone_from(&sums.checksum);

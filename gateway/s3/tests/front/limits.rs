@@ -118,7 +118,7 @@ fn a_client_that_does_not_read_is_left() {
 fn an_early_refusal_reaches_a_client_that_is_still_sending() {
     let server = server();
     let body = vec![7; 8 << 20];
-    let request = Request::new("PUT", "/bucket/key?renameObject").body(&body);
+    let request = Request::new("PUT", "/bucket/key?annotation").body(&body);
     let answer = request.send(server.front.address());
     assert_eq!((answer.status, answer.element("Code")), (501, "NotImplemented"));
 }

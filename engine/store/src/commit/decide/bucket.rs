@@ -6,12 +6,13 @@ use bytes::Bytes;
 use super::Decider;
 use crate::commit::BucketState;
 use crate::commit::op::Outcome;
-use crate::configuration::check_document;
+use crate::configuration::{check_document, check_owner};
 use crate::error::{Error, Result};
 use crate::index::row::{self, BucketRow};
 use crate::index::{Space, keys};
 use crate::journal::{Entry, Target};
 use crate::object::{Bucket, Document, NewDocument, Replaces};
+use crate::quota::{OWNER_QUOTA, Quota};
 use crate::time::to_system_time;
 
 impl Decider<'_, '_> {
@@ -73,6 +74,10 @@ impl Decider<'_, '_> {
         replaces: Replaces,
     ) -> Result<Outcome> {
         check_document(kind, name, value.map(|value| &**value))?;
+        if scope == 0 && kind == OWNER_QUOTA {
+            check_owner(name.as_bytes())?;
+            value.map(|value| Quota::decode(value)).transpose()?;
+        }
         if scope != 0 {
             let document = value.map(|value| Document { lsn: 0, value: value.clone() });
             self.bucket(scope)?.with(kind, name, document)?.check_size()?;

@@ -2,8 +2,11 @@
 //! outcome.
 
 mod amend;
+mod append;
 mod bucket;
 mod object;
+mod quota;
+mod rename;
 mod restate;
 mod upload;
 
@@ -14,6 +17,7 @@ use bytes::Bytes;
 
 use super::op::{Body, Draft, Op, Outcome};
 use super::{BucketState, Buckets};
+use crate::checksum::Hash;
 use crate::crypto::CHUNK_LENGTH;
 use crate::error::{Error, Result};
 use crate::index::apply::Applier;
@@ -114,8 +118,14 @@ impl<'live, 'index> Decider<'live, 'index> {
                 self.put_document(*scope, (kind, name), value.as_ref(), *replaces)
             }
             Op::Put { bucket, key, draft, precondition } => self.put(*bucket, key, draft, precondition),
+            Op::Append { bucket, key, appended, draft, precondition } => {
+                self.append(*bucket, key, appended, draft, precondition)
+            }
             Op::Delete { bucket, key, version, precondition, bypass } => {
                 self.delete(*bucket, key, *version, precondition, *bypass)
+            }
+            Op::Rename { bucket, source, destination, terms, copy, .. } => {
+                self.rename(*bucket, (source, destination), terms, copy.as_ref())
             }
             Op::Amend { bucket, key, version, change, bypass } => self.amend(*bucket, key, *version, change, *bypass),
             Op::OpenUpload { bucket, key, upload, attributes } => self.open_upload(*bucket, key, *upload, attributes),
@@ -123,11 +133,8 @@ impl<'live, 'index> Decider<'live, 'index> {
             Op::CompleteUpload { bucket, key, upload, parts, etag, checksum, precondition } => {
                 self.complete(*bucket, key, *upload, parts, (*etag, checksum.clone()), precondition)
             }
-            Op::AbortUpload { bucket, key, upload } => {
-                let (_, kills) = self.upload(*bucket, key, *upload)?;
-                self.push(Entry::UploadAbort { bucket: *bucket, key: key.clone(), upload: upload.0, kills })?;
-                Ok(Outcome::Done)
-            }
+            Op::AbortUpload { bucket, key, upload } => self.abort(*bucket, key, *upload),
+            Op::AbandonUpload { bucket, key, upload, age } => self.abandon(*bucket, key, *upload, *age),
             Op::OpenStream(info) => {
                 let mut info = info.clone();
                 info.first_lsn = self.next_lsn();
@@ -153,11 +160,15 @@ impl<'live, 'index> Decider<'live, 'index> {
     /// A streamed body must stand in segments that are live: nothing may have erased them meanwhile.
     fn expect_live(&self, draft: &Draft) -> Result<()> {
         match &draft.body {
-            Body::Streamed(extents) if !extents.iter().all(|extent| self.segments.contains_key(&extent.segment)) => {
+            Body::Streamed(extents) if !self.are_live(extents) => {
                 Err(Error::Unavailable("the stream that took the body is gone: send it again".into()))
             }
             _ => Ok(()),
         }
+    }
+
+    fn are_live(&self, extents: &[Extent]) -> bool {
+        extents.iter().all(|extent| self.segments.contains_key(&extent.segment))
     }
 
     /// Makes a record of a draft, with its bytes at the end of the batch where the journal takes them.
@@ -165,20 +176,7 @@ impl<'live, 'index> Decider<'live, 'index> {
         let id = self.next_lsn();
         let extents = match &draft.body {
             Body::Small { stored, .. } if stored.is_empty() => Vec::new(),
-            Body::Small { stored, hash } => {
-                let length = stored.len() as u64;
-                let extent = Extent {
-                    segment: self.site.file,
-                    offset: self.data_offset,
-                    length,
-                    part: 0,
-                    claim: 0,
-                    hash: *hash,
-                };
-                self.data_offset += length;
-                self.data.push(stored.clone());
-                vec![extent]
-            }
+            Body::Small { stored, hash } => vec![self.place(stored, *hash)],
             // Bytes that an upload's part claimed stay claimed by that.
             Body::Streamed(extents) => extents.iter().map(|extent| claimed(*extent, id)).collect(),
         };
@@ -191,6 +189,14 @@ impl<'live, 'index> Decider<'live, 'index> {
             extents,
             ..Record::empty(id, self.site.now)
         }
+    }
+
+    /// Puts a small record's stored bytes at the end of the batch.
+    fn place(&mut self, stored: &Bytes, hash: Hash) -> Extent {
+        let (offset, length) = (self.data_offset, stored.len() as u64);
+        self.data_offset += length;
+        self.data.push(stored.clone());
+        Extent { segment: self.site.file, offset, length, part: 0, claim: 0, hash }
     }
 }
 

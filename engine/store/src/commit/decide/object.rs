@@ -92,6 +92,7 @@ impl Decider<'_, '_> {
     ) -> Result<Outcome> {
         let (bucket, key) = (state.bucket.id, key.to_owned());
         let Way { replaces, removed, kills: ended } = way;
+        self.expect_fits(state, record.size, removed)?;
         kills.extend(ended);
         let version = self.version_for(state, record.id);
         let row = Row { version, ..Row::plain(self.next_lsn(), self.site.file, record.clone()) };
@@ -113,7 +114,7 @@ impl Decider<'_, '_> {
     }
 
     /// Counter changes and kills for a version that ends: the one way to end a version, and none does that is locked.
-    fn ending(&self, row: &Row, bypass: bool) -> Result<(Removed, Vec<Target>)> {
+    pub(super) fn ending(&self, row: &Row, bypass: bool) -> Result<(Removed, Vec<Target>)> {
         if row.marker {
             return Ok((Removed::default(), row.targets()));
         }

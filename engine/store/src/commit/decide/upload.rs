@@ -47,6 +47,22 @@ impl Decider<'_, '_> {
         Ok((row, kills))
     }
 
+    pub(super) fn abort(&mut self, bucket: u32, key: &str, upload: UploadId) -> Result<Outcome> {
+        let (_, kills) = self.upload(bucket, key, upload)?;
+        self.push(Entry::UploadAbort { bucket, key: key.to_owned(), upload: upload.0, kills })?;
+        Ok(Outcome::Aborted(true))
+    }
+
+    /// Aborts an upload that is old by both clocks: the one that it was opened by, and the one that nobody sets forward.
+    pub(super) fn abandon(&mut self, bucket: u32, key: &str, upload: UploadId, age: i64) -> Result<Outcome> {
+        let compliance = self.site.compliance.saturating_mul(1_000_000_000);
+        let now = self.site.now.min(compliance);
+        if now.saturating_sub(self.upload_row(bucket, key, upload)?.initiated) < age {
+            return Ok(Outcome::Aborted(false));
+        }
+        self.abort(bucket, key, upload)
+    }
+
     pub(super) fn put_part(
         &mut self,
         bucket: u32,

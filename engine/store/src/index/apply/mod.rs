@@ -10,7 +10,7 @@ mod version;
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::row::{BucketRow, DocumentRow, Mark, Row};
+use super::row::{BucketRow, BucketTally, DocumentRow, Mark, Row};
 use super::tallies::Tallies;
 use super::{IndexBatch, IndexError, IndexResult, Snapshot, Space, keys};
 use crate::journal::{Entry, Removed, Target};
@@ -104,6 +104,14 @@ impl<'a> Applier<'a> {
     #[must_use]
     pub fn snapshot(&self) -> &'a dyn Snapshot {
         self.snapshot
+    }
+
+    /// A bucket's counters after everything applied so far.
+    ///
+    /// # Errors
+    /// A fault of the index.
+    pub fn tally(&self, bucket: u32) -> IndexResult<BucketTally> {
+        self.tallies.of_bucket(self.snapshot, bucket)
     }
 
     /// Notes that everything up to `lsn` is applied.

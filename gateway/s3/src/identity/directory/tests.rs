@@ -24,6 +24,7 @@ fn store(scratch: &tempfile::TempDir) -> Store {
         dead_share: 0.25,
         space_reserve: 1 << 20,
         io_timeout: Duration::from_secs(10),
+        abandoned_after: None,
         master_key: None,
     };
     initialise(&settings, true).unwrap();

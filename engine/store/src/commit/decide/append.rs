@@ -1,0 +1,83 @@
+//! Appending a body to an object.
+
+use super::object::check;
+use super::{Decider, attributes_of, claimed, without_claims_of};
+use crate::codec::Reader;
+use crate::commit::op::{Draft, Outcome};
+use crate::error::{Error, Result};
+use crate::index::Row;
+use crate::index::row::corrupt;
+use crate::journal::Entry;
+use crate::object::append::{Appended, Base, expect_appendable};
+use crate::object::{Attributes, Precondition};
+use crate::record::{Extent, Record};
+
+impl Decider<'_, '_> {
+    pub(super) fn append(
+        &mut self,
+        bucket: u32,
+        key: &str,
+        appended: &Appended,
+        draft: &Draft,
+        precondition: &Precondition,
+    ) -> Result<Outcome> {
+        let versioning = self.bucket(bucket)?.versioning();
+        let held = self.applier.current(bucket, key)?;
+        if let Some(row) = &held {
+            self.ending(row, false)?;
+        }
+        check(precondition, held.as_ref())?;
+        expect_appendable(versioning, held.as_ref(), appended.offset)?;
+        match (held, &appended.base) {
+            (None, None) => self.put(bucket, key, draft, &Precondition::None),
+            (Some(row), Some(base)) if row.record.id == base.record => self.extend(bucket, key, row, base, draft),
+            _ => Err(Error::Changed),
+        }
+    }
+
+    /// The version that comes takes over everything of the one that ends, and adds the body as a piece of its own.
+    fn extend(&mut self, bucket: u32, key: &str, row: Row, base: &Base, draft: &Draft) -> Result<Outcome> {
+        if draft.size == 0 {
+            return Ok(Outcome::Stored(row));
+        }
+        self.expect_live(draft)?;
+        let (removed, targets) = self.ending(&row, false)?;
+        self.expect_fits(self.bucket(bucket)?, row.record.size.saturating_add(draft.size), removed)?;
+        let said = Attributes::decode(&mut Reader(&draft.attributes)).map_err(corrupt)?;
+        let held = attributes_of(&row)?;
+        let Attributes { etag, checksum, encryption, .. } = said;
+        let attributes = Attributes { etag, checksum, encryption, upload: None, ..held };
+        let record = Record {
+            size: row.record.size + draft.size,
+            ..self.extended(&row.record, base, draft, attributes.to_bytes()?)?
+        };
+        let kills = without_claims_of(targets, &record);
+        let row = Row::plain(record.id, self.site.file, record.clone());
+        self.push(Entry::Put { bucket, key: key.to_owned(), upload: 0, record, removed, kills })?;
+        Ok(Outcome::Stored(row))
+    }
+
+    fn extended(&mut self, held: &Record, base: &Base, draft: &Draft, attributes: Vec<u8>) -> Result<Record> {
+        let body = self.record(draft, attributes);
+        // What held no byte is no piece, though it may be encrypted.
+        if held.size == 0 {
+            return Ok(Record { posix: held.posix, ..body });
+        }
+        let mut extents = match held.small() {
+            None => held.extents.clone(),
+            Some(small) => self.brought(base, small.part, body.id)?,
+        };
+        let part = extents.last().map_or(0, |extent| extent.part) + 1;
+        extents.extend(body.extents.iter().map(|extent| Extent { part, ..*extent }));
+        let Record { id, modified, compression, attributes, .. } = body;
+        Ok(Record { id, modified, compression, attributes, extents, ..held.clone() })
+    }
+
+    /// A small record's bytes where they were brought to a stream.
+    fn brought(&self, base: &Base, part: u16, lsn: u64) -> Result<Vec<Extent>> {
+        if base.streamed.is_empty() || !self.are_live(&base.streamed) {
+            return Err(Error::Changed);
+        }
+        Ok(base.streamed.iter().map(|extent| Extent { part, ..claimed(*extent, lsn) }).collect())
+    }
+}

@@ -1,0 +1,152 @@
+//! Renaming: the current version of a key becomes that of another key of its bucket.
+//!
+//! Bytes in streams stay where they are, and their claims are handed on. A small record's bytes live with its entry, so
+//! they are written once more with the entry of the new key, as they are stored. They are read before the commit loop
+//! decides, and count only if the version is still the one that they were read of.
+
+use bytes::Bytes;
+use packstone_access::{Action, Grant};
+
+use super::put::blocking;
+use super::{Etag, Version};
+use crate::checksum::Hash;
+use crate::commit::{Op, Outcome};
+use crate::error::{Error, Result};
+use crate::index::{Row, Space, keys};
+use crate::store::Store;
+
+/// How often a rename is tried anew when the source changes under it.
+const TRIES: usize = 8;
+
+/// A tag as a condition names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedTag {
+    Any,
+    Is(Etag),
+}
+
+impl NamedTag {
+    fn names(self, etag: Etag) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Is(named) => named == etag,
+        }
+    }
+}
+
+/// What must hold of a key's current version, or of there being none. As in HTTP, a date is asked only where no tag is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    pub matches: Option<NamedTag>,
+    pub none_match: Option<NamedTag>,
+    /// Unix seconds.
+    pub modified_since: Option<i64>,
+    /// Unix seconds.
+    pub unmodified_since: Option<i64>,
+}
+
+impl Conditions {
+    /// Whether they hold of a version with that tag and second of its last change; `None`: of there being none.
+    #[must_use]
+    pub fn hold(&self, held: Option<(Etag, i64)>) -> bool {
+        let Some((etag, modified)) = held else { return self.matches.is_none() && self.modified_since.is_none() };
+        let unchanged = match (self.matches, self.unmodified_since) {
+            (Some(tag), _) => tag.names(etag),
+            (None, Some(date)) => modified <= date,
+            (None, None) => true,
+        };
+        let changed = match (self.none_match, self.modified_since) {
+            (Some(tag), _) => !tag.names(etag),
+            (None, Some(date)) => modified > date,
+            (None, None) => true,
+        };
+        unchanged && changed
+    }
+}
+
+/// What a rename was asked by, by which it is known when it is asked again. It stands with what it renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RenameToken {
+    /// Of the token that the client gave.
+    pub token: Hash,
+    /// Of everything else that the client asked for.
+    pub request: Hash,
+}
+
+/// What is asked of a rename beside its keys.
+#[derive(Clone, Debug, Default)]
+pub struct RenameTerms {
+    pub source: Conditions,
+    pub destination: Conditions,
+    pub token: Option<RenameToken>,
+}
+
+/// Stored bytes of a small record, to be written under another key.
+#[derive(Clone, Debug)]
+pub struct StoredCopy {
+    /// The record that they are of.
+    pub record: u64,
+    pub stored: Bytes,
+    pub hash: Hash,
+}
+
+impl Store {
+    /// Makes the current version of `source` that of `destination`, in place of what is there: the object keeps its
+    /// bytes, attributes and commit time. A key that is renamed to itself stays as it is.
+    ///
+    /// # Errors
+    /// A condition that does not hold, a lock on either version, a bucket that keeps or kept versions, a token that
+    /// another rename to this key was asked by; [`Error::Changed`] where the source never stands still.
+    pub async fn rename(&self, source: &Grant, destination: &Grant, terms: RenameTerms) -> Result<Version> {
+        source.covers(Action::DeleteObject)?;
+        destination.covers(Action::PutObject)?;
+        let bucket = self.bucket_of(source)?.bucket.id;
+        if self.bucket_of(destination)?.bucket.id != bucket {
+            return Err(Error::NoSuchBucket);
+        }
+        let key = destination.key();
+        if key.is_empty() || key.len() > super::MAX_KEY {
+            return Err(Error::InvalidKey);
+        }
+        for _ in 0..TRIES {
+            let (copy, extents) = self.stored_copy(bucket, source.key()).await?;
+            let op = Op::Rename {
+                bucket,
+                source: source.key().to_owned(),
+                destination: key.to_owned(),
+                terms: Box::new(terms.clone()),
+                copy,
+                extents,
+            };
+            match self.inner.queue.commit(op).await {
+                Err(Error::Changed) => {}
+                Ok(Outcome::Stored(row)) => return Version::from_row(&row, true),
+                Ok(_) => return Err(Error::Unavailable("an answer to something else".into())),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Changed)
+    }
+
+    /// The stored bytes of a key's current version where they live with its entry, and how many extents it has.
+    async fn stored_copy(&self, bucket: u32, key: &str) -> Result<(Option<StoredCopy>, usize)> {
+        for _ in 0..TRIES {
+            let snapshot = self.inner.shared.index.snapshot();
+            let Some(value) = snapshot.get(Space::Current, &keys::current(bucket, key))? else { return Ok((None, 0)) };
+            let row = Row::decode_whole(&value, &*snapshot)?;
+            drop(snapshot);
+            let Some(extent) = row.record.small().copied() else { return Ok((None, row.record.extents.len())) };
+            // Where its file is gone, compaction has moved it: the row says where to.
+            let Some(home) = self.inner.shared.table.get(extent.segment) else { continue };
+            let stored = match home.read_cached(&extent) {
+                Some(stored) => stored,
+                None => {
+                    let store = self.inner.clone();
+                    blocking(move || store.read_record(&home, &extent)).await?
+                }
+            };
+            return Ok((Some(StoredCopy { record: row.record.id, stored: stored.into(), hash: extent.hash }), 1));
+        }
+        Err(Error::Changed)
+    }
+}

@@ -1,0 +1,90 @@
+//! What changes an object that is there, its bytes staying where they are.
+
+use packstone_store::commit::{Body, Op};
+use packstone_store::index::{Row, Space, keys};
+use packstone_store::object::append::{Appended, Base};
+use packstone_store::object::{Precondition, RenameTerms, StoredCopy};
+
+use crate::model::Effect;
+use crate::node::pick;
+use crate::run::{Life, Run, Step};
+use crate::verbs::draft;
+
+impl Run {
+    pub fn moves(&mut self, life: &mut Life) -> Step {
+        let Some(bucket) = self.bucket() else { return Ok(()) };
+        if self.generator.happens(5000) { self.rename(life, bucket) } else { self.append(life, bucket) }
+    }
+
+    /// The row of a key's current version.
+    fn row(&self, life: &Life, bucket: &str, key: &str) -> Option<Row> {
+        let snapshot = life.core.shared.index.snapshot();
+        let value = snapshot.get(Space::Current, &keys::current(self.ids[bucket], key)).unwrap()?;
+        Some(Row::decode_whole(&value, &*snapshot).unwrap())
+    }
+
+    /// A small record's bytes, as a rename reads them before it is decided.
+    fn copy(&mut self, life: &Life, bucket: &str, key: &str) -> Option<StoredCopy> {
+        let row = self.row(life, bucket, key)?;
+        let extent = row.record.small()?;
+        let stored = self.model.buckets[bucket].current(key)?.to_vec().into();
+        Some(StoredCopy { record: row.record.id, stored, hash: extent.hash })
+    }
+
+    /// A key that has an object, most of the time.
+    fn held_key(&mut self, bucket: &str) -> String {
+        let held: Vec<String> = self.model.buckets[bucket].objects().map(|(key, _)| key.clone()).collect();
+        let held = pick(&held, &mut self.generator).cloned();
+        held.filter(|_| !self.generator.happens(1500)).unwrap_or_else(|| self.key())
+    }
+
+    fn append(&mut self, life: &mut Life, bucket: String) -> Step {
+        let (key, length) = (self.held_key(&bucket), self.below(40_000) + 1);
+        let row = self.row(life, &bucket, &key);
+        let offset = row.as_ref().map_or(0, |row| row.record.size);
+        let content = self.body(length);
+        let Some((piece, stream)) = self.stream_body(life, &content)? else { return Ok(()) };
+        let mut streams = vec![stream];
+        let mut base = row.map(|row| Base {
+            record: row.record.id,
+            extents: row.record.extents.len(),
+            small: row.record.small().is_some(),
+            streamed: Vec::new(),
+        });
+        if let Some(base) = base.as_mut().filter(|base| base.small) {
+            let held = self.model.buckets[&bucket].current(&key).unwrap().clone();
+            match self.stream_body(life, &held) {
+                Ok(Some((extent, stream))) => {
+                    base.streamed = vec![extent];
+                    streams.push(stream);
+                }
+                cut_short => {
+                    streams.into_iter().for_each(|stream| Self::give_stream(life, stream));
+                    return cut_short.map(drop);
+                }
+            }
+        }
+        let id = self.ids[&bucket];
+        let draft = draft(content.len(), Body::Streamed(vec![piece]));
+        let appended = Appended { offset, base };
+        let op = Op::Append { bucket: id, key: key.clone(), appended, draft, precondition: Precondition::None };
+        let tag = self.tag();
+        let result = self.commit(life, vec![(op, Effect::Append { bucket, key, tag, content })]);
+        streams.into_iter().for_each(|stream| Self::give_stream(life, stream));
+        result
+    }
+
+    fn rename(&mut self, life: &mut Life, bucket: String) -> Step {
+        let (from, to) = (self.held_key(&bucket), self.key());
+        let copy = self.copy(life, &bucket, &from);
+        let op = Op::Rename {
+            bucket: self.ids[&bucket],
+            source: from.clone(),
+            destination: to.clone(),
+            terms: Box::new(RenameTerms::default()),
+            copy,
+            extents: 1,
+        };
+        self.commit(life, vec![(op, Effect::Rename { bucket, from, to })])
+    }
+}

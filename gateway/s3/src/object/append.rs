@@ -1,0 +1,89 @@
+//! PutObject with a write offset, which AWS has for directory buckets: the body becomes the end of an object.
+
+use packstone_store::object::{Checksum, ChecksumKind, Etag, Version};
+use s3s::dto::{PutObjectInput, PutObjectOutput};
+use s3s::{S3Request, S3Response, S3Result};
+
+use crate::asker::Asker;
+use crate::body::Announcement;
+use crate::checksum::{self, of_parts, place};
+use crate::digest::{Sums, md5};
+use crate::encryption::{self, Customer};
+use crate::error::{from_store, invalid_argument};
+use crate::face::Face;
+use crate::lock::Asked;
+use crate::{etag, headers, lock, owner, tags};
+
+impl Face {
+    /// What the headers say of the object counts where it is made; what is there keeps what is said of it.
+    pub(crate) async fn append_object_verb(
+        &self,
+        request: S3Request<PutObjectInput>,
+    ) -> S3Result<S3Response<PutObjectOutput>> {
+        let asker = Asker::of(&request);
+        let S3Request { input, headers, extensions, trailing_headers, .. } = request;
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        let offset = input.write_offset_bytes.and_then(|offset| u64::try_from(offset).ok());
+        let offset = offset.ok_or_else(|| invalid_argument("x-amz-write-offset-bytes must not be negative."))?;
+        let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
+        let encrypted = encryption::Asked::parse(&headers, &asker)?;
+        let announced = Announcement::parse(&headers, &extensions, input.content_length, trailing_headers)?;
+        let mut attributes = headers::described(&headers, input.metadata)?;
+        let hold = input.object_lock_legal_hold_status.as_ref();
+        let lock = Asked::parse(input.object_lock_mode.as_ref(), input.object_lock_retain_until_date, hold)?;
+        if lock.is_set() {
+            lock::expect_digest(&headers)?;
+        }
+        encrypted.check_lock(lock)?;
+        lock.put_on(&mut attributes);
+        attributes.tags = tags::brought(input.tagging.as_deref())?;
+        let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
+        attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &headers)?;
+
+        let cipher = if offset == 0 { self.cipher(&asker, &grant, &encrypted).await? } else { None };
+        let customer = encrypted.customer().map(Customer::key);
+        let appender = self.store.appender(&grant, offset, Some(announced.length), cipher, customer);
+        let (mut writer, base) = appender.map_err(from_store)?;
+        let base = base.filter(|base| base.size > 0);
+        if let Some(base) = &base {
+            self.may_extend(&asker, &headers, base.attributes.encryption.as_ref())?;
+        }
+        let of_base = base.as_ref().and_then(|base| base.attributes.checksum.as_ref());
+        let algorithm = announced.algorithm().or(of_base.map(|checksum| checksum.algorithm));
+        let sums = announced.pour(input.body, algorithm, &mut writer).await?;
+        attributes.etag = base.as_ref().map_or(sums.etag(), |base| extended(base, &sums));
+        attributes.checksum = match &base {
+            None => sums.checksum,
+            Some(base) => of_both(base, sums.checksum.as_ref(), writer.written()),
+        };
+        let version = writer.commit(attributes, precondition).await.map_err(from_store)?;
+
+        let mut output = PutObjectOutput {
+            e_tag: Some(etag::to_dto(version.attributes.etag)),
+            size: i64::try_from(version.size).ok(),
+            ..PutObjectOutput::default()
+        };
+        if let Some(checksum) = &version.attributes.checksum {
+            place!(output, checksum, checksum::encode(checksum, version.attributes.etag.parts));
+            output.checksum_type = Some(checksum::kind_dto(checksum.kind));
+        }
+        let mut response = S3Response::new(output);
+        let told = self.told_encryption(version.attributes.encryption.as_ref(), encrypted.customer());
+        response.headers.extend(told);
+        Ok(response)
+    }
+}
+
+/// The tag of an object and what is appended to it: as of an upload with two parts, and said to have as many as there are.
+fn extended(base: &Version, body: &Sums) -> Etag {
+    let pieces = base.parts.len().max(1) + 1;
+    let md5 = md5(&[base.attributes.etag.md5, body.md5].concat());
+    Etag { md5, parts: u16::try_from(pieces).unwrap_or(u16::MAX) }
+}
+
+/// The checksum of both together, where both have a CRC of their whole bytes by one algorithm.
+fn of_both(base: &Version, body: Option<&Checksum>, length: u64) -> Option<Checksum> {
+    let held = base.attributes.checksum.as_ref().filter(|held| held.kind == ChecksumKind::FullObject)?;
+    let pieces = [(base.size, Some(held)), (length, body)];
+    of_parts(held.algorithm, ChecksumKind::FullObject, pieces.into_iter())
+}
