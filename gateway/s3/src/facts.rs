@@ -117,9 +117,7 @@ impl Facts for RequestFacts<'_> {
             Name::VersionId => self.said.version.map_or(Fact::Absent, |version| text(version.to_string())),
             Name::RequestedRegion => Fact::One(Cow::Borrowed(&arrival.region)),
             Name::AuthType if arrival.bearer.is_anonymous() => Fact::Absent,
-            Name::AuthType => {
-                Fact::One(Cow::Borrowed(if arrival.presigned { "REST-QUERY-STRING" } else { "REST-HEADER" }))
-            }
+            Name::AuthType => Fact::One(Cow::Borrowed(arrival.signed.name())),
             Name::SignatureVersion if arrival.bearer.is_anonymous() => Fact::Absent,
             Name::SignatureVersion => Fact::One(Cow::Borrowed("AWS4-HMAC-SHA256")),
             Name::SignatureAge => {

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use packstone_access::{Acl, Action, Actor, Grant, Refusal, Request, Resource, Scope, authorise};
+use packstone_access::{Acl, Action, Actor, Grant, Name, Refusal, Request, Resource, Scope, authorise};
 use packstone_store::Error;
 use packstone_store::object::{BucketState, Version, VersionId};
 use s3s::{S3Error, S3ErrorCode, S3Result};
@@ -171,13 +171,14 @@ impl Face {
         found(self.store.describe(&grant, version))
     }
 
-    /// What a reader is told of a key that isn't there: who may not list the bucket doesn't learn it.
-    pub fn missing(&self, asker: &Asker, bucket: &str, error: S3Error) -> S3Error {
-        let hidden = matches!(error.code(), S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion);
-        match self.may(asker, Action::ListBucket, Resource::Bucket(bucket)) {
-            Err(denied) if hidden => denied,
-            _ => error,
+    /// What a reader is told of a key that isn't there: who may not list it doesn't learn that. Policies see the key as
+    /// the prefix of that list.
+    pub fn missing(&self, asker: &Asker, (bucket, key): (&str, &str), error: S3Error) -> S3Error {
+        if !matches!(error.code(), S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion) {
+            return error;
         }
+        let said = Said { named: &[(Name::Prefix, key.to_owned())], ..Said::default() };
+        self.may_saying(asker, Action::ListBucket, Resource::Bucket(bucket), said).err().unwrap_or(error)
     }
 
     /// A bucket that must be there.

@@ -32,7 +32,7 @@ use super::refusal::Refusal;
 use super::route::{self, Target, Verb};
 use super::signature;
 use super::{Door, Settings};
-use crate::asker::{Arrival, anonymous};
+use crate::asker::{Arrival, Signed, anonymous};
 use crate::identity::{Bearer, KeyRing};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
@@ -52,13 +52,13 @@ struct Admitted {
     verb: Verb,
     /// Who says to have signed it.
     bearer: Arc<Bearer>,
-    presigned: bool,
+    signed: Signed,
 }
 
 impl Admitted {
     /// One that is heard whoever sends it.
     fn unsigned(verb: Verb) -> Self {
-        Self { verb, bearer: anonymous(), presigned: false }
+        Self { verb, bearer: anonymous(), signed: Signed::InHeader }
     }
 }
 
@@ -170,7 +170,9 @@ impl Service {
         let admitted = self.admit(&parts, record)?;
         record.verb = admitted.verb;
         let response = match admitted.verb {
-            Verb::Preflight => return cors::preflight(&parts.headers, sharing).map(told_alone),
+            Verb::Preflight => {
+                return cors::preflight(&parts.headers, self.target(&parts), sharing).map(told_alone);
+            }
             Verb::IdentityQuery => return Ok(self.query(parts, incoming, client, asked.id).await),
             Verb::PostObject => self.post(parts, incoming, client, asked, record).await?,
             verb => {
@@ -236,6 +238,7 @@ impl Service {
             line.access_key = Some(claimed.access_key.to_owned());
         }
         let presigned = claimed.as_ref().is_some_and(|claimed| claimed.presigned);
+        let signed = if presigned { Signed::InUrl } else { Signed::InHeader };
         let bearer = match claimed {
             Some(claimed) => self.ring.bearer(claimed.access_key, claimed.token).map_err(Refusal::stranger)?,
             // Chunks are decoded for who signed alone: they would be stored with their frames.
@@ -250,7 +253,7 @@ impl Service {
         }
         let verb = route::verb(&parts.method, target, &query, parts.headers.contains_key(COPY_SOURCE))?;
         fields::expect_source(&parts.headers, verb)?;
-        Ok(Admitted { verb, bearer, presigned })
+        Ok(Admitted { verb, bearer, signed })
     }
 
     /// Answers a call of IAM or STS.
@@ -300,7 +303,7 @@ impl Service {
         &self,
         mut parts: Parts,
         incoming: Incoming,
-        Admitted { verb, bearer, presigned }: Admitted,
+        Admitted { verb, bearer, signed }: Admitted,
         client: &Client,
         asked: &mut Asked<'_>,
     ) -> HttpRequest {
@@ -310,7 +313,7 @@ impl Service {
             remote: client.remote.ip(),
             region: Arc::clone(&self.region),
             secure: self.secure,
-            presigned,
+            signed,
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
         }));

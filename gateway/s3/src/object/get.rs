@@ -104,7 +104,7 @@ impl Face {
         let action = if named.is_some() { Action::GetObjectVersion } else { Action::GetObject };
         let grant = self.may_on_version(asker, action, (bucket, key), named)?;
         let object = self.store.get(&grant, named);
-        object.map_err(|error| self.missing(asker, bucket, version::unread(error, named.is_some())))
+        object.map_err(|error| self.missing(asker, (bucket, key), version::unread(error, named.is_some())))
     }
 
     /// What is said of a version to those alone who may know: tags and lock have actions of their own.
