@@ -1,7 +1,7 @@
 """Run ceph/s3-tests of a checkout against a node of its own, over TLS, and compare with what is expected of it.
 
-`python -m tests.conformance.ceph --checkout ../s3-tests --python ../s3-tests/.venv/bin/python`. The suite stays where it
-is: nothing of it is kept here but the names of its tests.
+`python -m tests.conformance.ceph --checkout ../s3-tests --python ../s3-tests/.venv/bin/python`. The suite stays where
+it is: nothing of it is kept here but the names of its tests.
 """
 
 import subprocess

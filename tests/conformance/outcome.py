@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-_LINE: Final = re.compile(r"^(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (?:\S*/)?(\w+)\.py::(.+?)(?: - .*)?$", re.MULTILINE)
+_LINE: Final = re.compile(
+    r"^(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (?:\S*/)?(\w+)\.py::(.+?)(?: - .*)?$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)

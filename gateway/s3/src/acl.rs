@@ -73,7 +73,9 @@ impl Face {
         if let Some(acl) = settable(&rules, acl)? {
             let change = AttributeChange::Acl(Some(encode(&acl)));
             let amended = self.store.amend(&grant, named, change, None).await;
-            amended.map_err(|error| self.missing(&asker, (&input.bucket, &input.key), version::unread(error, named.is_some())))?;
+            amended.map_err(|error| {
+                self.missing(&asker, (&input.bucket, &input.key), version::unread(error, named.is_some()))
+            })?;
         }
         Ok(S3Response::new(PutObjectAclOutput::default()))
     }

@@ -55,8 +55,6 @@ impl Face {
             None if action == Action::CreateBucket || matches!(resource, Resource::Node | Resource::Identity(_)) => {
                 Self::judged(asker, action, resource, Scope::default(), &Self::facts(asker, said))
             }
-            // Whether a bucket exists is for those who sign.
-            None if asker.bearer.is_anonymous() => Err(access_denied()),
             None => Err(S3Error::new(S3ErrorCode::NoSuchBucket)),
         }
     }
@@ -171,14 +169,40 @@ impl Face {
         found(self.store.describe(&grant, version))
     }
 
-    /// What a reader is told of a key that isn't there: who may not list it doesn't learn that. Policies see the key as
-    /// the prefix of that list.
+    /// What a reader is told of a key that isn't there: who may not list it doesn't learn that.
     pub fn missing(&self, asker: &Asker, (bucket, key): (&str, &str), error: S3Error) -> S3Error {
         if !matches!(error.code(), S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion) {
             return error;
         }
+        self.may_list(asker, bucket, key).err().unwrap_or(error)
+    }
+
+    /// Leave to learn that a key isn't there. Policies see it as the prefix of a list.
+    fn may_list(&self, asker: &Asker, bucket: &str, key: &str) -> S3Result<()> {
         let said = Said { named: &[(Name::Prefix, key.to_owned())], ..Said::default() };
-        self.may_saying(asker, Action::ListBucket, Resource::Bucket(bucket), said).err().unwrap_or(error)
+        self.may_saying(asker, Action::ListBucket, Resource::Bucket(bucket), said).map(drop)
+    }
+
+    /// Leave to read the version of a key that is named, or the current one.
+    ///
+    /// # Errors
+    /// That it isn't there, to whoever may list it: no ACL could let them read it.
+    pub fn may_read(
+        &self,
+        asker: &Asker,
+        action: Action,
+        (bucket, key): (&str, &str),
+        version: Option<VersionId>,
+    ) -> S3Result<Grant> {
+        let denied = match self.may_on_version(asker, action, (bucket, key), version) {
+            Err(denied) if *denied.code() == S3ErrorCode::AccessDenied => denied,
+            decided => return decided,
+        };
+        let is_there = self.described(Resource::Object { bucket, key }, version)?.is_some();
+        if is_there || self.may_list(asker, bucket, key).is_err() {
+            return Err(denied);
+        }
+        Err(S3Error::new(if version.is_some() { S3ErrorCode::NoSuchVersion } else { S3ErrorCode::NoSuchKey }))
     }
 
     /// A bucket that must be there.

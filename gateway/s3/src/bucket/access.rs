@@ -75,8 +75,7 @@ impl Configuration for OwnershipControls {
 /// `InvalidArgument` for one that S3 doesn't have.
 pub(super) fn asked(ownership: &ObjectOwnership) -> S3Result<Ownership> {
     let text = ownership.as_str();
-    Ownership::from_name(text)
-        .ok_or_else(|| invalid_argument(format!("Invalid x-amz-object-ownership header: {text}")))
+    Ownership::from_name(text).ok_or_else(|| invalid_argument(format!("Invalid x-amz-object-ownership header: {text}")))
 }
 
 /// The document of a bucket that is made with an ownership of its objects.

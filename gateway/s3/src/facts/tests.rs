@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::HeaderMap;
 
 use super::*;
+use crate::asker::Signed;
 
 fn arrival(uri: &str, headers: &[(&'static str, &str)]) -> Arrival {
     let headers: HeaderMap =

@@ -241,9 +241,9 @@ impl Service {
         let signed = if presigned { Signed::InUrl } else { Signed::InHeader };
         let bearer = match claimed {
             Some(claimed) => self.ring.bearer(claimed.access_key, claimed.token).map_err(Refusal::stranger)?,
-            // Chunks are decoded for who signed alone: they would be stored with their frames.
-            None if parts.headers.get(CONTENT_SHA256).is_some_and(|digest| chunks_of(digest).is_some()) => {
-                return Err(Refusal::not_implemented());
+            // There is no key that chunks could be signed with.
+            None if parts.headers.get(CONTENT_SHA256).is_some_and(claims_signed_chunks) => {
+                return Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDenied"));
             }
             None => anonymous(),
         };
@@ -308,6 +308,7 @@ impl Service {
         asked: &mut Asked<'_>,
     ) -> HttpRequest {
         fields::amend(&mut parts.headers, parts.uri.query(), verb);
+        let anonymous = bearer.is_anonymous();
         parts.extensions.insert(Arc::new(Arrival {
             bearer,
             remote: client.remote.ip(),
@@ -322,7 +323,7 @@ impl Service {
         }
         let keeps = verb.takes_document();
         let digest = parts.headers.get(CONTENT_SHA256);
-        let chunks = digest.and_then(chunks_of);
+        let chunks = digest.and_then(|digest| chunks_of(digest, anonymous));
         if keeps {
             parts.extensions.insert(verb);
             asked.digest = digest.cloned();
@@ -355,9 +356,14 @@ fn is_unanswered_expectation(parts: &Parts, incoming: &Incoming) -> bool {
 }
 
 /// Whether a body comes in chunks, and signed ones, which stands where its digest would.
-fn chunks_of(digest: &HeaderValue) -> Option<Chunks> {
-    let kind = digest.as_bytes().strip_prefix(b"STREAMING-")?;
-    Some(Chunks::new(!kind.starts_with(b"UNSIGNED-")))
+fn chunks_of(digest: &HeaderValue, anonymous: bool) -> Option<Chunks> {
+    let in_chunks = digest.as_bytes().starts_with(b"STREAMING-");
+    in_chunks.then(|| if anonymous { Chunks::unframed() } else { Chunks::new(claims_signed_chunks(digest)) })
+}
+
+fn claims_signed_chunks(digest: &HeaderValue) -> bool {
+    let kind = digest.as_bytes().strip_prefix(b"STREAMING-");
+    kind.is_some_and(|kind| !kind.starts_with(b"UNSIGNED-"))
 }
 
 /// An answer that says everything in its headers.
