@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body as _, Incoming};
@@ -167,7 +167,10 @@ impl Service {
         asked: &mut Asked<'_>,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
-        let admitted = self.admit(&parts, record)?;
+        let admitted = self.admit(&parts, record).inspect_err(|_| {
+            // Else the socket would be reset with the answer still on its way.
+            client.unread.fetch_or(!incoming.is_end_stream(), Ordering::Release);
+        })?;
         record.verb = admitted.verb;
         let response = match admitted.verb {
             Verb::Preflight => {
