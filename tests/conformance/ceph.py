@@ -55,6 +55,7 @@ def run_suite(checkout: Path, python: Path, configuration: Path, only: str | Non
             {
                 "S3TEST_CONF": str(configuration),
                 "SSL_CERT_FILE": str(configuration.with_name("chain.pem")),
+                "REQUESTS_CA_BUNDLE": str(configuration.with_name("chain.pem")),
                 "COLUMNS": "200",
             }
         ),

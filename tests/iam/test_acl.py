@@ -126,6 +126,24 @@ def test_ownership_of_new_buckets_is_configured(tmp_path: Path) -> None:
         node.close()
 
 
+def test_who_does_not_sign_may_say_who_reads_what_they_write(s3: "S3Client", node: Node, bucket: str) -> None:
+    own(s3, bucket, "ObjectWriter")
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    nobody = anonymous(node)
+    nobody.put_object(Bucket=bucket, Key="new", Body=b"1", ACL="public-read")
+    assert nobody.get_object(Bucket=bucket, Key="new")["Body"].read() == b"1"
+    with refused("AccessDenied", 403):
+        nobody.put_object_acl(Bucket=bucket, Key="k", ACL="public-read")
+    statement = allow("s3:PutObjectAcl", f"arn:aws:s3:::{bucket}/*", Principal="*") | {"Effect": "Deny"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=document(statement))
+    with refused("AccessDenied", 403):
+        nobody.put_object(Bucket=bucket, Key="new", Body=b"2", ACL="public-read")
+    s3.delete_bucket_policy(Bucket=bucket)
+    block(s3, bucket, "BlockPublicAcls")
+    with refused("AccessDenied", 403):
+        nobody.put_object(Bucket=bucket, Key="new", Body=b"2", ACL="public-read")
+
+
 def test_an_acl_belongs_to_its_version(s3: "S3Client", node: Node, bucket: str) -> None:
     own(s3, bucket)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})

@@ -153,7 +153,7 @@ def test_health_and_metrics_shadow_no_bucket(raw: Raw) -> None:
 
 @pytest.mark.parametrize("size", [300, 300_000])
 def test_a_refused_body_ends_its_connection(raw: Raw, bucket: str, size: int) -> None:
-    """Whether the front refuses it or the verb does: else the client's next request would go into the closing socket."""
+    """By the front or by the verb: else the client's next request would go into a socket that closes."""
     by_the_front = raw.send("PUT", f"/{bucket}/k", {"x-amz-write-offset-bytes": "no number"}, bytes(size))
     by_the_verb = raw.send("PUT", "/absent-bucket/k", {}, bytes(size))
     for answer in (by_the_front, by_the_verb):

@@ -15,6 +15,7 @@ use crate::asker::Asker;
 use crate::body::verify_document;
 use crate::error::{access_denied, custom, from_store, invalid_argument, invalid_request, refused};
 use crate::face::Face;
+use crate::facts::Said;
 use crate::object::version;
 use crate::owner;
 use crate::rules::{ACL, Rules};
@@ -113,7 +114,8 @@ impl Face {
         headers: &HeaderMap,
     ) -> S3Result<Option<Vec<u8>>> {
         let Some(acl) = asked(headers, None)?.filter(|acl| *acl != private()) else { return Ok(None) };
-        self.may_on(asker, Action::PutObjectAcl, bucket, key)?;
+        let said = Said { brings_acl: true, ..Said::default() };
+        self.may_saying(asker, Action::PutObjectAcl, Resource::Object { bucket, key }, said)?;
         Ok(settable(&Rules::of(&*self.state(bucket)?), acl)?.map(|acl| encode(&acl)))
     }
 }

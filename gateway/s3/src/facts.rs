@@ -28,6 +28,8 @@ pub(crate) struct Said<'a> {
     pub untags: &'a [&'a str],
     /// The tags of the user, role or policy that is acted on.
     pub held: Option<&'a BTreeMap<String, String>>,
+    /// Whether the ACL that is put comes with the object that it is for.
+    pub brings_acl: bool,
     /// Values of keys that a document or a form holds, and those of the lock to be put on.
     pub named: &'a [(Name, String)],
 }

@@ -3,7 +3,9 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use packstone_access::{Acl, Action, Actor, Grant, Name, Refusal, Request, Resource, Scope, authorise};
+use packstone_access::{
+    Acl, AclGrant, Action, Actor, Grant, Grantee, Group, Name, Permission, Refusal, Request, Resource, Scope, authorise,
+};
 use packstone_store::Error;
 use packstone_store::object::{BucketState, Version, VersionId};
 use s3s::{S3Error, S3ErrorCode, S3Result};
@@ -15,6 +17,8 @@ use crate::facts::{RequestFacts, Said};
 use crate::front::Door;
 use crate::rules::Rules;
 use crate::{acl, owner};
+
+const EVERYBODY: Grantee = Grantee::Group(Group::AllUsers);
 
 impl Face {
     /// Leave for `action`, which every verb asks for first.
@@ -80,7 +84,11 @@ impl Face {
             return Err(access_denied());
         }
         let facts = Self::facts(asker, said);
+        // Nobody knows who didn't sign, but what they write is theirs until it is made, and its ACL theirs to say.
+        let writers = said.brings_acl && asker.bearer.is_anonymous();
+        let own = Acl { grants: vec![AclGrant { grantee: EVERYBODY, permission: Permission::WriteAcp }] };
         self.within(action, resource, said.version, rules, facts, |scope, facts| {
+            let scope = if writers { Scope { object_acl: Some(&own), ..scope } } else { scope };
             Self::judged(asker, action, resource, scope, facts)
         })?
     }
