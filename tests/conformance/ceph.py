@@ -7,6 +7,7 @@ it is: nothing of it is kept here but the names of its tests.
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -41,15 +42,15 @@ def certify(folder: Path) -> dict[str, str]:
     return {"PACKSTONE_S3__TLS_CERTIFICATE": str(chain), "PACKSTONE_S3__TLS_KEY": str(key)}
 
 
-def run_suite(checkout: Path, python: Path, configuration: Path, only: str | None) -> str:
+def run_suite(checkout: Path, python: Path, configuration: Path, modules: Sequence[str], only: str | None) -> str:
     """Run the selection; return what pytest printed."""
     folder = next(folder for folder in FOLDERS if (checkout / folder).is_dir())
-    modules = [str(Path(folder) / f"{module}.py") for module in MODULES]
+    files = [str(Path(folder) / f"{module}.py") for module in modules]
     selection = ["-m", " and ".join(f"not {marker}" for marker in LEFT_OUT)]
     if only is not None:
         selection += ["-k", only]
     done = subprocess.run(
-        [python, "-m", "pytest", "-rpfEsxX", "--tb=short", "-p", "no:cacheprovider", *selection, *modules],
+        [python, "-m", "pytest", "-rpfEsxX", "--tb=short", "-p", "no:cacheprovider", *selection, *files],
         cwd=checkout,
         env=environment(
             {
@@ -71,6 +72,9 @@ def run_suite(checkout: Path, python: Path, configuration: Path, only: str | Non
 def main(
     checkout: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A checkout of ceph/s3-tests.")],
     python: Annotated[Path, typer.Option(help="A Python that has what the suite requires.")] = Path(sys.executable),
+    module: Annotated[
+        list[str], typer.Option(help="A module of the suite, instead of test_s3 and test_headers: test_iam, test_sts.")
+    ] = list(MODULES),  # noqa: B006 -- it is read only
     only: Annotated[str | None, typer.Option(help="Run what this expression of `pytest -k` selects.")] = None,
     report: Annotated[Path | None, typer.Option(help="Keep what pytest printed in this file.")] = None,
 ) -> None:
@@ -81,8 +85,8 @@ def main(
         node = Node(folder / "data", certify(folder) | OWNERSHIP)
         node.start()
         try:
-            configure(node, folder / "s3tests.conf")
-            printed = run_suite(checkout.resolve(), python.absolute(), folder / "s3tests.conf", only)
+            configure(node, folder / "s3tests.conf", by_name=module != list(MODULES))
+            printed = run_suite(checkout.resolve(), python.absolute(), folder / "s3tests.conf", module, only)
         finally:
             node.close()
     if report is not None:

@@ -2,7 +2,7 @@
 
 import json
 from configparser import RawConfigParser
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from tests.served import Node
 
 CANONICAL_ID: Final = "7061636b73746f6e652d726f6f740000000000000000000000000000000000aa"
+"""What ACLs know the account by, and so every user of it."""
+ACCOUNT: Final = "000000000000"
 ROOT_NAME: Final = "root"
 
 
@@ -18,7 +20,7 @@ class Person:
     """Somebody who signs, as the suite's configuration describes people."""
 
     name: str
-    canonical_id: str
+    user_id: str
     access_key: str
     secret_key: str
 
@@ -26,7 +28,7 @@ class Person:
         """The keys of a section."""
         return {
             "display_name": self.name,
-            "user_id": self.canonical_id,
+            "user_id": self.user_id,
             "email": f"{self.name}@example.com",
             "access_key": self.access_key,
             "secret_key": self.secret_key,
@@ -50,11 +52,16 @@ def make_user(node: Node, name: str, *actions: str) -> Person:
     return Person(name, CANONICAL_ID, key["access_key"], key["secret_key"])
 
 
-def configure(node: Node, file: Path) -> None:
-    """Make who is needed, and write what the suite is told of them and of the node."""
+def configure(node: Node, file: Path, *, by_name: bool) -> None:
+    """Make who is needed, and write what the suite is told of them and of the node.
+
+    To the suite, what ACLs and what IAM know somebody by is the same; `by_name` chooses the latter.
+    """
     main = root(node)
     alt = make_user(node, "alt", "s3:CreateBucket", "s3:ListAllMyBuckets")
     tenant = make_user(node, "tenant", "s3:*")
+    if by_name:
+        main, alt = replace(main, user_id=ACCOUNT), replace(alt, user_id=alt.name)
     endpoint = urlsplit(node.endpoint)
     sections: dict[str, dict[str, str]] = {
         "DEFAULT": {
