@@ -18,18 +18,18 @@ pub(crate) fn anonymous() -> Arc<Bearer> {
 /// Where the signature stands, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signed {
-    InHeader,
-    InUrl,
-    InForm,
+    Header,
+    Url,
+    Form,
 }
 
 impl Signed {
     /// As `s3:authType` has it.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::InHeader => "REST-HEADER",
-            Self::InUrl => "REST-QUERY-STRING",
-            Self::InForm => "POST",
+            Self::Header => "REST-HEADER",
+            Self::Url => "REST-QUERY-STRING",
+            Self::Form => "POST",
         }
     }
 }

@@ -15,7 +15,7 @@ fn arrival(uri: &str, headers: &[(&'static str, &str)]) -> Arrival {
         remote: "::ffff:10.1.2.3".parse().unwrap(),
         region: "eu-central-1".into(),
         secure: true,
-        signed: Signed::InHeader,
+        signed: Signed::Header,
         headers,
         uri: uri.parse().unwrap(),
     }

@@ -139,7 +139,7 @@ impl Form {
             remote: desk.remote,
             region: Arc::clone(desk.region),
             secure: desk.secure,
-            signed: Signed::InForm,
+            signed: Signed::Form,
             headers: seen,
             uri: self.head.uri.clone(),
         }));

@@ -58,7 +58,7 @@ struct Admitted {
 impl Admitted {
     /// One that is heard whoever sends it.
     fn unsigned(verb: Verb) -> Self {
-        Self { verb, bearer: anonymous(), signed: Signed::InHeader }
+        Self { verb, bearer: anonymous(), signed: Signed::Header }
     }
 }
 
@@ -241,7 +241,7 @@ impl Service {
             line.access_key = Some(claimed.access_key.to_owned());
         }
         let presigned = claimed.as_ref().is_some_and(|claimed| claimed.presigned);
-        let signed = if presigned { Signed::InUrl } else { Signed::InHeader };
+        let signed = if presigned { Signed::Url } else { Signed::Header };
         let bearer = match claimed {
             Some(claimed) => self.ring.bearer(claimed.access_key, claimed.token).map_err(Refusal::stranger)?,
             // There is no key that chunks could be signed with.
