@@ -13,6 +13,7 @@ CANONICAL_ID: Final = "7061636b73746f6e652d726f6f7400000000000000000000000000000
 """What ACLs know the account by, and so every user of it."""
 ACCOUNT: Final = "000000000000"
 ROOT_NAME: Final = "root"
+KMS_KEYS: Final = {"kms_keyid": "conformance-1", "kms_keyid2": "conformance-2"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def configure(node: Node, file: Path, *, by_name: bool) -> None:
     tenant = make_user(node, "tenant", "s3:*")
     if by_name:
         main, alt = replace(main, user_id=ACCOUNT), replace(alt, user_id=alt.name)
+    for key in KMS_KEYS.values():
+        node.command("kms", "make", key)
     endpoint = urlsplit(node.endpoint)
     sections: dict[str, dict[str, str]] = {
         "DEFAULT": {
@@ -75,7 +78,7 @@ def configure(node: Node, file: Path, *, by_name: bool) -> None:
             "iam name prefix": "conformance-",
             "iam path prefix": "/conformance/",
         },
-        "s3 main": main.section() | {"api_name": ""},
+        "s3 main": main.section() | {"api_name": ""} | KMS_KEYS,
         "s3 alt": alt.section(),
         "s3 tenant": tenant.section() | {"tenant": "tenant"},
         "iam": main.section(),
