@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from tests.served import Node
+from tests.served import REGION, Node
 
 CANONICAL_ID: Final = "7061636b73746f6e652d726f6f740000000000000000000000000000000000aa"
 """What ACLs know the account by, and so every user of it."""
 ACCOUNT: Final = "000000000000"
 ROOT_NAME: Final = "root"
 KMS_KEYS: Final = {"kms_keyid": "conformance-1", "kms_keyid2": "conformance-2"}
+KMS: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/"
+"""Answers name a key by its ARN, however a request did."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def configure(node: Node, file: Path, *, by_name: bool) -> None:
             "iam name prefix": "conformance-",
             "iam path prefix": "/conformance/",
         },
-        "s3 main": main.section() | {"api_name": ""} | KMS_KEYS,
+        "s3 main": main.section() | {"api_name": ""} | {name: KMS + key for name, key in KMS_KEYS.items()},
         "s3 alt": alt.section(),
         "s3 tenant": tenant.section() | {"tenant": "tenant"},
         "iam": main.section(),
