@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from appliance.quantity import GIB, MIB, Address, Age, Duration, ErasureProfile, ListenAddress, Profile, Size
 
 DriveClass = Literal["ssd", "hdd"]
+ObjectOwnership = Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]
 
 
 class _Section(BaseModel):
@@ -44,6 +45,10 @@ class S3Section(_TlsSection):
 
     domains: list[str] = []
     """Domains under which virtual-host style requests (`BUCKET.DOMAIN`) arrive; without any, all are path style."""
+
+    object_ownership: ObjectOwnership = "BucketOwnerEnforced"
+    """Who owns what is written to buckets that are made without saying so: `BucketOwnerEnforced`, as on AWS;
+    `BucketOwnerPreferred` or `ObjectWriter` for applications that set ACLs without asking for them to count."""
 
     access_log: Path | None = None
     """File that takes one line a request; none: no access log."""

@@ -66,6 +66,7 @@ def s3_settings(
         master_key.key(),
         region=s3.region,
         domains=s3.domains,
+        object_ownership=s3.object_ownership,
         tls_certificate=certificate,
         tls_key=key,
         access_log=access_log,

@@ -45,8 +45,8 @@ class _Auth(S3SigV4Auth):
 class Raw:
     """Sends single requests to a node."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, node: Node, region: str = REGION) -> None:
+        self._node, self._region = node, region
 
     def sign(
         self, method: str, target: str, headers: Mapping[str, str], digest: str, password: str | None = None
@@ -56,7 +56,7 @@ class Raw:
         request = AWSRequest(method, url, headers=dict(headers))
         request.context["digest"] = digest
         credentials = Credentials(self._node.user, password or self._node.password)
-        _Auth(credentials, "s3", REGION).add_auth(request)
+        _Auth(credentials, "s3", self._region).add_auth(request)
         return {name: str(value) for name, value in request.headers.items()}
 
     def send(
@@ -75,7 +75,7 @@ class Raw:
         """Sign and send a call of a query API: `iam` or `sts`."""
         headers = {"content-type": "application/x-www-form-urlencoded"}
         request = AWSRequest("POST", self._node.endpoint + "/", headers=headers, data=body)
-        SigV4Auth(Credentials(self._node.user, self._node.password), service, REGION).add_auth(request)
+        SigV4Auth(Credentials(self._node.user, self._node.password), service, self._region).add_auth(request)
         return self.plain("POST", "/", {name: str(value) for name, value in request.headers.items()}, body)
 
     def plain(

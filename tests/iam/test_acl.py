@@ -1,6 +1,7 @@
 """ACLs, ownership controls and public access blocks: what they let whom do."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -63,8 +64,14 @@ def test_acls_where_they_count(s3: "S3Client", node: Node, bucket: str) -> None:
     assert nobody.get_object(Bucket=bucket, Key="k")["Body"].read() == b"body"
     with refused("AccessDenied", 403):
         nobody.list_objects_v2(Bucket=bucket)
+    with refused("AccessDenied", 403):
+        nobody.get_object(Bucket=bucket, Key="absent")
+    with refused("NoSuchBucket", 404):
+        nobody.get_object(Bucket="never-made", Key="k")
     s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
     nobody.list_objects_v2(Bucket=bucket)
+    with refused("NoSuchKey", 404):
+        nobody.get_object(Bucket=bucket, Key="absent")
     with refused("AccessDenied", 403):
         nobody.put_object(Bucket=bucket, Key="new", Body=b"1")
     s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
@@ -81,6 +88,60 @@ def test_acls_where_they_count(s3: "S3Client", node: Node, bucket: str) -> None:
         nobody.get_object(Bucket=bucket, Key="k")
     own(s3, bucket, "ObjectWriter")
     nobody.get_object(Bucket=bucket, Key="k")
+
+
+def test_an_acl_that_gives_something_keeps_acls_counting(s3: "S3Client", bucket: str) -> None:
+    own(s3, bucket)
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    with refused("InvalidBucketAclWithObjectOwnership", 400):
+        own(s3, bucket, "BucketOwnerEnforced")
+    own(s3, bucket, "ObjectWriter")
+    s3.put_bucket_acl(Bucket=bucket, ACL="private")
+    own(s3, bucket, "BucketOwnerEnforced")
+
+
+def test_ownership_of_new_buckets_is_configured(tmp_path: Path) -> None:
+    """For buckets to come: what there is keeps what it was made with."""
+
+    def ownership(bucket: str) -> str:
+        controls = node.client().get_bucket_ownership_controls(Bucket=bucket)
+        return controls["OwnershipControls"]["Rules"][0]["ObjectOwnership"]
+
+    node = Node(tmp_path / "data", {"PACKSTONE_S3__OBJECT_OWNERSHIP": "ObjectWriter"})
+    node.start()
+    node.client().create_bucket(Bucket="open", ACL="public-read")
+    node.client().create_bucket(Bucket="closed", ObjectOwnership="BucketOwnerEnforced")
+    assert (ownership("open"), ownership("closed")) == ("ObjectWriter", "BucketOwnerEnforced")
+    with refused("AccessControlListNotSupported", 400):
+        node.client().put_object(Bucket="closed", Key="k", Body=b"1", ACL="public-read")
+    node.stop()
+    del node.settings["PACKSTONE_S3__OBJECT_OWNERSHIP"]
+    node.start()
+    try:
+        assert ownership("open") == "ObjectWriter"
+        anonymous(node).list_objects_v2(Bucket="open")
+        with refused("InvalidBucketAclWithObjectOwnership", 400):
+            node.client().create_bucket(Bucket="new", ACL="public-read")
+    finally:
+        node.close()
+
+
+def test_who_does_not_sign_may_say_who_reads_what_they_write(s3: "S3Client", node: Node, bucket: str) -> None:
+    own(s3, bucket, "ObjectWriter")
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    nobody = anonymous(node)
+    nobody.put_object(Bucket=bucket, Key="new", Body=b"1", ACL="public-read")
+    assert nobody.get_object(Bucket=bucket, Key="new")["Body"].read() == b"1"
+    with refused("AccessDenied", 403):
+        nobody.put_object_acl(Bucket=bucket, Key="k", ACL="public-read")
+    statement = allow("s3:PutObjectAcl", f"arn:aws:s3:::{bucket}/*", Principal="*") | {"Effect": "Deny"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=document(statement))
+    with refused("AccessDenied", 403):
+        nobody.put_object(Bucket=bucket, Key="new", Body=b"2", ACL="public-read")
+    s3.delete_bucket_policy(Bucket=bucket)
+    block(s3, bucket, "BlockPublicAcls")
+    with refused("AccessDenied", 403):
+        nobody.put_object(Bucket=bucket, Key="new", Body=b"2", ACL="public-read")
 
 
 def test_an_acl_belongs_to_its_version(s3: "S3Client", node: Node, bucket: str) -> None:

@@ -10,6 +10,7 @@ from tests.served import Node
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
 
 
 def test_the_refusal_says_who_what_and_why(node: Node, user: str, key: Key, bucket: str) -> None:
@@ -39,8 +40,41 @@ def test_a_missing_key_is_told_to_who_may_list(iam: "IAMClient", node: Node, use
     with refused("AccessDenied", 403):
         client.create_bucket(Bucket=bucket)
     give(iam, user, allow("s3:CreateBucket", "*"))
-    with refused("BucketAlreadyOwnedByYou", 409):
-        client.create_bucket(Bucket=bucket)
+    client.create_bucket(Bucket=bucket)
+
+
+def test_a_missing_key_is_told_to_who_may_list_it(
+    iam: "IAMClient", node: Node, user: str, key: Key, bucket: str
+) -> None:
+    """The policy sees the key as the prefix of the list."""
+    client = key.s3(node)
+    listing = allow("s3:ListBucket", "*", Condition={"StringLike": {"s3:prefix": "public/*"}})
+    give(iam, user, allow("s3:GetObject", "*"), listing)
+    with refused("404", 404):
+        client.head_object(Bucket=bucket, Key="public/absent")
+    with refused("403", 403):
+        client.head_object(Bucket=bucket, Key="private/absent")
+    # Nor does it depend on leave to read: who may list a key learns the same from the list.
+    give(iam, user, listing)
+    with refused("404", 404):
+        client.head_object(Bucket=bucket, Key="public/absent")
+    for absent in ("private/absent", "k"):
+        with refused("403", 403):
+            client.head_object(Bucket=bucket, Key=absent)
+
+
+def test_who_may_not_set_acls_does_not_by_making_a_bucket_again(
+    s3: "S3Client", iam: "IAMClient", node: Node, user: str, key: Key, bucket: str
+) -> None:
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    give(iam, user, allow("s3:CreateBucket", "*"))
+    with refused("AccessDenied", 403):
+        key.s3(node).create_bucket(Bucket=bucket)
+    assert len(s3.get_bucket_acl(Bucket=bucket)["Grants"]) == 2
+    give(iam, user, allow(["s3:CreateBucket", "s3:PutBucketAcl"], "*"))
+    key.s3(node).create_bucket(Bucket=bucket)
+    assert len(s3.get_bucket_acl(Bucket=bucket)["Grants"]) == 1
 
 
 def test_copies_need_leave_on_both_ends(iam: "IAMClient", node: Node, user: str, key: Key, bucket: str) -> None:

@@ -87,7 +87,6 @@ def test_nobody_and_somebody_else(s3_node: Node, raw: Raw, bucket: str) -> None:
         ("GET", "/"),
         ("GET", f"/{bucket}"),
         ("PUT", f"/{bucket}/k"),
-        ("GET", "/absent/k"),
         ("DELETE", f"/{bucket}"),
     ):
         answer = raw.plain(method, target)

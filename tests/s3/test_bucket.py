@@ -1,14 +1,17 @@
 """Buckets: made, found, listed, removed, and refused."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.refusal import refused
+from tests.served import Node
 from tests.signing import Raw
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import OwnershipControlsTypeDef
 
 
 def test_made_listed_and_removed(s3: "S3Client") -> None:
@@ -27,9 +30,33 @@ def test_creation_tells_where(s3: "S3Client") -> None:
     assert s3.create_bucket(Bucket="where")["Location"] == "/where"
 
 
-def test_a_bucket_of_ones_own_exists(s3: "S3Client", bucket: str) -> None:
+def test_a_bucket_of_ones_own_is_made_again(s3: "S3Client", bucket: str) -> None:
+    """As in the first region of AWS: what it holds stays, and its ACL is that of a new one."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"kept")
+    assert s3.create_bucket(Bucket=bucket)["Location"] == f"/{bucket}"
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"kept"
+    controls: OwnershipControlsTypeDef = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=controls)
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    s3.create_bucket(Bucket=bucket)
+    assert len(s3.get_bucket_acl(Bucket=bucket)["Grants"]) == 1
+    # What a request asks for that isn't made again is refused.
     with refused("BucketAlreadyOwnedByYou", 409):
-        s3.create_bucket(Bucket=bucket)
+        s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    with refused("BucketAlreadyOwnedByYou", 409):
+        s3.create_bucket(Bucket=bucket, ObjectOwnership="BucketOwnerEnforced")
+
+
+def test_elsewhere_a_bucket_of_ones_own_exists(tmp_path: Path) -> None:
+    node = Node(tmp_path / "data", {"PACKSTONE_S3__REGION": "eu-central-1"})
+    node.start()
+    try:
+        raw = Raw(node, region="eu-central-1")
+        assert raw.send("PUT", "/made").status == 200
+        answer = raw.send("PUT", "/made")
+        assert (answer.status, answer.code) == (409, "BucketAlreadyOwnedByYou")
+    finally:
+        node.close()
 
 
 def test_location_of_the_first_region_is_empty(s3: "S3Client", bucket: str, raw: Raw) -> None:

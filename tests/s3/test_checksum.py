@@ -2,13 +2,17 @@
 
 import base64
 import hashlib
+import json
 import zlib
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.signing import Answer, Raw
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 BODY: Final = b"229.87;100;AAPL\n" * 1000
 LARGE: Final = BODY * 200
@@ -43,7 +47,9 @@ def text(algorithm: str, body: bytes) -> str:
     return base64.b64encode(SUMS[algorithm](body)).decode()
 
 
-def trailed(raw: Raw, target: str, body: bytes, algorithm: str, value: str, query: str = "") -> Answer:
+def trailed(
+    raw: Raw, target: str, body: bytes, algorithm: str, value: str, query: str = "", anonymous: bool = False
+) -> Answer:
     """Put a body in unsigned chunks with its checksum behind it."""
     name = f"x-amz-checksum-{algorithm.lower()}"
     pieces = [body[at : at + 10_000] for at in range(0, len(body), 10_000)]
@@ -55,7 +61,25 @@ def trailed(raw: Raw, target: str, body: bytes, algorithm: str, value: str, quer
         "x-amz-sdk-checksum-algorithm": algorithm,
     }
     whole = chunked + f"0\r\n{name}:{value}\r\n\r\n".encode()
-    return raw.send("PUT", target + query, headers, whole, "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+    digest = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+    if anonymous:
+        return raw.plain("PUT", target + query, {**headers, "x-amz-content-sha256": digest}, whole)
+    return raw.send("PUT", target + query, headers, whole, digest)
+
+
+@pytest.mark.parametrize("body", [b"", BODY, LARGE], ids=["empty", "small", "large"])
+def test_in_a_trailer_of_who_did_not_sign(s3: "S3Client", raw: Raw, bucket: str, body: bytes) -> None:
+    """As boto3 sends it over TLS without credentials."""
+    assert trailed(raw, f"/{bucket}/key", body, "CRC32", text("CRC32", body), anonymous=True).code == "AccessDenied"
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    answer = trailed(raw, f"/{bucket}/key", body, "CRC32", text("CRC32", body), anonymous=True)
+    assert (answer.status, answer.headers["x-amz-checksum-crc32"]) == (200, text("CRC32", body))
+    found = raw.send("GET", f"/{bucket}/key")
+    assert found.body == body
+    assert "content-encoding" not in found.headers
+    wrong = trailed(raw, f"/{bucket}/key", body, "CRC32", text("CRC32", body + b"."), anonymous=True)
+    assert (wrong.status, wrong.code) == (400, "BadDigest")
 
 
 def test_the_tables_are_right() -> None:

@@ -91,6 +91,24 @@ def test_writes(s3: "S3Client", bucket: str, size: int) -> None:
         s3.put_object(Bucket=bucket, Key="k", Body=b"2" * size, IfMatch=first)
 
 
+def test_writes_unless_it_is_the_same(s3: "S3Client", bucket: str) -> None:
+    """HTTP's meaning of `If-None-Match` with a tag, where AWS has none."""
+    first = s3.put_object(Bucket=bucket, Key="k", Body=b"1", IfNoneMatch=BAD)["ETag"]
+    with refused("PreconditionFailed", 412):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"2", IfNoneMatch=first)
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"2")["ETag"]
+    parts: CompletedMultipartUploadTypeDef = {"Parts": [{"PartNumber": 1, "ETag": part}]}
+    with refused("PreconditionFailed", 412):
+        s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts, IfNoneMatch=first)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"1"
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts, IfNoneMatch=part)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"2"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"3", IfNoneMatch="never")
+    with refused("NotImplemented", 501):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"4", IfNoneMatch="*", IfMatch=first)
+
+
 def test_completion_of_an_upload(s3: "S3Client", bucket: str) -> None:
     def upload() -> str:
         return s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]

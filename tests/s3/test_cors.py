@@ -68,6 +68,8 @@ def test_what_no_rule_allows(raw: Raw, shared: str, origin: str, method: str, na
     answer = preflight(raw, f"/{shared}/key", origin, method, names)
     assert (answer.status, answer.code) == (403, "AccessForbidden")
     assert answer.element("Message").startswith("CORSResponse: This CORS request is not allowed.")
+    assert (answer.element("Method"), answer.element("ResourceType")) == (method, "OBJECT")
+    assert preflight(raw, f"/{shared}", origin, method, names).element("ResourceType") == "BUCKET"
     assert not [name for name in TOLD if name in answer.headers]
 
 

@@ -319,6 +319,20 @@ def test_a_large_anonymous_form_is_refused_before_its_file(s3_node: Node, bucket
     assert peak(s3_node) - before < 16 * MIB
 
 
+def test_policies_tell_forms_apart(s3: "S3Client", poster: Poster, bucket: str) -> None:
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Condition": {"StringNotEquals": {"s3:authType": "POST"}},
+    }
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    with pytest.raises(ClientError, match="explicit deny"):
+        s3.put_object(Bucket=bucket, Key="key", Body=b"text")
+    assert poster.post(poster.signed([{"key": "key"}], {"key": "key"})).status == 204
+
+
 def test_a_form_that_anybody_may_send(s3: "S3Client", poster: Poster, bucket: str) -> None:
     assert poster.post({"key": "open/a"}).code == "AccessDenied"
     statement = {

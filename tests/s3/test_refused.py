@@ -149,4 +149,16 @@ def test_the_host_may_name_the_bucket(raw: Raw, s3: "S3Client", bucket: str) -> 
 
 def test_health_and_metrics_shadow_no_bucket(raw: Raw) -> None:
     for path in ("/health/live", "/health/ready", "/metrics"):
-        assert raw.plain("GET", path).status == 403
+        assert raw.plain("GET", path).status == 404
+
+
+@pytest.mark.parametrize("size", [300, 300_000])
+def test_a_refused_body_ends_its_connection(raw: Raw, bucket: str, size: int) -> None:
+    """By the front or by the verb: else the client's next request would go into a socket that closes."""
+    by_the_front = raw.send("PUT", f"/{bucket}/k", {"x-amz-write-offset-bytes": "no number"}, bytes(size))
+    by_the_verb = raw.send("PUT", "/absent-bucket/k", {}, bytes(size))
+    for answer in (by_the_front, by_the_verb):
+        assert answer.status >= 400
+        assert answer.headers["connection"] == "close"
+    assert "connection" not in raw.send("GET", "/absent-bucket/k").headers
+    assert "connection" not in raw.send("PUT", f"/{bucket}/k", {}, bytes(size)).headers

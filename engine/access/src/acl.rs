@@ -213,6 +213,31 @@ pub enum ObjectOwnership {
     ObjectWriter,
 }
 
+impl ObjectOwnership {
+    pub const ALL: &'static [Self] = &[Self::BucketOwnerEnforced, Self::BucketOwnerPreferred, Self::ObjectWriter];
+
+    /// As in XML and headers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BucketOwnerEnforced => "BucketOwnerEnforced",
+            Self::BucketOwnerPreferred => "BucketOwnerPreferred",
+            Self::ObjectWriter => "ObjectWriter",
+        }
+    }
+
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|ownership| ownership.name() == name)
+    }
+
+    /// Whether ACLs count.
+    #[must_use]
+    pub fn has_acls(self) -> bool {
+        self != Self::BucketOwnerEnforced
+    }
+}
+
 /// Which ACL is asked, and for which permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {

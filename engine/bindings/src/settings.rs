@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use packstone_access::ObjectOwnership;
 use packstone_store::crypto::MasterSecret;
 use packstone_store::pool::{DriveClass, Profile};
 use packstone_store::recovery::drives;
@@ -106,9 +107,9 @@ pub struct S3Settings {
 impl S3Settings {
     #[new]
     #[pyo3(signature = (address, access_key, secret_key, master_key, *, region="us-east-1".into(), domains=Vec::new(),
-        tls_certificate=None, tls_key=None, access_log=None, header_timeout=30.0, body_timeout=60.0, threads=0))]
+        object_ownership="BucketOwnerEnforced", tls_certificate=None, tls_key=None, access_log=None, header_timeout=30.0, body_timeout=60.0, threads=0))]
     #[pyo3(text_signature = "(address, access_key, secret_key, master_key, *, region='us-east-1', domains=..., \
-        tls_certificate=None, tls_key=None, access_log=None, header_timeout=30.0, body_timeout=60.0, threads=0)")]
+        object_ownership='BucketOwnerEnforced', tls_certificate=None, tls_key=None, access_log=None, header_timeout=30.0, body_timeout=60.0, threads=0)")]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
     fn new(
         address: String,
@@ -117,6 +118,7 @@ impl S3Settings {
         master_key: &[u8],
         region: String,
         domains: Vec<String>,
+        object_ownership: &str,
         tls_certificate: Option<PathBuf>,
         tls_key: Option<PathBuf>,
         access_log: Option<PathBuf>,
@@ -136,6 +138,8 @@ impl S3Settings {
             secret_key,
             region,
             domains,
+            object_ownership: ObjectOwnership::from_name(object_ownership)
+                .ok_or_else(|| PyValueError::new_err(format!("{object_ownership} is no object ownership")))?,
             tls,
             access_log,
             header_timeout: seconds(header_timeout)?,

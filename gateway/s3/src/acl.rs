@@ -1,6 +1,6 @@
 //! Access control lists: of buckets a document, of objects an attribute.
 
-use packstone_access::{Acl, AclGrant, Action, CannedAcl, Grantee, Group, Permission, Resource};
+use packstone_access::{Acl, AclGrant, Action, CannedAcl, Grantee, Group, ObjectOwnership, Permission, Resource};
 use packstone_store::object::{AttributeChange, NewDocument, Replaces};
 use s3s::dto::{
     AccessControlPolicy, GetBucketAclInput, GetBucketAclOutput, GetObjectAclInput, GetObjectAclOutput, Grant,
@@ -15,6 +15,7 @@ use crate::asker::Asker;
 use crate::body::verify_document;
 use crate::error::{access_denied, custom, from_store, invalid_argument, invalid_request, refused};
 use crate::face::Face;
+use crate::facts::Said;
 use crate::object::version;
 use crate::owner;
 use crate::rules::{ACL, Rules};
@@ -73,7 +74,9 @@ impl Face {
         if let Some(acl) = settable(&rules, acl)? {
             let change = AttributeChange::Acl(Some(encode(&acl)));
             let amended = self.store.amend(&grant, named, change, None).await;
-            amended.map_err(|error| self.missing(&asker, &input.bucket, version::unread(error, named.is_some())))?;
+            amended.map_err(|error| {
+                self.missing(&asker, (&input.bucket, &input.key), version::unread(error, named.is_some()))
+            })?;
         }
         Ok(S3Response::new(PutObjectAclOutput::default()))
     }
@@ -88,7 +91,7 @@ impl Face {
         let named = version::named(input.version_id.as_deref())?;
         let action = if named.is_some() { Action::GetObjectVersionAcl } else { Action::GetObjectAcl };
         let grant = self.may_on_version(&asker, action, (&input.bucket, &input.key), named)?;
-        let unread = |error| self.missing(&asker, &input.bucket, version::unread(error, named.is_some()));
+        let unread = |error| self.missing(&asker, (&input.bucket, &input.key), version::unread(error, named.is_some()));
         let described = self.store.describe(&grant, named).map_err(unread)?;
         let rules = Rules::of(&*self.state(&input.bucket)?);
         let acl = described.attributes.acl.as_deref().and_then(decode).filter(|_| rules.has_acls());
@@ -111,7 +114,8 @@ impl Face {
         headers: &HeaderMap,
     ) -> S3Result<Option<Vec<u8>>> {
         let Some(acl) = asked(headers, None)?.filter(|acl| *acl != private()) else { return Ok(None) };
-        self.may_on(asker, Action::PutObjectAcl, bucket, key)?;
+        let said = Said { brings_acl: true, ..Said::default() };
+        self.may_saying(asker, Action::PutObjectAcl, Resource::Object { bucket, key }, said)?;
         Ok(settable(&Rules::of(&*self.state(bucket)?), acl)?.map(|acl| encode(&acl)))
     }
 }
@@ -120,17 +124,27 @@ impl Face {
 ///
 /// # Errors
 /// `InvalidBucketAclWithObjectOwnership` where the bucket would not let it count.
-pub(crate) fn of_new_bucket(headers: &HeaderMap) -> S3Result<Option<NewDocument>> {
+pub(crate) fn of_new_bucket(headers: &HeaderMap, ownership: ObjectOwnership) -> S3Result<Option<NewDocument>> {
     let Some(acl) = asked(headers, None)?.filter(|acl| *acl != private()) else { return Ok(None) };
-    let ownership = headers.get("x-amz-object-ownership").map(hyper::header::HeaderValue::as_bytes);
-    if !matches!(ownership, Some(b"BucketOwnerPreferred" | b"ObjectWriter")) {
-        return Err(custom(
-            "InvalidBucketAclWithObjectOwnership",
-            StatusCode::BAD_REQUEST,
-            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
-        ));
+    if !ownership.has_acls() {
+        return Err(not_with_ownership());
     }
     Ok(Some(NewDocument { kind: ACL.to_owned(), name: String::new(), value: encode(&acl).into() }))
+}
+
+/// What a bucket answers that is to have an ACL which says something, and no ACLs that count.
+pub(crate) fn not_with_ownership() -> s3s::S3Error {
+    custom(
+        "InvalidBucketAclWithObjectOwnership",
+        StatusCode::BAD_REQUEST,
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    )
+}
+
+/// Whether it gives anything to anybody but the account.
+pub(crate) fn gives_to_others(acl: &Acl) -> bool {
+    let own = Grantee::Account(owner::CANONICAL_ID.into());
+    acl.grants.iter().any(|grant| grant.grantee != own)
 }
 
 /// The ACL to store; None where ACLs don't count and this is what they would say anyway.

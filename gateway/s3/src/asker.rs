@@ -15,6 +15,25 @@ pub(crate) fn anonymous() -> Arc<Bearer> {
     ANONYMOUS.clone()
 }
 
+/// Where the signature stands, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signed {
+    Header,
+    Url,
+    Form,
+}
+
+impl Signed {
+    /// As `s3:authType` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Header => "REST-HEADER",
+            Self::Url => "REST-QUERY-STRING",
+            Self::Form => "POST",
+        }
+    }
+}
+
 /// What the front found out about a request on its way in. The signature isn't verified then: only [`Asker::of`] says
 /// whose request it is.
 #[derive(Debug)]
@@ -24,8 +43,7 @@ pub(crate) struct Arrival {
     pub region: Arc<str>,
     /// Whether it came by TLS.
     pub secure: bool,
-    /// Whether the signature stands in the URL.
-    pub presigned: bool,
+    pub signed: Signed,
     pub headers: HeaderMap,
     pub uri: Uri,
 }

@@ -154,8 +154,16 @@ impl Announcement {
             ));
         }
         match &self.checksum {
-            Some(announced) => announced.verify(sums, self.trailers.as_ref()),
+            Some(announced) => announced.verify(sums, self.trailers().as_ref()),
             None => Ok(()),
+        }
+    }
+
+    /// What stood behind the last chunk, decoded by s3s or, of who didn't sign, by the front.
+    fn trailers(&self) -> Option<HeaderMap> {
+        match &self.trailers {
+            Some(trailers) => trailers.read(HeaderMap::clone),
+            None => self.inflow.as_ref().and_then(|inflow| inflow.trailers()),
         }
     }
 

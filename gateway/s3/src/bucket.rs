@@ -15,7 +15,8 @@ mod tagging;
 mod versioning;
 
 use packstone_access::{Action, Name, Resource};
-use packstone_store::object::Bucket;
+use packstone_store::Error;
+use packstone_store::object::{Bucket, NewDocument, Replaces};
 use s3s::dto::{
     BucketLocationConstraint, CreateBucketInput, CreateBucketOutput, DeleteBucketInput, DeleteBucketOutput,
     GetBucketLocationInput, GetBucketLocationOutput, HeadBucketInput, HeadBucketOutput, ListBucketsInput,
@@ -29,6 +30,7 @@ use crate::error::{from_store, invalid_argument, refused};
 use crate::face::Face;
 use crate::facts::Said;
 use crate::object::list::Token;
+use crate::rules::{ACL, Rules};
 use crate::{acl, owner, quota};
 
 /// The region that S3 names by not naming it.
@@ -42,8 +44,9 @@ impl Face {
         request: S3Request<CreateBucketInput>,
     ) -> S3Result<S3Response<CreateBucketOutput>> {
         let asker = Asker::of(&request);
-        let mut documents: Vec<_> = acl::of_new_bucket(&request.headers)?.into_iter().collect();
-        let input = request.input;
+        let S3Request { input, headers, .. } = request;
+        let ownership = input.object_ownership.as_ref().map(access::asked).transpose()?;
+        let acl = acl::of_new_bucket(&headers, ownership.unwrap_or(self.object_ownership))?;
         let configuration = input.create_bucket_configuration;
         let constraint = configuration.and_then(|configuration| configuration.location_constraint);
         if let Some(constraint) = &constraint {
@@ -52,21 +55,42 @@ impl Face {
         let named: Vec<_> = constraint.iter().map(|at| (Name::LocationConstraint, at.as_str().to_owned())).collect();
         let said = Said { named: &named, ..Said::default() };
         let grant = self.may_saying(&asker, Action::CreateBucket, Resource::Bucket(&input.bucket), said)?;
-        if !documents.is_empty() {
+        if acl.is_some() {
             self.may_make_with(&asker, Action::PutBucketAcl, &input.bucket)?;
         }
-        if input.object_ownership.is_some() {
+        if ownership.is_some() {
             self.may_make_with(&asker, Action::PutBucketOwnershipControls, &input.bucket)?;
         }
-        if input.object_lock_enabled_for_bucket == Some(true) {
+        let mut documents: Vec<_> = acl.clone().into_iter().collect();
+        let locks = input.object_lock_enabled_for_bucket == Some(true);
+        if locks {
             self.may_make_with(&asker, Action::PutBucketVersioning, &input.bucket)?;
             self.may_make_with(&asker, Action::PutBucketObjectLockConfiguration, &input.bucket)?;
             documents.extend(object_lock::documents());
         }
-        documents.extend(input.object_ownership.map(access::document).transpose()?);
+        // Said of every bucket whose ownership isn't the one that stands for none: a change of the node's default is
+        // for buckets to come.
+        let said = ownership.or_else(|| Some(self.object_ownership).filter(|default| default.has_acls()));
+        documents.extend(said.map(access::document).transpose()?);
         documents.extend(quota::owned_by(&asker));
-        self.store.create_bucket(&grant, documents).await.map_err(from_store)?;
+        match self.store.create_bucket(&grant, documents).await {
+            Err(Error::BucketExists) if &*self.region == FIRST_REGION && ownership.is_none() && !locks => {
+                self.make_again(&asker, &input.bucket, acl).await?;
+            }
+            made => drop(made.map_err(from_store)?),
+        }
         Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
+    }
+
+    /// The first region takes a bucket of one's own as made once more, and gives it the ACL that a new one had.
+    async fn make_again(&self, asker: &Asker, bucket: &str, acl: Option<NewDocument>) -> S3Result<()> {
+        let held = Rules::of(&*self.state(bucket)?);
+        let value = acl.map(|document| document.value);
+        if !held.has_acls() || held.acl == value.as_deref().and_then(acl::decode) {
+            return Ok(());
+        }
+        let grant = self.may(asker, Action::PutBucketAcl, Resource::Bucket(bucket))?;
+        self.store.put_document(&grant, ACL, "", value, Replaces::Anything).await.map(drop).map_err(from_store)
     }
 
     fn check_location(&self, constraint: &str) -> S3Result<()> {

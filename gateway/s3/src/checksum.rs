@@ -6,7 +6,7 @@ use crc_fast::{CrcAlgorithm, checksum_combine};
 use hyper::HeaderMap;
 use packstone_store::object::{Checksum, ChecksumAlgorithm, ChecksumKind};
 use s3s::dto;
-use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders};
+use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use crate::digest::Sums;
 use crate::error::{custom, invalid_request, refused};
@@ -114,22 +114,18 @@ impl Announced {
     }
 
     /// The value, once the body is read to its end.
-    fn expected(&self, trailers: Option<&TrailingHeaders>) -> S3Result<Vec<u8>> {
+    fn expected(&self, trailers: Option<&HeaderMap>) -> S3Result<Vec<u8>> {
         if let Some(value) = &self.value {
             return Ok(value.clone());
         }
         let text = trailers
-            .and_then(|trailers| {
-                trailers
-                    .read(|map| map.get(header(self.algorithm)).and_then(|value| Some(value.to_str().ok()?.to_owned())))
-            })
-            .flatten()
+            .and_then(|trailers| trailers.get(header(self.algorithm))?.to_str().ok())
             .ok_or_else(malformed_trailer)?;
-        decode(self.algorithm, &text).ok_or_else(|| invalid_value(self.algorithm))
+        decode(self.algorithm, text).ok_or_else(|| invalid_value(self.algorithm))
     }
 
     /// Compares what was announced with what came.
-    pub fn verify(&self, sums: &Sums, trailers: Option<&TrailingHeaders>) -> S3Result<()> {
+    pub fn verify(&self, sums: &Sums, trailers: Option<&HeaderMap>) -> S3Result<()> {
         let expected = self.expected(trailers)?;
         match &sums.checksum {
             Some(checksum) if checksum.value == expected => Ok(()),

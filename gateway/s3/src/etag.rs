@@ -46,7 +46,7 @@ pub(crate) fn parse(text: &str) -> Option<Etag> {
 /// What no object has as its tag, having fewer parts.
 pub(crate) const NOBODYS: Etag = Etag { md5: [0; 16], parts: u16::MAX };
 
-/// The condition of a write. Of `If-None-Match`, S3 knows only `*`.
+/// The condition of a write. AWS knows `If-None-Match` with `*` only; with a tag it means here what HTTP says.
 pub(crate) fn precondition(
     if_match: Option<&ETagCondition>,
     if_none_match: Option<&ETagCondition>,
@@ -54,6 +54,9 @@ pub(crate) fn precondition(
     match (if_match, if_none_match) {
         (None, None) => Ok(Precondition::None),
         (None, Some(ETagCondition::Any)) => Ok(Precondition::Absent),
+        (None, Some(ETagCondition::ETag(etag))) => {
+            Ok(parse(etag.value()).map_or(Precondition::None, Precondition::NoMatch))
+        }
         (Some(ETagCondition::Any), None) => Ok(Precondition::Match(None)),
         (Some(ETagCondition::ETag(etag)), None) => {
             Ok(Precondition::Match(Some(parse(etag.value()).unwrap_or(NOBODYS))))

@@ -2,6 +2,7 @@
 //!
 //! Concurrency: a [`Face`] is read only and shared by all requests; what is shared beyond it is the store's.
 
+use packstone_access::ObjectOwnership;
 use packstone_store::Store;
 use s3s::dto;
 use s3s::{S3, S3Request, S3Response, S3Result};
@@ -11,6 +12,8 @@ use s3s::{S3, S3Request, S3Response, S3Result};
 pub(crate) struct Face {
     pub store: Store,
     pub region: Box<str>,
+    /// What a bucket has that is made without naming any.
+    pub object_ownership: ObjectOwnership,
 }
 
 /// One method of the trait, handed to the verb of the same name.

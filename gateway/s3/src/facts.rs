@@ -28,6 +28,8 @@ pub(crate) struct Said<'a> {
     pub untags: &'a [&'a str],
     /// The tags of the user, role or policy that is acted on.
     pub held: Option<&'a BTreeMap<String, String>>,
+    /// Whether the ACL that is put comes with the object that it is for.
+    pub brings_acl: bool,
     /// Values of keys that a document or a form holds, and those of the lock to be put on.
     pub named: &'a [(Name, String)],
 }
@@ -117,9 +119,7 @@ impl Facts for RequestFacts<'_> {
             Name::VersionId => self.said.version.map_or(Fact::Absent, |version| text(version.to_string())),
             Name::RequestedRegion => Fact::One(Cow::Borrowed(&arrival.region)),
             Name::AuthType if arrival.bearer.is_anonymous() => Fact::Absent,
-            Name::AuthType => {
-                Fact::One(Cow::Borrowed(if arrival.presigned { "REST-QUERY-STRING" } else { "REST-HEADER" }))
-            }
+            Name::AuthType => Fact::One(Cow::Borrowed(arrival.signed.name())),
             Name::SignatureVersion if arrival.bearer.is_anonymous() => Fact::Absent,
             Name::SignatureVersion => Fact::One(Cow::Borrowed("AWS4-HMAC-SHA256")),
             Name::SignatureAge => {

@@ -67,7 +67,7 @@ fn without_chunking(value: &str) -> Option<String> {
         return (!value.is_empty()).then(|| value.to_owned());
     }
     let codings: Vec<&str> = codings.filter(|coding| !coding.is_empty() && *coding != CHUNKED).collect();
-    (!codings.is_empty()).then(|| codings.join(","))
+    (!codings.is_empty()).then(|| codings.join(", "))
 }
 
 /// In the order of their names: the same metadata always takes the same bytes.

@@ -71,7 +71,8 @@ impl Server {
     pub fn start(settings: &Settings, master: MasterKey, store: Store, handle: &Handle) -> Result<Self, StartError> {
         let ring = KeyRing::new(&settings.access_key, &settings.secret_key, Arc::new(master));
         let directory = Directory::open(store.clone(), ring.clone())?;
-        let face = Face { store: store.clone(), region: settings.region.as_str().into() };
+        let object_ownership = settings.object_ownership;
+        let face = Face { store: store.clone(), region: settings.region.as_str().into(), object_ownership };
         let collaborators = Collaborators {
             api: Some(Arc::new(Iam::new(directory))),
             origins: Some(Arc::new(face.clone())),

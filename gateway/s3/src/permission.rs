@@ -3,7 +3,9 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use packstone_access::{Acl, Action, Actor, Grant, Refusal, Request, Resource, Scope, authorise};
+use packstone_access::{
+    Acl, AclGrant, Action, Actor, Grant, Grantee, Group, Name, Permission, Refusal, Request, Resource, Scope, authorise,
+};
 use packstone_store::Error;
 use packstone_store::object::{BucketState, Version, VersionId};
 use s3s::{S3Error, S3ErrorCode, S3Result};
@@ -15,6 +17,8 @@ use crate::facts::{RequestFacts, Said};
 use crate::front::Door;
 use crate::rules::Rules;
 use crate::{acl, owner};
+
+const EVERYBODY: Grantee = Grantee::Group(Group::AllUsers);
 
 impl Face {
     /// Leave for `action`, which every verb asks for first.
@@ -55,8 +59,6 @@ impl Face {
             None if action == Action::CreateBucket || matches!(resource, Resource::Node | Resource::Identity(_)) => {
                 Self::judged(asker, action, resource, Scope::default(), &Self::facts(asker, said))
             }
-            // Whether a bucket exists is for those who sign.
-            None if asker.bearer.is_anonymous() => Err(access_denied()),
             None => Err(S3Error::new(S3ErrorCode::NoSuchBucket)),
         }
     }
@@ -82,7 +84,11 @@ impl Face {
             return Err(access_denied());
         }
         let facts = Self::facts(asker, said);
+        // Nobody knows who didn't sign, but what they write is theirs until it is made, and its ACL theirs to say.
+        let writers = said.brings_acl && asker.bearer.is_anonymous();
+        let own = Acl { grants: vec![AclGrant { grantee: EVERYBODY, permission: Permission::WriteAcp }] };
         self.within(action, resource, said.version, rules, facts, |scope, facts| {
+            let scope = if writers { Scope { object_acl: Some(&own), ..scope } } else { scope };
             Self::judged(asker, action, resource, scope, facts)
         })?
     }
@@ -182,13 +188,40 @@ impl Face {
         found(self.store.describe(&grant, version))
     }
 
-    /// What a reader is told of a key that isn't there: who may not list the bucket doesn't learn it.
-    pub fn missing(&self, asker: &Asker, bucket: &str, error: S3Error) -> S3Error {
-        let hidden = matches!(error.code(), S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion);
-        match self.may(asker, Action::ListBucket, Resource::Bucket(bucket)) {
-            Err(denied) if hidden => denied,
-            _ => error,
+    /// What a reader is told of a key that isn't there: who may not list it doesn't learn that.
+    pub fn missing(&self, asker: &Asker, (bucket, key): (&str, &str), error: S3Error) -> S3Error {
+        if !matches!(error.code(), S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion) {
+            return error;
         }
+        self.may_list(asker, bucket, key).err().unwrap_or(error)
+    }
+
+    /// Leave to learn that a key isn't there. Policies see it as the prefix of a list.
+    fn may_list(&self, asker: &Asker, bucket: &str, key: &str) -> S3Result<()> {
+        let said = Said { named: &[(Name::Prefix, key.to_owned())], ..Said::default() };
+        self.may_saying(asker, Action::ListBucket, Resource::Bucket(bucket), said).map(drop)
+    }
+
+    /// Leave to read the version of a key that is named, or the current one.
+    ///
+    /// # Errors
+    /// That it isn't there, to whoever may list it: no ACL could let them read it.
+    pub fn may_read(
+        &self,
+        asker: &Asker,
+        action: Action,
+        (bucket, key): (&str, &str),
+        version: Option<VersionId>,
+    ) -> S3Result<Grant> {
+        let denied = match self.may_on_version(asker, action, (bucket, key), version) {
+            Err(denied) if *denied.code() == S3ErrorCode::AccessDenied => denied,
+            decided => return decided,
+        };
+        let is_there = self.described(Resource::Object { bucket, key }, version)?.is_some();
+        if is_there || self.may_list(asker, bucket, key).is_err() {
+            return Err(denied);
+        }
+        Err(S3Error::new(if version.is_some() { S3ErrorCode::NoSuchVersion } else { S3ErrorCode::NoSuchKey }))
     }
 
     /// A bucket that must be there.

@@ -76,7 +76,7 @@ impl Rules {
 
     /// Whether ACLs count.
     pub fn has_acls(&self) -> bool {
-        self.ownership != ObjectOwnership::BucketOwnerEnforced
+        self.ownership.has_acls()
     }
 }
 

@@ -64,6 +64,7 @@ class S3Settings:
         *,
         region: str = "us-east-1",
         domains: list[str] = ...,
+        object_ownership: Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"] = "BucketOwnerEnforced",
         tls_certificate: str | None = None,
         tls_key: str | None = None,
         access_log: str | None = None,

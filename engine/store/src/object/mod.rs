@@ -110,6 +110,8 @@ pub enum Precondition {
     Absent,
     /// `If-Match: ETAG`; `None` stands for `*`.
     Match(Option<Etag>),
+    /// `If-None-Match: ETAG`; holds where there is no current version, too.
+    NoMatch(Etag),
     /// Each that is said must be so; `modified` in Unix seconds.
     Same { etag: Option<Etag>, modified: Option<i64>, size: Option<u64> },
 }

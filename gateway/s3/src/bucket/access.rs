@@ -7,8 +7,10 @@ use s3s::dto::{ObjectOwnership, OwnershipControls, OwnershipControlsRule, Public
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::configuration::{Configuration, Site, deletes, gets, malformed, puts, read, write};
+use crate::acl;
 use crate::error::{custom, invalid_argument};
 use crate::face::Face;
+use crate::rules::Rules;
 
 /// Kinds of documents.
 pub(crate) const OWNERSHIP: &str = OwnershipControls::KIND;
@@ -58,34 +60,28 @@ impl Configuration for OwnershipControls {
         ))
     }
 
-    fn check(&mut self, _: &Site<'_>) -> S3Result<()> {
-        match self.rules.as_slice() {
-            [rule] if is_known(&rule.object_ownership) => Ok(()),
-            _ => Err(malformed()),
-        }
+    fn check(&mut self, site: &Site<'_>) -> S3Result<()> {
+        let [rule] = self.rules.as_slice() else { return Err(malformed()) };
+        let ownership = Ownership::from_name(rule.object_ownership.as_str()).ok_or_else(malformed)?;
+        let state = site.store.bucket_state(site.bucket);
+        let shares = state.is_some_and(|state| Rules::of(&state).acl.as_ref().is_some_and(acl::gives_to_others));
+        if shares && !ownership.has_acls() { Err(acl::not_with_ownership()) } else { Ok(()) }
     }
 }
 
-fn is_known(ownership: &ObjectOwnership) -> bool {
-    matches!(
-        ownership.as_str(),
-        ObjectOwnership::BUCKET_OWNER_ENFORCED
-            | ObjectOwnership::BUCKET_OWNER_PREFERRED
-            | ObjectOwnership::OBJECT_WRITER
-    )
-}
-
-/// The document of a bucket that is made with an ownership of its objects.
+/// The ownership that a request asks for.
 ///
 /// # Errors
 /// `InvalidArgument` for one that S3 doesn't have.
-pub(super) fn document(object_ownership: ObjectOwnership) -> S3Result<NewDocument> {
-    if !is_known(&object_ownership) {
-        let text = object_ownership.as_str();
-        return Err(invalid_argument(format!("Invalid x-amz-object-ownership header: {text}")));
-    }
-    let controls = OwnershipControls { rules: vec![OwnershipControlsRule { object_ownership }] };
-    let value = write(&controls)?.into();
+pub(super) fn asked(ownership: &ObjectOwnership) -> S3Result<Ownership> {
+    let text = ownership.as_str();
+    Ownership::from_name(text).ok_or_else(|| invalid_argument(format!("Invalid x-amz-object-ownership header: {text}")))
+}
+
+/// The document of a bucket that is made with an ownership of its objects.
+pub(super) fn document(ownership: Ownership) -> S3Result<NewDocument> {
+    let rule = OwnershipControlsRule { object_ownership: ObjectOwnership::from_static(ownership.name()) };
+    let value = write(&OwnershipControls { rules: vec![rule] })?.into();
     Ok(NewDocument { kind: OwnershipControls::KIND.to_owned(), name: String::new(), value })
 }
 
@@ -119,12 +115,7 @@ impl Configuration for PublicAccessBlockConfiguration {
 /// What a document says of who owns objects; None if it can't be read.
 pub(crate) fn ownership(document: &[u8]) -> Option<Ownership> {
     let controls: OwnershipControls = read(document).ok()?;
-    match controls.rules.first()?.object_ownership.as_str() {
-        ObjectOwnership::BUCKET_OWNER_ENFORCED => Some(Ownership::BucketOwnerEnforced),
-        ObjectOwnership::BUCKET_OWNER_PREFERRED => Some(Ownership::BucketOwnerPreferred),
-        ObjectOwnership::OBJECT_WRITER => Some(Ownership::ObjectWriter),
-        _ => None,
-    }
+    Ownership::from_name(controls.rules.first()?.object_ownership.as_str())
 }
 
 /// What a document says of public access; None if it can't be read.

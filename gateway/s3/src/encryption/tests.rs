@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::*;
-use crate::asker::{Arrival, anonymous};
+use crate::asker::{Arrival, Signed, anonymous};
 
 const SHORT: &str = "x-amz-server-side-encryption";
 
@@ -14,7 +14,7 @@ fn asker(secure: bool) -> Asker {
         remote: IpAddr::V4(Ipv4Addr::LOCALHOST),
         region: "us-east-1".into(),
         secure,
-        presigned: false,
+        signed: Signed::Header,
         headers: HeaderMap::new(),
         uri: hyper::Uri::default(),
     };

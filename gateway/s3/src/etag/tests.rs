@@ -31,8 +31,12 @@ fn conditions_of_writes() {
     assert_eq!(precondition(Some(&ETagCondition::Any), None).unwrap(), Precondition::Match(None));
     let expected = Precondition::Match(Some(Etag { md5: [0xab; 16], parts: 0 }));
     assert_eq!(precondition(Some(&tag), None).unwrap(), expected);
-    assert_eq!(precondition(None, Some(&tag)).unwrap_err().code().as_str(), "NotImplemented");
+    let expected = Precondition::NoMatch(Etag { md5: [0xab; 16], parts: 0 });
+    assert_eq!(precondition(None, Some(&tag)).unwrap(), expected);
+    let both = precondition(Some(&tag), Some(&ETagCondition::Any));
+    assert_eq!(both.unwrap_err().code().as_str(), "NotImplemented");
     let never = ETagCondition::ETag(ETag::Strong("never".into()));
+    assert_eq!(precondition(None, Some(&never)).unwrap(), Precondition::None);
     let Precondition::Match(Some(tag)) = precondition(Some(&never), None).unwrap() else { panic!("no tag to match") };
     assert!(tag.parts > packstone_store::object::MAX_PARTS);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::HeaderMap;
 
 use super::*;
+use crate::asker::Signed;
 
 fn arrival(uri: &str, headers: &[(&'static str, &str)]) -> Arrival {
     let headers: HeaderMap =
@@ -14,7 +15,7 @@ fn arrival(uri: &str, headers: &[(&'static str, &str)]) -> Arrival {
         remote: "::ffff:10.1.2.3".parse().unwrap(),
         region: "eu-central-1".into(),
         secure: true,
-        presigned: false,
+        signed: Signed::Header,
         headers,
         uri: uri.parse().unwrap(),
     }

@@ -3,10 +3,13 @@
 //! s3s holds a chunk whole before it hands out its first byte, and a client may announce one of gigabytes (some send
 //! a body as a single chunk). A chunk that nobody signed is passed on as many small ones. A signed one can't be cut,
 //! so its size is bounded.
+//!
+//! s3s decodes chunks for who signed alone. Of who did not, the frames are taken off here, and the trailers kept.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 
 use crate::number::hexadecimal;
 
@@ -18,6 +21,9 @@ pub(super) const LARGEST_SIGNED: u64 = 16 << 20;
 pub(super) const LONGEST_LINE: usize = 1024;
 /// s3s reads no more digits of a size than these, whatever follows.
 pub(super) const MOST_DIGITS: usize = 8;
+
+/// The longest trailers that are kept, in bytes.
+const LONGEST_TRAILERS: usize = 8 << 10;
 
 /// Why chunks are not passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,8 +43,18 @@ pub enum ChunkError {
 /// the length announced tells.
 #[derive(Debug)]
 pub struct Chunks {
-    signed: bool,
+    kind: Kind,
     state: State,
+    /// What came behind the last chunk, where the frames are taken off.
+    trailers: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Signed,
+    Unsigned,
+    /// Unsigned ones that nobody decodes behind this.
+    Unframed,
 }
 
 #[derive(Debug)]
@@ -58,7 +74,28 @@ const LINE_END: &[u8] = b"\r\n";
 impl Chunks {
     #[must_use]
     pub fn new(signed: bool) -> Self {
-        Self { signed, state: State::Line(Vec::new()) }
+        Self::of(if signed { Kind::Signed } else { Kind::Unsigned })
+    }
+
+    /// Passes on what unsigned chunks hold, without their frames.
+    #[must_use]
+    pub fn unframed() -> Self {
+        Self::of(Kind::Unframed)
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self { kind, state: State::Line(Vec::new()), trailers: Vec::new() }
+    }
+
+    /// The trailers of a body whose frames were taken off, once it has ended; what is no header is left out.
+    #[must_use]
+    pub fn trailers(&self) -> HeaderMap {
+        let lines = self.trailers.split(|byte| *byte == b'\n');
+        let pairs = lines.filter_map(|line| {
+            let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
+            Some((name.trim().parse().ok()?, value.trim().parse().ok()?))
+        });
+        pairs.collect()
     }
 
     /// Takes a piece of the body and appends to `out` what is to be passed on.
@@ -82,11 +119,17 @@ impl Chunks {
                 State::End { left, cut } => {
                     let taken = piece.split_to(left.len().min(piece.len()));
                     *left = left.strip_prefix(&*taken).ok_or(ChunkError::Malformed)?;
-                    if !*cut {
+                    if !*cut && self.kind != Kind::Unframed {
                         out.push_back(taken);
                     }
                     if left.is_empty() {
                         self.state = State::Line(Vec::new());
+                    }
+                }
+                State::Trailers if self.kind == Kind::Unframed => {
+                    self.trailers.extend_from_slice(&std::mem::take(&mut piece));
+                    if self.trailers.len() > LONGEST_TRAILERS {
+                        return Err(ChunkError::Malformed);
                     }
                 }
                 State::Trailers => out.push_back(std::mem::take(&mut piece)),
@@ -107,12 +150,12 @@ impl Chunks {
         }
         let line = std::mem::take(line);
         let (size, digits) = size_of(&line).ok_or(ChunkError::Malformed)?;
-        if self.signed && size > LARGEST_SIGNED {
+        if self.kind == Kind::Signed && size > LARGEST_SIGNED {
             return Err(ChunkError::Oversized);
         }
-        let cut = !self.signed && size > WHOLE;
+        let cut = self.kind == Kind::Unsigned && size > WHOLE;
         self.state = if size == 0 { State::Trailers } else { State::Data { left: size, cut } };
-        if cut {
+        if cut || self.kind == Kind::Unframed {
             return Ok(());
         }
         if digits > MOST_DIGITS {

@@ -15,6 +15,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use s3s::dto::{CORSConfiguration, CORSRule};
 
 use super::refusal::Refusal;
+use super::route::Target;
 use super::signature;
 
 /// What the answer to a request depends on, for caches: whether or not it came from another origin.
@@ -148,17 +149,23 @@ impl<'r> Asked<'r> {
 /// The headers of the answer to a preflight.
 ///
 /// # Errors
-/// `BadRequest` for what is no preflight, `AccessForbidden` for what no rule allows.
-pub(super) fn preflight(headers: &HeaderMap, sharing: &Sharing) -> Result<HeaderMap, Refusal> {
+/// `BadRequest` for what is no preflight, `AccessForbidden` for what no rule allows; that one names the method and what
+/// it was for, an object or a bucket.
+pub(super) fn preflight(headers: &HeaderMap, target: Target<'_>, sharing: &Sharing) -> Result<HeaderMap, Refusal> {
     signature::check_size(headers)?;
     let bad = |message| Refusal::with(StatusCode::BAD_REQUEST, "BadRequest", message);
-    let forbidden = |message| Refusal::with(StatusCode::FORBIDDEN, "AccessForbidden", message);
     let asked = Asked::parse(&Method::OPTIONS, headers)
         .ok_or_else(|| bad("Insufficient information. Origin request header needed.".to_owned()))?;
     if !METHODS.contains(&asked.method) {
         let named = headers.get(ACCESS_CONTROL_REQUEST_METHOD).and_then(|method| method.to_str().ok());
         return Err(bad(format!("Invalid Access-Control-Request-Method: {}", named.unwrap_or("null"))));
     }
+    let resource = if target.key().is_some() { "OBJECT" } else { "BUCKET" };
+    let forbidden = |message: &'static str| {
+        Refusal::with(StatusCode::FORBIDDEN, "AccessForbidden", message)
+            .saying("Method", asked.method)
+            .saying("ResourceType", resource)
+    };
     let rules = match sharing {
         Sharing::NoBucket => return Err(forbidden("CORSResponse: Bucket not found")),
         Sharing::Off => return Err(forbidden("CORSResponse: CORS is not enabled for this bucket.")),

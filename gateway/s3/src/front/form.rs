@@ -33,7 +33,7 @@ use super::inflow::{Inflow, InflowError, RequestBody};
 use super::query::{Query, Subresources};
 use super::refusal::Refusal;
 use super::route::Target;
-use crate::asker::{Arrival, anonymous};
+use crate::asker::{Arrival, Signed, anonymous};
 use crate::body::Within;
 use crate::identity::KeyRing;
 use crate::number::decimal;
@@ -139,7 +139,7 @@ impl Form {
             remote: desk.remote,
             region: Arc::clone(desk.region),
             secure: desk.secure,
-            presigned: false,
+            signed: Signed::Form,
             headers: seen,
             uri: self.head.uri.clone(),
         }));

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use hyper::HeaderMap;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -41,6 +42,7 @@ pub struct Inflow {
     fault: AtomicU8,
     ended: AtomicBool,
     kept: Mutex<Vec<Bytes>>,
+    trailers: Mutex<Option<HeaderMap>>,
 }
 
 impl Inflow {
@@ -72,6 +74,12 @@ impl Inflow {
     #[must_use]
     pub fn kept(&self) -> Vec<Bytes> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The trailers of chunks that were decoded on the way in, once they have come.
+    #[must_use]
+    pub fn trailers(&self) -> Option<HeaderMap> {
+        self.trailers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn keep(&self, piece: &Bytes) {
@@ -144,6 +152,8 @@ impl RequestBody {
                 Poll::Ready(Some(Err(InflowError::Broken(error))))
             }
             Poll::Ready(None) => {
+                let trailers = self.chunks.as_ref().map(Chunks::trailers);
+                *self.inflow.trailers.lock().unwrap_or_else(PoisonError::into_inner) = trailers;
                 self.inflow.ended.store(true, Ordering::Release);
                 Poll::Ready(None)
             }

@@ -41,6 +41,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use packstone_access::ObjectOwnership;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
@@ -79,6 +80,8 @@ pub struct Settings {
     pub region: String,
     /// Domains under which buckets are addressed as `bucket.domain`.
     pub domains: Vec<String>,
+    /// What a bucket has that is made without naming any.
+    pub object_ownership: ObjectOwnership,
     pub tls: Option<TlsFiles>,
     /// Where to write a line for each request, if anywhere.
     pub access_log: Option<PathBuf>,
@@ -107,6 +110,7 @@ impl Settings {
             secret_key: secret_key.into(),
             region: "us-east-1".into(),
             domains: Vec::new(),
+            object_ownership: ObjectOwnership::default(),
             tls: None,
             access_log: None,
             header_timeout: Duration::from_secs(30),
@@ -136,6 +140,7 @@ impl fmt::Debug for Settings {
             .field("access_key", &self.access_key)
             .field("region", &self.region)
             .field("domains", &self.domains)
+            .field("object_ownership", &self.object_ownership)
             .field("tls", &self.tls)
             .field("access_log", &self.access_log)
             .field("header_timeout", &self.header_timeout)

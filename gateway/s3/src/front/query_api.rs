@@ -17,7 +17,7 @@ use percent_encoding::percent_decode_str;
 use s3s::Body;
 
 use super::route::Target;
-use crate::asker::{Arrival, Asker};
+use crate::asker::{Arrival, Asker, Signed};
 use crate::facts::compact;
 use crate::identity::{Bearer, KeyRing, Stranger, equal, now};
 
@@ -105,7 +105,7 @@ pub(super) async fn answer(api: &dyn QueryApi, ring: &KeyRing, call: Received, t
         Err(unheard) => return api.refuse(which, unheard, &request_id),
     };
     let Parts { headers, uri, .. } = parts;
-    let arrival = Arrival { bearer: bearer.clone(), remote, region, secure, presigned: false, headers, uri };
+    let arrival = Arrival { bearer: bearer.clone(), remote, region, secure, signed: Signed::Header, headers, uri };
     let asker = Asker { bearer, arrival: Some(Arc::new(arrival)) };
     api.answer(Call { api: which, asker, parameters: form(&body), request_id }).await
 }

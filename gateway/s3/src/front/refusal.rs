@@ -16,19 +16,28 @@ pub struct Refusal {
     pub message: Cow<'static, str>,
     /// The region to sign for, by which clients mend a wrong one.
     pub region: Option<Box<str>>,
+    /// What the document says besides, by the names of its elements.
+    pub details: Vec<(&'static str, Box<str>)>,
 }
 
 impl Refusal {
     /// An error with the message that AWS gives for its code.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, message: Cow::Borrowed(message::of(code)), region: None }
+        Self { status, code, message: Cow::Borrowed(message::of(code)), region: None, details: Vec::new() }
     }
 
     /// An error with a message of its own.
     #[must_use]
     pub fn with(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), region: None }
+        Self { status, code, message: message.into(), region: None, details: Vec::new() }
+    }
+
+    /// With one thing more that the document says.
+    #[must_use]
+    pub fn saying(mut self, element: &'static str, text: &str) -> Self {
+        self.details.push((element, text.into()));
+        self
     }
 
     #[must_use]
@@ -71,21 +80,28 @@ pub struct Context<'a> {
 pub fn document(refusal: &Refusal, context: Context<'_>) -> Bytes {
     let mut message = String::with_capacity(refusal.message.len());
     escape(&refusal.message, &mut message);
-    compose(refusal.code, &message, refusal.region.as_deref(), context)
+    let region = refusal.region.as_deref().map(|region| ("Region", region));
+    let details = refusal.details.iter().map(|(name, text)| (*name, &**text));
+    compose(refusal.code, &message, region.into_iter().chain(details), context)
 }
 
 /// `message` is escaped already.
-fn compose(code: &str, message: &str, region: Option<&str>, context: Context<'_>) -> Bytes {
+fn compose<'a>(
+    code: &str,
+    message: &str,
+    details: impl Iterator<Item = (&'static str, &'a str)>,
+    context: Context<'_>,
+) -> Bytes {
     let mut xml = String::with_capacity(320 + message.len() + context.resource.len());
     xml.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>");
     xml.push_str(code);
     xml.push_str("</Code><Message>");
     xml.push_str(message);
     xml.push_str("</Message>");
-    if let Some(region) = region {
-        xml.push_str("<Region>");
-        escape(region, &mut xml);
-        xml.push_str("</Region>");
+    for (name, text) in details {
+        xml.extend(["<", name, ">"]);
+        escape(text, &mut xml);
+        xml.extend(["</", name, ">"]);
     }
     xml.push_str("<Resource>");
     escape(context.resource, &mut xml);
@@ -103,7 +119,7 @@ pub fn completed(document: &[u8], context: Context<'_>) -> Option<(String, Bytes
     let text = std::str::from_utf8(document).ok()?;
     let code = element(text, "<Code>", "</Code>")?;
     let message = element(text, "<Message>", "</Message>").unwrap_or_else(|| message::of(code));
-    Some((code.to_owned(), compose(code, message, None, context)))
+    Some((code.to_owned(), compose(code, message, std::iter::empty(), context)))
 }
 
 fn element<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body as _, Incoming};
@@ -32,7 +32,7 @@ use super::refusal::Refusal;
 use super::route::{self, Target, Verb};
 use super::signature;
 use super::{Door, Settings};
-use crate::asker::{Arrival, anonymous};
+use crate::asker::{Arrival, Signed, anonymous};
 use crate::identity::{Bearer, KeyRing};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
@@ -52,13 +52,13 @@ struct Admitted {
     verb: Verb,
     /// Who says to have signed it.
     bearer: Arc<Bearer>,
-    presigned: bool,
+    signed: Signed,
 }
 
 impl Admitted {
     /// One that is heard whoever sends it.
     fn unsigned(verb: Verb) -> Self {
-        Self { verb, bearer: anonymous(), presigned: false }
+        Self { verb, bearer: anonymous(), signed: Signed::Header }
     }
 }
 
@@ -167,10 +167,15 @@ impl Service {
         asked: &mut Asked<'_>,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
-        let admitted = self.admit(&parts, record)?;
+        let admitted = self.admit(&parts, record).inspect_err(|_| {
+            // Else the socket would be reset with the answer still on its way.
+            client.unread.fetch_or(!incoming.is_end_stream(), Ordering::Release);
+        })?;
         record.verb = admitted.verb;
         let response = match admitted.verb {
-            Verb::Preflight => return cors::preflight(&parts.headers, sharing).map(told_alone),
+            Verb::Preflight => {
+                return cors::preflight(&parts.headers, self.target(&parts), sharing).map(told_alone);
+            }
             Verb::IdentityQuery => return Ok(self.query(parts, incoming, client, asked.id).await),
             Verb::PostObject => self.post(parts, incoming, client, asked, record).await?,
             verb => {
@@ -236,11 +241,12 @@ impl Service {
             line.access_key = Some(claimed.access_key.to_owned());
         }
         let presigned = claimed.as_ref().is_some_and(|claimed| claimed.presigned);
+        let signed = if presigned { Signed::Url } else { Signed::Header };
         let bearer = match claimed {
             Some(claimed) => self.ring.bearer(claimed.access_key, claimed.token).map_err(Refusal::stranger)?,
-            // Chunks are decoded for who signed alone: they would be stored with their frames.
-            None if parts.headers.get(CONTENT_SHA256).is_some_and(|digest| chunks_of(digest).is_some()) => {
-                return Err(Refusal::not_implemented());
+            // There is no key that chunks could be signed with.
+            None if parts.headers.get(CONTENT_SHA256).is_some_and(claims_signed_chunks) => {
+                return Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDenied"));
             }
             None => anonymous(),
         };
@@ -250,7 +256,7 @@ impl Service {
         }
         let verb = route::verb(&parts.method, target, &query, parts.headers.contains_key(COPY_SOURCE))?;
         fields::expect_source(&parts.headers, verb)?;
-        Ok(Admitted { verb, bearer, presigned })
+        Ok(Admitted { verb, bearer, signed })
     }
 
     /// Answers a call of IAM or STS.
@@ -300,7 +306,7 @@ impl Service {
         &self,
         mut parts: Parts,
         incoming: Incoming,
-        Admitted { verb, bearer, presigned }: Admitted,
+        Admitted { verb, bearer, signed }: Admitted,
         client: &Client,
         asked: &mut Asked<'_>,
     ) -> HttpRequest {
@@ -309,12 +315,13 @@ impl Service {
         if verb.takes_document() || verb == Verb::RenameObject {
             parts.extensions.insert(verb);
         }
+        let anonymous = bearer.is_anonymous();
         parts.extensions.insert(Arc::new(Arrival {
             bearer,
             remote: client.remote.ip(),
             region: Arc::clone(&self.region),
             secure: self.secure,
-            presigned,
+            signed,
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
         }));
@@ -323,7 +330,7 @@ impl Service {
         }
         let keeps = verb.takes_document();
         let digest = parts.headers.get(CONTENT_SHA256);
-        let chunks = digest.and_then(chunks_of);
+        let chunks = digest.and_then(|digest| chunks_of(digest, anonymous));
         if keeps {
             asked.digest = digest.cloned();
         }
@@ -355,9 +362,14 @@ fn is_unanswered_expectation(parts: &Parts, incoming: &Incoming) -> bool {
 }
 
 /// Whether a body comes in chunks, and signed ones, which stands where its digest would.
-fn chunks_of(digest: &HeaderValue) -> Option<Chunks> {
-    let kind = digest.as_bytes().strip_prefix(b"STREAMING-")?;
-    Some(Chunks::new(!kind.starts_with(b"UNSIGNED-")))
+fn chunks_of(digest: &HeaderValue, anonymous: bool) -> Option<Chunks> {
+    let in_chunks = digest.as_bytes().starts_with(b"STREAMING-");
+    in_chunks.then(|| if anonymous { Chunks::unframed() } else { Chunks::new(claims_signed_chunks(digest)) })
+}
+
+fn claims_signed_chunks(digest: &HeaderValue) -> bool {
+    let kind = digest.as_bytes().strip_prefix(b"STREAMING-");
+    kind.is_some_and(|kind| !kind.starts_with(b"UNSIGNED-"))
 }
 
 /// An answer that says everything in its headers.

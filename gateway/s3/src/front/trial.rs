@@ -220,6 +220,16 @@ pub fn chunks(body: &[u8], step: usize, signed: bool) {
     assert_eq!(end, if refused.is_some() { End::Early } else { expected });
     let most = if signed { LARGEST_SIGNED } else { WHOLE.max(step as u64) };
     assert!(passed_largest <= most, "a chunk of {passed_largest}");
+    if !signed {
+        let mut bare = Chunks::unframed();
+        let mut out = VecDeque::new();
+        for piece in body.chunks(step.max(1)) {
+            if bare.take(Bytes::copy_from_slice(piece), &mut out).is_err() {
+                break;
+            }
+        }
+        assert!(out.into_iter().flatten().eq(content.iter().copied()), "the frames were not taken off");
+    }
     if largest <= WHOLE {
         let kept_back = body.strip_prefix(&*out).unwrap();
         assert!(refused.is_some() || kept_back.len() <= LONGEST_LINE && !kept_back.contains(&b'\n'));

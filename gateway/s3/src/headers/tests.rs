@@ -44,6 +44,7 @@ fn how_a_body_came_is_not_kept() {
         ("aws-chunked", None),
         ("aws-chunked,gzip", Some("gzip")),
         ("gzip, aws-chunked", Some("gzip")),
+        ("deflate,aws-chunked, gzip", Some("deflate, gzip")),
         ("deflate, gzip", Some("deflate, gzip")),
     ] {
         let attributes = described(&headers(&[("content-encoding", sent)]), None).unwrap();

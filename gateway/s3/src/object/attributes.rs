@@ -41,7 +41,7 @@ impl Face {
         let place = (&*input.bucket, &*input.key);
         self.may_on_version(&asker, reads, place, named)?;
         let grant = self.may_on_version(&asker, describes, place, named)?;
-        let unread = |error| self.missing(&asker, &input.bucket, version::unread(error, named.is_some()));
+        let unread = |error| self.missing(&asker, (&input.bucket, &input.key), version::unread(error, named.is_some()));
         let version = self.store.describe(&grant, named).map_err(unread)?;
         let version = &version;
         self.may_decrypt(&asker, version.attributes.encryption.as_ref(), Action::Decrypt)?;

@@ -102,9 +102,9 @@ impl Face {
     /// The current version of a key, or the one that is named.
     pub(crate) fn version(&self, asker: &Asker, bucket: &str, key: &str, named: Option<VersionId>) -> S3Result<Object> {
         let action = if named.is_some() { Action::GetObjectVersion } else { Action::GetObject };
-        let grant = self.may_on_version(asker, action, (bucket, key), named)?;
+        let grant = self.may_read(asker, action, (bucket, key), named)?;
         let object = self.store.get(&grant, named);
-        object.map_err(|error| self.missing(asker, bucket, version::unread(error, named.is_some())))
+        object.map_err(|error| self.missing(asker, (bucket, key), version::unread(error, named.is_some())))
     }
 
     /// What is said of a version to those alone who may know: tags and lock have actions of their own.

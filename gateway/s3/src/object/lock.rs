@@ -97,7 +97,7 @@ impl Face {
         let grant = self.may_on_version(asker, action, (bucket, key), named)?;
         self.expect_lockable(bucket)?;
         let held = self.store.describe(&grant, named);
-        held.map_err(|error| self.missing(asker, bucket, version::unread(error, named.is_some())))
+        held.map_err(|error| self.missing(asker, (bucket, key), version::unread(error, named.is_some())))
     }
 
     async fn relock(
@@ -113,7 +113,7 @@ impl Face {
         self.expect_lockable(bucket)?;
         let bypass = self.bypass(asker, (bucket, key), named, bypass);
         let amended = self.store.amend(&grant, named, change, bypass.as_ref()).await;
-        amended.map(drop).map_err(|error| self.missing(asker, bucket, version::unread(error, named.is_some())))
+        amended.map(drop).map_err(|error| self.missing(asker, (bucket, key), version::unread(error, named.is_some())))
     }
 
     /// Leave to bypass GOVERNANCE, if the client asks for it and has it. Without it what is held is refused.

@@ -50,7 +50,7 @@ impl Face {
         let from = self.may_on(&asker, Action::DeleteObject, bucket, &source)?;
         let to = self.may_on(&asker, Action::PutObject, bucket, destination)?;
         let renamed = self.store.rename(&from, &to, terms).await;
-        renamed.map_err(|error| self.missing(&asker, bucket, from_store(error)))?;
+        renamed.map_err(|error| self.missing(&asker, (bucket, &source), from_store(error)))?;
         Ok(S3Response::new(PutObjectOutput::default()))
     }
 }

@@ -28,7 +28,7 @@ impl Face {
         let action = if named.is_some() { Action::GetObjectVersionTagging } else { Action::GetObjectTagging };
         let grant = self.may_on_version(&asker, action, (&input.bucket, &input.key), named)?;
         let held = self.store.describe(&grant, named);
-        let unread = |error| self.missing(&asker, &input.bucket, version::unread(error, named.is_some()));
+        let unread = |error| self.missing(&asker, (&input.bucket, &input.key), version::unread(error, named.is_some()));
         let held = held.map_err(unread)?;
         Ok(S3Response::new(GetObjectTaggingOutput {
             tag_set: tags::to_document(&held.attributes.tags),
@@ -77,7 +77,7 @@ impl Face {
         let said = Said { version: named, tags: &tags, ..Said::default() };
         let grant = self.may_saying(asker, action, Resource::Object { bucket, key }, said)?;
         let amended = self.store.amend(&grant, named, AttributeChange::Tags(tags), None).await;
-        let unread = |error| self.missing(asker, bucket, version::unread(error, named.is_some()));
+        let unread = |error| self.missing(asker, (bucket, key), version::unread(error, named.is_some()));
         let held = amended.map_err(unread)?;
         Ok(self.told_version(bucket, held.version))
     }

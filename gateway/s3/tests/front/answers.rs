@@ -34,6 +34,18 @@ fn a_body_of_one_large_chunk() {
 }
 
 #[test]
+fn chunks_of_who_did_not_sign() {
+    let server = server();
+    let address = server.front.address();
+    let chunked = Request::new("PUT", "/bucket/key")
+        .body(b"5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n")
+        .unsigned("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+        .unsigned("x-amz-decoded-content-length", "11");
+    assert_eq!(chunked.send_anonymous(address).status, 200);
+    assert_eq!(Request::new("GET", "/bucket/key").send(address).body, "hello world");
+}
+
+#[test]
 fn every_answer_has_an_id_of_its_own() {
     let server = server();
     let address = server.front.address();

@@ -66,8 +66,8 @@ fn anonymous_requests() {
     // Who may do what is up to the verbs.
     refused(&Request::new("GET", "/bucket/key").send_anonymous(address), 404, "NoSuchKey");
     let chunked = Request::new("PUT", "/bucket/key").body(b"1\r\nx\r\n0\r\n\r\n");
-    let chunked = chunked.unsigned("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
-    refused(&chunked.send_anonymous(address), 501, "NotImplemented");
+    let chunked = chunked.unsigned("x-amz-content-sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
+    refused(&chunked.send_anonymous(address), 403, "AccessDenied");
     refused(&Request::new("OPTIONS", "/bucket/key").send_anonymous(address), 400, "BadRequest");
     let preflight = Request::new("OPTIONS", "/bucket/key").unsigned("origin", "a");
     let preflight = preflight.unsigned("access-control-request-method", "GET");

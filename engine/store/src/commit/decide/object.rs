@@ -196,10 +196,13 @@ impl Decider<'_, '_> {
 /// Whether a precondition holds of a version; a delete marker is none.
 pub(super) fn check(precondition: &Precondition, held: Option<&Row>) -> Result<()> {
     let holds = match (precondition, held.filter(|row| !row.marker)) {
-        (Precondition::None, _) | (Precondition::Absent, None) | (Precondition::Match(None), Some(_)) => true,
+        (Precondition::None, _)
+        | (Precondition::Absent | Precondition::NoMatch(_), None)
+        | (Precondition::Match(None), Some(_)) => true,
         (Precondition::Absent, Some(_)) => false,
         (Precondition::Match(_) | Precondition::Same { .. }, None) => return Err(Error::NoSuchKey),
         (Precondition::Match(Some(etag)), Some(row)) => attributes_of(row)?.etag == *etag,
+        (Precondition::NoMatch(etag), Some(row)) => attributes_of(row)?.etag != *etag,
         (Precondition::Same { etag, modified, size }, Some(row)) => {
             let held = attributes_of(row)?.etag;
             let second = to_seconds(row.record.modified);

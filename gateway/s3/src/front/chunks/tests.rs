@@ -53,6 +53,31 @@ fn small_chunks_pass_as_they_are() {
 }
 
 #[test]
+fn frames_are_taken_off_and_trailers_kept() {
+    let body = b"5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32: AAAAAA==\r\nno header\r\n\r\n";
+    for step in 1..body.len() {
+        let mut chunks = Chunks::unframed();
+        let mut out = VecDeque::new();
+        for piece in body.chunks(step) {
+            chunks.take(Bytes::copy_from_slice(piece), &mut out).unwrap();
+        }
+        assert_eq!(out.into_iter().flatten().collect::<Vec<u8>>(), b"hello world");
+        let trailers = chunks.trailers();
+        assert_eq!(trailers.len(), 1);
+        assert_eq!(trailers["x-amz-checksum-crc32"], "AAAAAA==");
+    }
+}
+
+#[test]
+fn endless_trailers_are_refused() {
+    let mut chunks = Chunks::unframed();
+    chunks.take(Bytes::from_static(b"0\r\n"), &mut VecDeque::new()).unwrap();
+    let line = Bytes::from("a: b\r\n".repeat(1000));
+    assert!(chunks.take(line.clone(), &mut VecDeque::new()).is_ok());
+    assert_eq!(chunks.take(line, &mut VecDeque::new()), Err(ChunkError::Malformed));
+}
+
+#[test]
 fn signed_chunks_pass_as_they_are_or_not_at_all() {
     let line = format!(";chunk-signature={}\r\n", "a".repeat(64));
     let body = format!("5{line}hello\r\n0{line}\r\n");

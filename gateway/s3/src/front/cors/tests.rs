@@ -3,7 +3,9 @@ use std::sync::Arc;
 use hyper::{HeaderMap, Method};
 use s3s::dto::{CORSConfiguration, CORSRule};
 
-use super::{Rules, Sharing, preflight, shared};
+use super::{Rules, Sharing, Target, preflight, shared};
+
+const OBJECT: Target<'static> = Target::Object { bucket: "b", key: "k" };
 
 fn rule(origins: &[&str], methods: &[&str], headers: &[&str]) -> CORSRule {
     let owned = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -75,7 +77,7 @@ fn the_first_rule_that_fits_answers() {
             ("access-control-request-method", "PUT"),
             ("access-control-request-headers", names),
         ];
-        preflight(&headers(&asked), &sharing).unwrap()
+        preflight(&headers(&asked), OBJECT, &sharing).unwrap()
     };
     let by_first = ask("X-Amz-Date,  x-amz-meta-A");
     assert_eq!(told(&by_first, "access-control-allow-methods"), Some("GET, PUT"));
@@ -91,7 +93,7 @@ fn the_first_rule_that_fits_answers() {
 fn what_is_no_preflight() {
     let sharing = sharing(vec![rule(&["*"], &["GET"], &[])]);
     let refused = |pairs: &[(&'static str, &'static str)], sharing: &Sharing| {
-        let refusal = preflight(&headers(pairs), sharing).unwrap_err();
+        let refusal = preflight(&headers(pairs), OBJECT, sharing).unwrap_err();
         (refusal.status.as_u16(), refusal.code, refusal.message.into_owned())
     };
     let (status, code, message) = refused(&[], &sharing);
@@ -107,6 +109,16 @@ fn what_is_no_preflight() {
     assert_eq!(refused(&put, &sharing).1, "AccessForbidden");
     let named = [get[0], get[1], ("access-control-request-headers", "x-a")];
     assert_eq!(refused(&named, &sharing).1, "AccessForbidden");
+}
+
+#[test]
+fn what_is_forbidden_is_named() {
+    let sharing = sharing(vec![rule(&["*"], &["GET"], &[])]);
+    let asked = headers(&[("origin", "a"), ("access-control-request-method", "PUT")]);
+    for (target, kind) in [(OBJECT, "OBJECT"), (Target::Bucket("b"), "BUCKET")] {
+        let refusal = preflight(&asked, target, &sharing).unwrap_err();
+        assert_eq!(refusal.details, [("Method", "PUT".into()), ("ResourceType", kind.into())]);
+    }
 }
 
 /// A cache has to know that the answer would differ, from whatever origin it was asked first.
