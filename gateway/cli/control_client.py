@@ -13,12 +13,15 @@ import httpx
 from appliance.configuration_sources import load
 from appliance.errors import OperatorError
 from gateway.control.documents import (
+    ConfigurationDocument,
     ConnectionDocument,
     CredentialsDocument,
     ExplanationDocument,
     KmsDocument,
     KmsKeyDocument,
     KmsRequest,
+    RestoredDocument,
+    RestoreRequest,
     RotationRequest,
     SealDocument,
     StatusDocument,
@@ -75,6 +78,15 @@ class ControlClient:
             yield event
         if not whole:
             raise OperatorError("the node stopped before the report was complete")
+
+    def configuration(self) -> ConfigurationDocument:
+        """Buckets with their configurations and all identities, secrets included."""
+        return ConfigurationDocument.model_validate(self._ask("GET", "/configuration"))
+
+    def restore_configuration(self, configuration: str) -> RestoredDocument:
+        """Put such a configuration on a node that holds nothing, or end a restore of it that was cut off."""
+        request = RestoreRequest(configuration=configuration)
+        return RestoredDocument.model_validate(self._ask("POST", "/configuration", request.model_dump()))
 
     def explain(self, user: str, action: str, resource: str) -> ExplanationDocument:
         """Say which statement decides whether `user` may do `action` on `resource`."""

@@ -8,6 +8,7 @@ import typer
 
 from appliance.errors import OperatorError
 from gateway.cli import (
+    backup,
     bucket,
     copy,
     group,
@@ -51,6 +52,8 @@ app.add_typer(key.app, name="key")
 app.add_typer(kms.app, name="kms")
 app.add_typer(root.app, name="root")
 app.add_typer(worm.app, name="worm")
+app.add_typer(backup.backup, name="backup")
+app.add_typer(backup.restore, name="restore")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

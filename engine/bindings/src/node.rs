@@ -17,7 +17,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use tokio::runtime::Runtime;
 
-use crate::errors::{EngineError, OperatorError, from_recovery, from_start, from_store};
+use crate::errors::{EngineError, OperatorError, from_backup, from_recovery, from_start, from_store};
 use crate::metrics::{self, Metric};
 use crate::settings::{EngineSettings, S3Settings};
 use crate::status::{RebuildReport, Status, VerifyReport, seconds};
@@ -62,6 +62,16 @@ fn outcome<T>(result: Result<T, PyErr>, raised: &Raised) -> PyResult<T> {
     }
 }
 
+fn not_served() -> PyErr {
+    OperatorError::new_err("S3 isn't served")
+}
+
+impl Node {
+    fn serving(&self) -> PyResult<Arc<Server>> {
+        self.front.lock().clone().ok_or_else(not_served)
+    }
+}
+
 #[pymethods]
 impl Node {
     #[staticmethod]
@@ -91,10 +101,20 @@ impl Node {
     }
 
     fn explain(&self, user: &str, action: &str, resource: &str) -> PyResult<String> {
-        match self.front.lock().clone() {
-            Some(front) => front.explain(user, action, resource).map_err(OperatorError::new_err),
-            None => Err(OperatorError::new_err("S3 isn't served")),
-        }
+        self.serving()?.explain(user, action, resource).map_err(OperatorError::new_err)
+    }
+
+    fn configuration(&self, py: Python<'_>) -> PyResult<String> {
+        let front = self.serving()?;
+        py.detach(|| front.configuration()).map_err(from_backup)
+    }
+
+    fn restore_configuration(&self, py: Python<'_>, configuration: &str) -> PyResult<(usize, usize)> {
+        let front = self.serving()?;
+        let handle = self.runtime.lock().as_ref().map(|runtime| runtime.handle().clone());
+        let handle = handle.ok_or_else(not_served)?;
+        let restored = py.detach(|| handle.block_on(front.restore(configuration))).map_err(from_backup)?;
+        Ok((restored.buckets, restored.identities))
     }
 
     fn reload_tls(&self) -> PyResult<()> {

@@ -9,6 +9,7 @@
 
 mod acl;
 mod asker;
+mod backup;
 mod body;
 mod bucket;
 mod checksum;
@@ -33,6 +34,8 @@ mod rules;
 mod tags;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod trial;
+#[cfg(test)]
+mod trial_store;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,9 +44,11 @@ use std::time::Duration;
 use packstone_store::Store;
 use tokio::runtime::Handle;
 
+pub use backup::{BackupError, Restored};
 pub use front::{Counts, Settings, StartError, TlsFiles};
 pub use identity::MasterKey;
 
+use backup::Backup;
 use explanation::Explanation;
 use face::Face;
 use front::{Collaborators, Front};
@@ -57,6 +62,7 @@ pub const QUIET_TARGET: &str = "s3s";
 pub struct Server {
     front: Front,
     explanation: Explanation,
+    backup: Backup,
 }
 
 impl Server {
@@ -67,6 +73,7 @@ impl Server {
     pub fn start(settings: &Settings, master: MasterKey, store: Store, handle: &Handle) -> Result<Self, StartError> {
         let ring = KeyRing::new(&settings.access_key, &settings.secret_key, Arc::new(master));
         let directory = Directory::open(store.clone(), ring.clone())?;
+        let backup = Backup::new(store.clone(), directory.clone());
         let face = Face { store, region: settings.region.as_str().into() };
         let collaborators = Collaborators {
             api: Some(Arc::new(Iam::new(directory))),
@@ -75,7 +82,7 @@ impl Server {
         };
         let explanation = Explanation::new(face.clone(), ring.clone());
         let front = Front::start_with(face, ring, collaborators, settings, handle)?;
-        Ok(Self { front, explanation })
+        Ok(Self { front, explanation, backup })
     }
 
     /// The address that it listens on, with the port that it was given.
@@ -103,6 +110,23 @@ impl Server {
     /// What can't be made sense of, in one line.
     pub fn explain(&self, user: &str, action: &str, resource: &str) -> Result<String, String> {
         self.explanation.explain(user, action, resource)
+    }
+
+    /// Buckets with their configurations, and all identities, as a text that [`Self::restore`] takes. It holds the
+    /// secrets of access keys in the clear.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn configuration(&self) -> Result<String, BackupError> {
+        self.backup.take()
+    }
+
+    /// Puts such a text on a node that has neither buckets nor identities, or ends a restore of it that was cut off.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub async fn restore(&self, configuration: &str) -> Result<Restored, BackupError> {
+        self.backup.restore(configuration).await
     }
 
     /// What was counted until now.

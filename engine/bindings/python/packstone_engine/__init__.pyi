@@ -193,6 +193,18 @@ class Node:
         Raises OperatorError for a user or an action that there is not.
         """
 
+    def configuration(self) -> str:
+        """Buckets with their configurations, and all identities, as one text; secrets of access keys stand in it plain.
+
+        Raises OperatorError while S3 isn't served.
+        """
+    def restore_configuration(self, configuration: str) -> tuple[int, int]:
+        """Put such a text on a node without buckets and identities, or end a restore of it that was cut off.
+
+        Returns how many buckets and how many identities stand. Raises OperatorError when the node isn't empty, or the
+        text isn't what this version reads.
+        """
+
     def reload_tls(self) -> None:
         """Read certificate and key again; the old ones stay in force when that fails."""
     def status(self) -> Status: ...
