@@ -48,6 +48,9 @@ class S3Section(_TlsSection):
     access_log: Path | None = None
     """File that takes one line a request; none: no access log."""
 
+    issuer_authorities: Path | None = None
+    """PEM file with authorities for the certificates of OpenID Connect issuers, beside those of the system."""
+
     header_timeout: Duration = 30.0
     """How long a client may take to send a request's headers."""
 

@@ -25,7 +25,7 @@ use crate::identity::{Change, Class, Directory, DirectoryError, Known, Own, Purp
 /// The kind of the document that marks a restore under way; its name is empty, its value the digest of the text.
 const MARK: &str = "restore";
 /// The order in which identities come.
-const ORDER: [Class; 4] = [Class::Policy, Class::Group, Class::Role, Class::User];
+const ORDER: [Class; 5] = [Class::Provider, Class::Policy, Class::Group, Class::Role, Class::User];
 
 /// Why a configuration can't be taken or restored, in one line.
 #[derive(Debug, thiserror::Error)]

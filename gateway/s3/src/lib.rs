@@ -28,6 +28,7 @@ pub mod identity;
 mod lock;
 mod number;
 mod object;
+mod oidc;
 mod owner;
 mod permission;
 mod rules;
@@ -54,6 +55,7 @@ use face::Face;
 use front::{Collaborators, Front};
 use iam::Iam;
 use identity::{Directory, KeyRing};
+use oidc::{Fetch, Keyring, NoAuthorities};
 
 /// The target under which `s3s` logs, to be left out of any log.
 pub const QUIET_TARGET: &str = "s3s";
@@ -71,12 +73,14 @@ impl Server {
     /// # Errors
     /// [`StartError`], before anything was served: each is something that the operator can mend.
     pub fn start(settings: &Settings, master: MasterKey, store: Store, handle: &Handle) -> Result<Self, StartError> {
+        let fetch = Fetch::new(settings.issuer_authorities.as_deref());
+        let fetch = fetch.map_err(|NoAuthorities { path, reason }| StartError::Authorities { path, reason })?;
         let ring = KeyRing::new(&settings.access_key, &settings.secret_key, Arc::new(master));
         let directory = Directory::open(store.clone(), ring.clone())?;
         let backup = Backup::new(store.clone(), directory.clone());
         let face = Face { store, region: settings.region.as_str().into() };
         let collaborators = Collaborators {
-            api: Some(Arc::new(Iam::new(directory))),
+            api: Some(Arc::new(Iam::new(directory, Keyring::new(fetch)))),
             origins: Some(Arc::new(face.clone())),
             door: Some(Arc::new(face.clone())),
         };

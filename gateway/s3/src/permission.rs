@@ -128,7 +128,8 @@ impl Face {
 
     fn facts<'a>(asker: &'a Asker, said: Said<'a>) -> RequestFacts<'a> {
         let issued = asker.bearer.session.map(|(issued, _)| issued);
-        RequestFacts::new(asker.arrival.as_deref(), issued).saying(said)
+        let facts = RequestFacts::new(asker.arrival.as_deref(), issued);
+        facts.vouched(asker.bearer.claims.as_ref()).saying(said)
     }
 
     fn judged(

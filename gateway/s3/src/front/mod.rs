@@ -82,6 +82,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Where to write a line for each request, if anywhere.
     pub access_log: Option<PathBuf>,
+    /// Authorities, in PEM, that identity providers' certificates may come from beside those of the system.
+    pub issuer_authorities: Option<PathBuf>,
     /// How long a client may take to send its headers, to begin its next request, or to shake hands.
     pub header_timeout: Duration,
     /// How long a client may send nothing of a body, or take nothing of an answer.
@@ -109,6 +111,7 @@ impl Settings {
             domains: Vec::new(),
             tls: None,
             access_log: None,
+            issuer_authorities: None,
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(60),
             threads: 0,
@@ -138,6 +141,7 @@ impl fmt::Debug for Settings {
             .field("domains", &self.domains)
             .field("tls", &self.tls)
             .field("access_log", &self.access_log)
+            .field("issuer_authorities", &self.issuer_authorities)
             .field("header_timeout", &self.header_timeout)
             .field("body_timeout", &self.body_timeout)
             .field("threads", &self.threads)
@@ -156,6 +160,8 @@ pub enum StartError {
     Certificate { path: PathBuf, reason: String },
     #[error("can't write the access log {path}: {source}")]
     AccessLog { path: PathBuf, source: io::Error },
+    #[error("can't use the authorities of identity providers: {path}: {reason}")]
+    Authorities { path: PathBuf, reason: String },
     #[error("can't read users and policies: {0}")]
     Identities(#[from] DirectoryError),
 }
