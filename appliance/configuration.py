@@ -48,6 +48,9 @@ class S3Section(_TlsSection):
     access_log: Path | None = None
     """File that takes one line a request; none: no access log."""
 
+    log_interval: Duration = 300.0
+    """How long lines are collected of a bucket with server access logging, before they are put into its target."""
+
     issuer_authorities: Path | None = None
     """PEM file with authorities for the certificates of OpenID Connect issuers, beside those of the system."""
 

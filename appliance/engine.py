@@ -68,6 +68,7 @@ def s3_settings(
         tls_certificate=certificate,
         tls_key=key,
         access_log=access_log,
+        log_interval=s3.log_interval,
         issuer_authorities=authorities,
         header_timeout=s3.header_timeout,
         body_timeout=s3.body_timeout,

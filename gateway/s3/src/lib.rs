@@ -26,6 +26,7 @@ mod headers;
 mod iam;
 pub mod identity;
 mod lock;
+mod logging;
 mod number;
 mod object;
 mod oidc;
@@ -55,8 +56,11 @@ use face::Face;
 use front::{Collaborators, Front};
 use iam::Iam;
 use identity::{Directory, KeyRing};
+use logging::{Delivery, Known};
 use oidc::{Fetch, Keyring, NoAuthorities};
 
+/// How long the last lines of access logs may take to be delivered, after the last request.
+const LAST_DELIVERY: Duration = Duration::from_secs(10);
 /// The target under which `s3s` logs, to be left out of any log.
 pub const QUIET_TARGET: &str = "s3s";
 
@@ -65,6 +69,7 @@ pub struct Server {
     front: Front,
     explanation: Explanation,
     backup: Backup,
+    delivery: Delivery,
 }
 
 impl Server {
@@ -79,14 +84,16 @@ impl Server {
         let directory = Directory::open(store.clone(), ring.clone())?;
         let backup = Backup::new(store.clone(), directory.clone());
         let face = Face { store, region: settings.region.as_str().into() };
+        let _within = handle.enter();
+        let delivery = Delivery::start(face.clone(), settings.log_interval);
         let collaborators = Collaborators {
             api: Some(Arc::new(Iam::new(directory, Keyring::new(fetch)))),
-            origins: Some(Arc::new(face.clone())),
+            buckets: Some(Arc::new(Known { face: face.clone(), delivery: delivery.clone() })),
             door: Some(Arc::new(face.clone())),
         };
         let explanation = Explanation::new(face.clone(), ring.clone());
         let front = Front::start_with(face, ring, collaborators, settings, handle)?;
-        Ok(Self { front, explanation, backup })
+        Ok(Self { front, explanation, backup, delivery })
     }
 
     /// The address that it listens on, with the port that it was given.
@@ -136,12 +143,17 @@ impl Server {
     /// What was counted until now.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.front.counts()
+        let lines = self.delivery.counts();
+        Counts { lines_delivered: lines.delivered, lines_lost: lines.lost, ..self.front.counts() }
     }
 
     /// Accepts no more requests and waits until those under way have ended; what is still busy after `timeout` is
-    /// dropped. Answers whether nothing was.
+    /// dropped. Answers whether nothing was. Lines of access logs are delivered then.
     pub async fn drain(&self, timeout: Duration) -> bool {
-        self.front.drain(timeout).await
+        let all = self.front.drain(timeout).await;
+        if tokio::time::timeout(LAST_DELIVERY, self.delivery.flush()).await.is_err() {
+            tracing::warn!("access log lines of buckets could not be delivered in time");
+        }
+        all
     }
 }

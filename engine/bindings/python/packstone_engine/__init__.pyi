@@ -63,6 +63,7 @@ class S3Settings:
         tls_certificate: str | None = None,
         tls_key: str | None = None,
         access_log: str | None = None,
+        log_interval: float = 300.0,
         issuer_authorities: str | None = None,
         header_timeout: float = 30.0,
         body_timeout: float = 60.0,

@@ -17,6 +17,7 @@ fn arrival(uri: &str, headers: &[(&'static str, &str)]) -> Arrival {
         presigned: false,
         headers,
         uri: uri.parse().unwrap(),
+        verified: std::sync::atomic::AtomicBool::new(true),
     }
 }
 

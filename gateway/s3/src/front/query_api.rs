@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_lc_rs::{digest, hmac};
@@ -107,7 +108,8 @@ pub(super) async fn answer(api: &dyn QueryApi, ring: &KeyRing, call: Received, t
         Err(unheard) => return api.refuse(which, unheard, &request_id),
     };
     let Parts { headers, uri, .. } = parts;
-    let arrival = Arrival { bearer: bearer.clone(), remote, region, secure, presigned: false, headers, uri };
+    let verified = AtomicBool::new(true);
+    let arrival = Arrival { bearer: bearer.clone(), remote, region, secure, presigned: false, headers, uri, verified };
     let asker = Asker { bearer, arrival: Some(Arc::new(arrival)) };
     api.answer(Call { api: which, asker, parameters: form(&body), request_id }).await
 }
@@ -125,7 +127,8 @@ async fn answer_unsigned(api: &dyn QueryApi, call: Received, timeout: Duration) 
         return api.refuse(Api::Iam, Unheard::Unsigned, &request_id);
     }
     let bearer = anonymous();
-    let arrival = Arrival { bearer: bearer.clone(), remote, region, secure, presigned: false, headers, uri };
+    let verified = AtomicBool::new(false);
+    let arrival = Arrival { bearer: bearer.clone(), remote, region, secure, presigned: false, headers, uri, verified };
     let asker = Asker { bearer, arrival: Some(Arc::new(arrival)) };
     api.answer(Call { api: Api::Sts, asker, parameters, request_id }).await
 }
