@@ -11,7 +11,8 @@ use packstone_store::journal::batch::{Batch, FileKey, Position};
 use packstone_store::journal::entry::{Claim, Entry, JournalInfo, LiveSet, Removed, Target};
 use packstone_store::journal::file::FileHeader;
 use packstone_store::object::{
-    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Etag, Mode, Retention, SystemHeader, UploadId, VersionId,
+    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Encryption, Etag, Mode, Retention, SystemHeader, UploadId,
+    VersionId,
 };
 use packstone_store::pool::{DriveClass, Profile};
 use packstone_store::record::{Compression, Extent, Posix, Record};
@@ -170,6 +171,7 @@ fn attributes() -> Vec<u8> {
         legal_hold: true,
         acl: Some(b"acl".to_vec()),
         upload: Some(UploadId(5)),
+        encryption: Some(Encryption::Managed { generation: 1 }),
     }
     .encode(&mut out);
     out.0
