@@ -4,6 +4,7 @@ Concurrency: a thread serves; the test changes what is served between requests.
 """
 
 import base64
+import itertools
 import json
 import ssl
 import threading
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+_NUMBERS: Final = itertools.count()
 CLIENT: Final = "desk-client"
 SUBJECT: Final = "repo:desk/pricing:ref:refs/heads/main"
 
@@ -96,11 +98,13 @@ class Issuer:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         if tls is not None:
             self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
-        self.url = f"{scheme}://{host}:{self.server.server_address[1]}/realms/desk"
+        # A port may come again while a node still knows who had it.
+        self.realm = f"/realms/desk-{next(_NUMBERS)}"
+        self.url = f"{scheme}://{host}:{self.server.server_address[1]}{self.realm}"
         self.name = self.url.split("://")[1]
 
     def document(self, path: str) -> dict[str, Any]:
-        if path == "/realms/desk/.well-known/openid-configuration":
+        if path == f"{self.realm}/.well-known/openid-configuration":
             return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"} | self.discovery
         others = [{"kty": "OKP", "crv": "X25519", "kid": "other", "x": "AA"}, {"kty": "new", "kid": "newer"}]
         return {"keys": [*others, *(key.public() for key in self.keys)]}

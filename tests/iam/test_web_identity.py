@@ -101,7 +101,7 @@ def test_a_session_by_a_token(node: Node, issuer: Issuer, provider: str, assume:
     with refused("AccessDenied", 403):
         session.s3(node).put_object(Bucket=bucket, Key="k", Body=b"1")
     assert session.client(node, "sts").get_caller_identity()["Arn"] == told["AssumedRoleUser"]["Arn"]
-    assert issuer.asked == ["/realms/desk/.well-known/openid-configuration", "/realms/desk/keys"]
+    assert issuer.asked == [f"{issuer.realm}/.well-known/openid-configuration", f"{issuer.realm}/keys"]
     for _ in range(5):
         assume(issuer.token())
     assert len(issuer.asked) == 2, "keys are remembered"
