@@ -53,6 +53,12 @@ class S3Section(_TlsSection):
     access_log: Path | None = None
     """File that takes one line a request; none: no access log."""
 
+    log_interval: Duration = 300.0
+    """How long lines are collected of a bucket with server access logging, before they are put into its target."""
+
+    issuer_authorities: Path | None = None
+    """PEM file with authorities for the certificates of OpenID Connect issuers, beside those of the system."""
+
     header_timeout: Duration = 30.0
     """How long a client may take to send a request's headers."""
 

@@ -55,9 +55,9 @@ def s3_settings(
 ) -> packstone_engine.S3Settings:
     """How the S3 front listens, with `root` as the one it knows beside the users that the engine keeps."""
     s3 = configuration.s3
-    certificate, key, access_log = (
+    certificate, key, access_log, authorities = (
         None if path is None else str(configuration.path(path))
-        for path in (s3.tls_certificate, s3.tls_key, s3.access_log)
+        for path in (s3.tls_certificate, s3.tls_key, s3.access_log, s3.issuer_authorities)
     )
     return packstone_engine.S3Settings(
         str(s3.address),
@@ -70,6 +70,8 @@ def s3_settings(
         tls_certificate=certificate,
         tls_key=key,
         access_log=access_log,
+        log_interval=s3.log_interval,
+        issuer_authorities=authorities,
         header_timeout=s3.header_timeout,
         body_timeout=s3.body_timeout,
         threads=s3.threads,

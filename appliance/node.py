@@ -167,6 +167,22 @@ class Node:
         with operator_errors():
             return self._running().explain(user, action, resource)
 
+    def stored_configuration(self) -> str:
+        """Buckets with their configurations and all identities, secrets in the clear. Raises NotServingError."""
+        with operator_errors():
+            return self._running().configuration()
+
+    def restore_configuration(self, configuration: str) -> tuple[int, int]:
+        """Put such a configuration on this node, which must have neither buckets nor identities.
+
+        Returns how many of each stand. Raises OperatorError when the node isn't empty or the text can't be read, and
+        NotServingError.
+        """
+        with operator_errors():
+            restored = self._running().restore_configuration(configuration)
+        _log.info("configuration restored", extra={"buckets": restored[0], "identities": restored[1]})
+        return restored
+
     def reload_tls(self) -> None:
         """Read the S3 certificate and key again; where that fails, log it and keep the old ones."""
         if self.configuration.s3.tls_certificate is None:

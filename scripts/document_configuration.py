@@ -13,7 +13,7 @@ from appliance.quantity import Address, Profile, format_size
 
 DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 _SIZES: Final = ("_size", "_limit", "_reserve")
-_DURATIONS: Final = {"_timeout": (1, "s"), "_after": (86400, "d")}
+_DURATIONS: Final = {"_timeout": (1, "s"), "_interval": (1, "s"), "_after": (86400, "d")}
 
 _HEAD: Final = """\
 # Configuration
@@ -50,6 +50,7 @@ _TAIL: Final = """
 | `PACKSTONE_ROOT_USER`, `PACKSTONE_ROOT_PASSWORD` | The root credentials, set together: an access key of 3 to 128 and \
 a secret key of 8 to 128 printable ASCII characters. Without them they are made at first start, printed once, and kept \
 in `root-credentials` in the data directory with mode 0600; `packstone root rotate` replaces them. |
+| `PACKSTONE_BACKUP_PASSPHRASE` | The passphrase for `packstone backup` and `packstone restore`. |
 | `PACKSTONE_NEW_SECRET_KEY` | The secret key for `packstone root rotate --access-key`. |
 
 This page is rendered from `appliance/configuration.py` by `scripts/document_configuration.py`.

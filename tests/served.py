@@ -119,10 +119,23 @@ class Node:
         if self.process is not None:
             self.stop()
 
-    def command(self, *arguments: str | Path, code: int = 0) -> str:
-        """Run `packstone` on this node's data directory, which must end with `code`; return both its outputs."""
-        done = subprocess.run(
+    def spawn(self, *arguments: str | Path) -> subprocess.Popen[bytes]:
+        """Begin to run `packstone` on this node's data directory; its outputs go nowhere."""
+        return subprocess.Popen(
             [PACKSTONE, *arguments, "--data", self.data],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self.environment(),
+        )
+
+    def command(self, *arguments: str | Path, code: int = 0) -> str:
+        """Run `packstone` on this node's data directory, which must end with `code`; return what it said."""
+        return self.command_alone(*arguments, "--data", self.data, code=code)
+
+    def command_alone(self, *arguments: str | Path, code: int = 0) -> str:
+        """As `command`, for one that asks no node."""
+        done = subprocess.run(
+            [PACKSTONE, *arguments],
             capture_output=True,
             text=True,
             check=False,

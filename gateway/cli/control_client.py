@@ -13,6 +13,7 @@ import httpx
 from appliance.configuration_sources import load
 from appliance.errors import OperatorError
 from gateway.control.documents import (
+    ConfigurationDocument,
     ConnectionDocument,
     CredentialsDocument,
     ExplanationDocument,
@@ -21,6 +22,8 @@ from gateway.control.documents import (
     KmsRequest,
     QuotaDocument,
     QuotaRequest,
+    RestoredDocument,
+    RestoreRequest,
     RotationRequest,
     SealDocument,
     StatusDocument,
@@ -77,6 +80,15 @@ class ControlClient:
             yield event
         if not whole:
             raise OperatorError("the node stopped before the report was complete")
+
+    def configuration(self) -> ConfigurationDocument:
+        """Buckets with their configurations and all identities, secrets included."""
+        return ConfigurationDocument.model_validate(self._ask("GET", "/configuration"))
+
+    def restore_configuration(self, configuration: str) -> RestoredDocument:
+        """Put such a configuration on a node that holds nothing, or end a restore of it that was cut off."""
+        request = RestoreRequest(configuration=configuration)
+        return RestoredDocument.model_validate(self._ask("POST", "/configuration", request.model_dump()))
 
     def explain(self, user: str, action: str, resource: str) -> ExplanationDocument:
         """Say which statement decides whether `user` may do `action` on `resource`."""

@@ -8,6 +8,7 @@ import typer
 
 from appliance.errors import OperatorError
 from gateway.cli import (
+    backup,
     bucket,
     copy,
     group,
@@ -17,6 +18,7 @@ from gateway.cli import (
     kms,
     listing,
     policy,
+    provider,
     remove,
     root,
     seal,
@@ -49,8 +51,11 @@ app.add_typer(group.app, name="group")
 app.add_typer(policy.app, name="policy")
 app.add_typer(key.app, name="key")
 app.add_typer(kms.app, name="kms")
+app.add_typer(provider.app, name="provider")
 app.add_typer(root.app, name="root")
 app.add_typer(worm.app, name="worm")
+app.add_typer(backup.backup, name="backup")
+app.add_typer(backup.restore, name="restore")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -11,6 +11,7 @@ from appliance.credentials import Credentials
 from appliance.errors import NotServingError, OperatorError
 from appliance.node import Node
 from gateway.control.documents import (
+    ConfigurationDocument,
     ConnectionDocument,
     CredentialsDocument,
     EngineDocument,
@@ -19,6 +20,8 @@ from gateway.control.documents import (
     KmsDocument,
     KmsKeyDocument,
     KmsRequest,
+    RestoredDocument,
+    RestoreRequest,
     RotationRequest,
     SealDocument,
     StatusDocument,
@@ -89,7 +92,21 @@ def admin_app(node: Node) -> FastAPI:
     def rotate(request: RotationRequest) -> CredentialsDocument:
         return CredentialsDocument.model_validate(node.rotate_root(_wanted(request)))
 
+    _offer_configuration(app, node)
     return app
+
+
+def _offer_configuration(app: FastAPI, node: Node) -> None:
+    """Taking the node's configuration for a backup, and putting one on a node that holds nothing."""
+
+    @app.get("/configuration")
+    def configuration() -> ConfigurationDocument:
+        return ConfigurationDocument.of(node.stored_configuration())
+
+    @app.post("/configuration")
+    def restore(request: RestoreRequest) -> RestoredDocument:
+        buckets, identities = node.restore_configuration(request.configuration)
+        return RestoredDocument(buckets=buckets, identities=identities)
 
 
 async def _refuse(_request: Request, fault: Exception) -> JSONResponse:

@@ -3,8 +3,9 @@
 Sizes are bytes throughout.
 """
 
+import json
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -204,6 +205,41 @@ class CredentialsDocument(_Document):
 
     access_key: str
     secret_key: str
+
+
+class ConfigurationDocument(_Document):
+    """A node's buckets and identities as the engine tells them, secrets in the clear, and what was left out."""
+
+    configuration: str
+    buckets: int
+    identities: int
+    left_out: list[str]
+
+    @classmethod
+    def of(cls, configuration: str) -> Self:
+        """The document around what the engine told."""
+        told = json.loads(configuration)
+        return cls(
+            configuration=configuration,
+            buckets=len(told["buckets"]),
+            identities=len(told["identities"]),
+            left_out=told["left_out"],
+        )
+
+
+class RestoreRequest(BaseModel):
+    """What a `ConfigurationDocument` held, to be put on a node that holds nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    configuration: str
+
+
+class RestoredDocument(_Document):
+    """How many buckets and identities stand after a restore."""
+
+    buckets: int
+    identities: int
 
 
 class RotationRequest(BaseModel):

@@ -15,6 +15,7 @@ from tests.worm.clauses import Clause, protects
 from tests.worm.record import Record
 
 DRIVES: Final = 4
+PASSPHRASE: Final = {"PACKSTONE_BACKUP_PASSPHRASE": "correct horse battery"}
 FOREVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
@@ -71,6 +72,51 @@ def test_root_rotate(node: Node) -> None:
     node.user, node.password = "another-root", "another-secret-of-the-tests"
     node.start()
     record.assert_locked(node.client())
+
+
+@protects(Clause.WORM, Clause.AUTHENTIC)
+def test_restore_config(node: Node, tmp_path: Path) -> None:
+    """`packstone restore config` on the node, of a backup in which no bucket was locked: refused."""
+    lenient = Node(tmp_path / "lenient", PASSPHRASE)
+    lenient.start()
+    lenient.client().create_bucket(Bucket="records")
+    file = tmp_path / "lenient.backup"
+    lenient.command("backup", "config", file)
+    lenient.stop()
+    node.settings.update(PASSPHRASE)
+    record = kept(node)
+    assert "restored on an empty node only" in node.command("restore", "config", file, code=1)
+    record.assert_locked(node.client())
+    node.client().create_bucket(Bucket="another")
+    assert "restored on an empty node only" in node.command("restore", "config", file, code=1)
+    record.assert_locked(node.client())
+
+
+@protects(Clause.WORM)
+def test_restore_config_keeps_what_was_locked(node: Node, tmp_path: Path) -> None:
+    """A bucket restored on an empty node has the lock and the default retention that it had; what it gets is locked."""
+    node.settings.update(PASSPHRASE)
+    s3 = node.client()
+    default = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}}}
+    s3.put_object_lock_configuration(
+        Bucket=records.lock_bucket(s3, "records"),
+        ObjectLockConfiguration=default,  # type: ignore[arg-type]
+    )
+    file = tmp_path / "node.backup"
+    node.command("backup", "config", file)
+    fresh = Node(tmp_path / "fresh", PASSPHRASE)
+    fresh.start()
+    try:
+        fresh.command("restore", "config", file)
+        s3 = fresh.client()
+        version = s3.put_object(Bucket="records", Key="fills/7731", Body=records.BODY)["VersionId"]
+        until = s3.get_object_retention(Bucket="records", Key="fills/7731", VersionId=version)
+        record = Record("records", "fills/7731", version, until["Retention"]["RetainUntilDate"])
+        record.assert_locked(s3)
+        assert until["Retention"]["RetainUntilDate"] > records.later(days=29)
+        assert "records" in fresh.command("worm", "report")
+    finally:
+        fresh.close()
 
 
 @protects(Clause.WORM)

@@ -2,7 +2,10 @@
 
 use crate::action::Action;
 use crate::policy::Naming;
-use crate::principal::{Owner, Principal};
+use crate::principal::{Kind, Owner, Principal};
+
+/// The service that is the group of that name.
+const LOG_DELIVERY: &str = "logging.s3.amazonaws.com";
 
 /// What a grant of an ACL gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,7 +92,10 @@ impl AclGrant {
         match &self.grantee {
             Grantee::Group(Group::AllUsers) => Some(Naming::Direct),
             Grantee::Group(Group::AuthenticatedUsers) => principal.has_account().then_some(Naming::Direct),
-            Grantee::Group(Group::LogDelivery) => None,
+            Grantee::Group(Group::LogDelivery) => match principal.kind() {
+                Kind::Service { name } if **name == *LOG_DELIVERY => Some(Naming::Direct),
+                _ => None,
+            },
             Grantee::Account(id) if !principal.has_account() || **id != *principal.canonical_id() => None,
             Grantee::Account(_) => Some(if principal.is_root() { Naming::Direct } else { Naming::Account }),
         }

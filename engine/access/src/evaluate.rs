@@ -77,7 +77,7 @@ impl<'a> Request<'a> {
         let resource = self.resource_side(&inquiry)?;
         let identity = self.identity_side(&inquiry)?;
         let bounds = self.bounds(&inquiry)?;
-        if !own && self.is_closed_to_others() {
+        if !own && !principal.is_service() && self.is_closed_to_others() {
             return Err(Refusal::PublicAccessBlock);
         }
         let identity = identity.ok_or(Refusal::Unallowed(Source::Identity));

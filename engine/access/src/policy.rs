@@ -203,7 +203,11 @@ impl PrincipalName {
                 Kind::Federated { provider } if provider == name => Some(Naming::Direct),
                 _ => None,
             },
-            Self::Account(_) | Self::CanonicalUser(_) | Self::Arn(_) | Self::Service(_) => None,
+            Self::Service(name) => match principal.kind() {
+                Kind::Service { name: held } if held == name => Some(Naming::Direct),
+                _ => None,
+            },
+            Self::Account(_) | Self::CanonicalUser(_) | Self::Arn(_) => None,
         }
     }
 }

@@ -39,6 +39,8 @@ pub enum Kind {
     FederatedUser { name: Box<str> },
     /// Whoever an identity provider vouches for, before a role is theirs. The provider is an ARN or a host's name.
     Federated { provider: Box<str> },
+    /// A service of the node, by the name that AWS gives it (`logging.s3.amazonaws.com`).
+    Service { name: Box<str> },
     /// Whoever did not sign.
     Anonymous,
 }
@@ -57,8 +59,8 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// `owner` is the account that the principal belongs to; for [`Kind::Anonymous`] and [`Kind::Federated`] it is
-    /// left empty.
+    /// `owner` is the account that the principal belongs to; for [`Kind::Anonymous`], [`Kind::Federated`] and
+    /// [`Kind::Service`] it is left empty.
     #[must_use]
     pub fn new(kind: Kind, owner: Owner) -> Self {
         let account = &owner.account;
@@ -73,7 +75,7 @@ impl Principal {
             Kind::FederatedUser { name } => {
                 (format!("arn:aws:sts::{account}:federated-user/{name}"), None, format!("{account}:{name}").into())
             }
-            Kind::Federated { .. } => (String::new(), None, Box::from("")),
+            Kind::Federated { .. } | Kind::Service { .. } => (String::new(), None, Box::from("")),
             Kind::Anonymous => (String::new(), None, Box::from("anonymous")),
         };
         Self { kind, owner, arn: arn.into(), session_arn, user_id, tags: Vec::new() }
@@ -138,7 +140,7 @@ impl Principal {
             Kind::User { .. } => Some("User"),
             Kind::Role { .. } => Some("AssumedRole"),
             Kind::FederatedUser { .. } => Some("FederatedUser"),
-            Kind::Federated { .. } => None,
+            Kind::Federated { .. } | Kind::Service { .. } => None,
             Kind::Anonymous => Some("Anonymous"),
         }
     }
@@ -149,7 +151,11 @@ impl Principal {
 
     /// Whether it belongs to an account, so that policies of its own can allow it something.
     pub(crate) fn has_account(&self) -> bool {
-        !matches!(self.kind, Kind::Anonymous | Kind::Federated { .. })
+        !matches!(self.kind, Kind::Anonymous | Kind::Federated { .. } | Kind::Service { .. })
+    }
+
+    pub(crate) fn is_service(&self) -> bool {
+        matches!(self.kind, Kind::Service { .. })
     }
 
     pub(crate) fn is_root(&self) -> bool {
@@ -177,6 +183,7 @@ impl fmt::Display for Principal {
         match &self.kind {
             Kind::Anonymous => f.write_str("anonymous"),
             Kind::Federated { provider } => write!(f, "federated:{provider}"),
+            Kind::Service { name } => f.write_str(name),
             _ => f.write_str(self.acting_arn()),
         }
     }

@@ -11,7 +11,8 @@ use account::{
     user_of,
 };
 use packstone_access::{
-    Action, Context, Identity, Kind, Name, Policy, PolicyKind, Principal, PublicAccessBlock, Request, Resource, Scope,
+    Acl, AclGrant, Action, Context, Grantee, Group, Identity, Kind, Name, ObjectOwnership, Permission, Policy,
+    PolicyKind, Principal, PublicAccessBlock, Request, Resource, Scope,
 };
 
 const READ_HOME: &str = r#"{"Sid": "Home", "Effect": "Allow", "Action": "s3:GetObject",
@@ -238,6 +239,50 @@ fn a_web_identity_is_trusted_by_its_provider_and_claims() {
     assert!(may("idp.example.com", "alice"));
     assert!(!may("idp.example.com", "bob"));
     assert!(!may("idp.example.org", "alice"));
+}
+
+#[test]
+fn a_service_has_what_a_bucket_gives_it() {
+    let service = |name: &str| Identity::new(Principal::new(Kind::Service { name: name.into() }, owner("")));
+    let own = owner(ACCOUNT);
+    let may = |name: &str, scope: Scope<'_>| {
+        let scope = Scope { owner: Some(&own), ..scope };
+        let resource = Resource::Object { bucket: BUCKET, key: "log" };
+        ask(service(name), Action::PutObject, resource, &Context::new(), scope, |decision| decision.is_allowed())
+    };
+    const LOGGING: &str = "logging.s3.amazonaws.com";
+    let named = bucket_policy(
+        r#"{"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::ticks/*"}"#,
+    );
+    let by_policy = |policy| Scope { policy: Some(policy), ..Scope::default() };
+    assert!(may(LOGGING, by_policy(&named)));
+    assert!(!may("delivery.logs.amazonaws.com", by_policy(&named)));
+    assert!(!may(LOGGING, Scope::default()));
+    let account = bucket_policy(
+        r#"{"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::ticks/*"}"#,
+    );
+    assert!(!may(LOGGING, by_policy(&account)));
+
+    // What closes a public policy to others leaves it to services.
+    let public = bucket_policy(
+        r#"{"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::ticks/*"}"#,
+    );
+    let block = PublicAccessBlock { restrict_public_buckets: true, ..PublicAccessBlock::default() };
+    assert!(may(LOGGING, Scope { block, ..by_policy(&public) }));
+
+    let group = AclGrant { grantee: Grantee::Group(Group::LogDelivery), permission: Permission::Write };
+    let acl = Acl { grants: vec![group] };
+    let by_acl = |ownership| Scope { bucket_acl: Some(&acl), ownership, ..Scope::default() };
+    assert!(may(LOGGING, by_acl(ObjectOwnership::ObjectWriter)));
+    assert!(!may("delivery.logs.amazonaws.com", by_acl(ObjectOwnership::ObjectWriter)));
+    assert!(!may(LOGGING, by_acl(ObjectOwnership::BucketOwnerEnforced)));
+    let scope = Scope { owner: Some(&own), ..by_acl(ObjectOwnership::ObjectWriter) };
+    let resource = Resource::Object { bucket: BUCKET, key: "log" };
+    let anybody =
+        ask(anonymous(), Action::PutObject, resource, &Context::new(), scope, |decision| decision.is_allowed());
+    assert!(!anybody);
 }
 
 #[test]

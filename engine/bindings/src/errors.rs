@@ -1,6 +1,6 @@
 //! The engine's errors as Python's.
 
-use packstone_s3::StartError;
+use packstone_s3::{BackupError, StartError};
 use packstone_store::Error;
 use packstone_store::recovery::RecoveryError;
 use pyo3::exceptions::PyException;
@@ -36,4 +36,16 @@ pub fn from_store(error: Error) -> PyErr {
 
 pub fn from_start(error: StartError) -> PyErr {
     OperatorError::new_err(error.to_string())
+}
+
+pub fn from_backup(error: BackupError) -> PyErr {
+    match error {
+        BackupError::Unreadable(_)
+        | BackupError::NotEmpty { .. }
+        | BackupError::AnotherBegun
+        | BackupError::Differs(_) => OperatorError::new_err(error.to_string()),
+        BackupError::Store(_) | BackupError::Directory(_) | BackupError::Key(_) => {
+            EngineError::new_err(error.to_string())
+        }
+    }
 }

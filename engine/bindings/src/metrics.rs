@@ -188,6 +188,18 @@ fn requests(counts: &Counts) -> Vec<Metric> {
             one(counts.in_flight as f64),
         ),
         metric("gauge", "s3_connections", "Open client connections.", one(counts.connections as f64)),
+        metric(
+            "counter",
+            "s3_log_lines_delivered",
+            "Lines of buckets' access logs that were put into their targets.",
+            one(counts.lines_delivered as f64),
+        ),
+        metric(
+            "counter",
+            "s3_log_lines_lost",
+            "Lines of buckets' access logs that could not be delivered.",
+            one(counts.lines_lost as f64),
+        ),
     ]
 }
 

@@ -17,7 +17,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use tokio::runtime::Runtime;
 
-use crate::errors::{EngineError, OperatorError, from_recovery, from_start, from_store};
+use crate::errors::{EngineError, OperatorError, from_backup, from_recovery, from_start, from_store};
 use crate::metrics::{self, Metric};
 use crate::quota::{self, Quota};
 use crate::settings::{EngineSettings, S3Settings};
@@ -63,9 +63,13 @@ fn outcome<T>(result: Result<T, PyErr>, raised: &Raised) -> PyResult<T> {
     }
 }
 
+fn not_served() -> PyErr {
+    OperatorError::new_err("S3 isn't served")
+}
+
 impl Node {
-    fn front(&self) -> PyResult<Arc<Server>> {
-        self.front.lock().clone().ok_or_else(|| OperatorError::new_err("S3 isn't served"))
+    fn serving(&self) -> PyResult<Arc<Server>> {
+        self.front.lock().clone().ok_or_else(not_served)
     }
 }
 
@@ -98,7 +102,20 @@ impl Node {
     }
 
     fn explain(&self, user: &str, action: &str, resource: &str) -> PyResult<String> {
-        self.front()?.explain(user, action, resource).map_err(OperatorError::new_err)
+        self.serving()?.explain(user, action, resource).map_err(OperatorError::new_err)
+    }
+
+    fn configuration(&self, py: Python<'_>) -> PyResult<String> {
+        let front = self.serving()?;
+        py.detach(|| front.configuration()).map_err(from_backup)
+    }
+
+    fn restore_configuration(&self, py: Python<'_>, configuration: &str) -> PyResult<(usize, usize)> {
+        let front = self.serving()?;
+        let handle = self.runtime.lock().as_ref().map(|runtime| runtime.handle().clone());
+        let handle = handle.ok_or_else(not_served)?;
+        let restored = py.detach(|| handle.block_on(front.restore(configuration))).map_err(from_backup)?;
+        Ok((restored.buckets, restored.identities))
     }
 
     fn reload_tls(&self) -> PyResult<()> {
@@ -159,13 +176,13 @@ impl Node {
     }
 
     fn user_quota(&self, user: &str) -> PyResult<Quota> {
-        let held = self.front()?.user_quota(&administer()?, user);
+        let held = self.serving()?.user_quota(&administer()?, user);
         held.map(Into::into).map_err(quota::of_user(user))
     }
 
     #[pyo3(signature = (user, bytes, objects))]
     fn set_user_quota(&self, py: Python<'_>, user: &str, bytes: Option<u64>, objects: Option<u64>) -> PyResult<()> {
-        let (front, grant) = (self.front()?, administer()?);
+        let (front, grant) = (self.serving()?, administer()?);
         let quota = packstone_store::quota::Quota { bytes, objects };
         py.detach(|| front.set_user_quota(&grant, user, quota)).map_err(quota::of_user(user))
     }

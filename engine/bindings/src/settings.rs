@@ -107,9 +107,11 @@ pub struct S3Settings {
 impl S3Settings {
     #[new]
     #[pyo3(signature = (address, access_key, secret_key, master_key, *, region="us-east-1".into(), domains=Vec::new(),
-        object_ownership="BucketOwnerEnforced", tls_certificate=None, tls_key=None, access_log=None, header_timeout=30.0, body_timeout=60.0, threads=0))]
+        object_ownership="BucketOwnerEnforced", tls_certificate=None, tls_key=None, access_log=None, log_interval=300.0,
+        issuer_authorities=None, header_timeout=30.0, body_timeout=60.0, threads=0))]
     #[pyo3(text_signature = "(address, access_key, secret_key, master_key, *, region='us-east-1', domains=..., \
-        object_ownership='BucketOwnerEnforced', tls_certificate=None, tls_key=None, access_log=None, header_timeout=30.0, body_timeout=60.0, threads=0)")]
+        object_ownership='BucketOwnerEnforced', tls_certificate=None, tls_key=None, access_log=None, \
+        log_interval=300.0, issuer_authorities=None, header_timeout=30.0, body_timeout=60.0, threads=0)")]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
     fn new(
         address: String,
@@ -122,6 +124,8 @@ impl S3Settings {
         tls_certificate: Option<PathBuf>,
         tls_key: Option<PathBuf>,
         access_log: Option<PathBuf>,
+        log_interval: f64,
+        issuer_authorities: Option<PathBuf>,
         header_timeout: f64,
         body_timeout: f64,
         threads: usize,
@@ -142,6 +146,8 @@ impl S3Settings {
                 .ok_or_else(|| PyValueError::new_err(format!("{object_ownership} is no object ownership")))?,
             tls,
             access_log,
+            log_interval: seconds(log_interval)?,
+            issuer_authorities,
             header_timeout: seconds(header_timeout)?,
             body_timeout: seconds(body_timeout)?,
             threads,

@@ -3,9 +3,9 @@
 use packstone_access::{Acl, AclGrant, Action, CannedAcl, Grantee, Group, ObjectOwnership, Permission, Resource};
 use packstone_store::object::{AttributeChange, NewDocument, Replaces};
 use s3s::dto::{
-    AccessControlPolicy, GetBucketAclInput, GetBucketAclOutput, GetObjectAclInput, GetObjectAclOutput, Grant,
-    Grantee as GranteeDto, Permission as PermissionDto, PutBucketAclInput, PutBucketAclOutput, PutObjectAclInput,
-    PutObjectAclOutput, Type,
+    AccessControlPolicy, BucketLogsPermission, GetBucketAclInput, GetBucketAclOutput, GetObjectAclInput,
+    GetObjectAclOutput, Grant, Grantee as GranteeDto, Permission as PermissionDto, PutBucketAclInput,
+    PutBucketAclOutput, PutObjectAclInput, PutObjectAclOutput, TargetGrant, Type,
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
@@ -158,7 +158,7 @@ fn settable(rules: &Rules, acl: Acl) -> S3Result<Option<Acl>> {
     Ok(Some(acl))
 }
 
-fn not_supported() -> s3s::S3Error {
+pub(crate) fn not_supported() -> s3s::S3Error {
     custom("AccessControlListNotSupported", StatusCode::BAD_REQUEST, "The bucket does not allow ACLs")
 }
 
@@ -209,7 +209,6 @@ fn grantee_of_header(text: &str) -> S3Result<Grantee> {
 }
 
 fn of_document(document: AccessControlPolicy) -> S3Result<Acl> {
-    let malformed = || s3s::S3Error::new(S3ErrorCode::MalformedACLError);
     let given = document.grants.unwrap_or_default();
     if document.owner.and_then(|owner| owner.id).is_some_and(|id| id != owner::CANONICAL_ID) {
         return Err(access_denied());
@@ -219,17 +218,39 @@ fn of_document(document: AccessControlPolicy) -> S3Result<Acl> {
     }
     let mut grants = Vec::with_capacity(given.len());
     for grant in given {
-        let permission = grant.permission.as_ref().and_then(|name| Permission::from_name(name.as_str()));
-        let grantee = grant.grantee.ok_or_else(malformed)?;
-        let grantee = match (grantee.id, grantee.uri) {
-            (Some(id), _) => account(&id)?,
-            (None, Some(uri)) => group(&uri)?,
-            (None, None) if grantee.email_address.is_some() => return Err(unresolvable()),
-            (None, None) => return Err(malformed()),
-        };
-        grants.push(AclGrant { grantee, permission: permission.ok_or_else(malformed)? });
+        grants.push(granted(grant.grantee, grant.permission.as_ref().map(PermissionDto::as_str))?);
     }
     Ok(Acl { grants })
+}
+
+/// The ACL of log objects: their owner's, and whom a logging configuration names besides.
+///
+/// # Errors
+/// Somebody who isn't known, or a permission that isn't.
+pub(crate) fn of_log(grants: Vec<TargetGrant>) -> S3Result<Acl> {
+    let mut acl = private();
+    if grants.len() > MOST {
+        return Err(malformed());
+    }
+    for grant in grants {
+        acl.grants.push(granted(grant.grantee, grant.permission.as_ref().map(BucketLogsPermission::as_str))?);
+    }
+    Ok(acl)
+}
+
+fn granted(grantee: Option<GranteeDto>, permission: Option<&str>) -> S3Result<AclGrant> {
+    let grantee = grantee.ok_or_else(malformed)?;
+    let grantee = match (grantee.id, grantee.uri) {
+        (Some(id), _) => account(&id)?,
+        (None, Some(uri)) => group(&uri)?,
+        (None, None) if grantee.email_address.is_some() => return Err(unresolvable()),
+        (None, None) => return Err(malformed()),
+    };
+    Ok(AclGrant { grantee, permission: permission.and_then(Permission::from_name).ok_or_else(malformed)? })
+}
+
+fn malformed() -> s3s::S3Error {
+    s3s::S3Error::new(S3ErrorCode::MalformedACLError)
 }
 
 fn account(id: &str) -> S3Result<Grantee> {

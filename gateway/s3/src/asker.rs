@@ -1,6 +1,7 @@
 //! Who asks, and what the request says of itself.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use hyper::{HeaderMap, Uri};
@@ -46,6 +47,20 @@ pub(crate) struct Arrival {
     pub signed: Signed,
     pub headers: HeaderMap,
     pub uri: Uri,
+    /// Whether the signature has been verified: set once, by [`Arrival::verify`].
+    pub verified: AtomicBool,
+}
+
+impl Arrival {
+    /// Notes that the signature holds.
+    pub fn verify(&self) {
+        self.verified.store(true, Ordering::Relaxed);
+    }
+
+    /// Who sent it, as far as that is proven.
+    pub fn signer(&self) -> Option<&Bearer> {
+        Some(&*self.bearer).filter(|bearer| !bearer.is_anonymous() && self.verified.load(Ordering::Relaxed))
+    }
 }
 
 /// Who sent a request.

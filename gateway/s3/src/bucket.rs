@@ -2,9 +2,10 @@
 
 pub(crate) mod access;
 pub(crate) mod configuration;
-mod cors;
+pub(crate) mod cors;
 mod encryption;
 mod lifecycle;
+pub(crate) mod logging;
 mod named;
 mod notification;
 mod object_lock;

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use time::{Date, Month, OffsetDateTime};
 
 use crate::asker::Arrival;
-use crate::identity::now;
+use crate::identity::{Claims, now};
 
 /// Tags of the object as it is, fetched once and only if a policy asks.
 pub(crate) type Tags<'a> = &'a dyn Fn() -> Vec<(String, String)>;
@@ -39,6 +39,7 @@ pub(crate) struct RequestFacts<'a> {
     arrival: Option<&'a Arrival>,
     /// When its session was issued.
     issued: Option<i64>,
+    claims: Option<&'a Claims>,
     fetch: Option<Tags<'a>>,
     fetched: OnceLock<Vec<(String, String)>>,
     said: Said<'a>,
@@ -46,11 +47,17 @@ pub(crate) struct RequestFacts<'a> {
 
 impl<'a> RequestFacts<'a> {
     pub fn new(arrival: Option<&'a Arrival>, issued: Option<i64>) -> Self {
-        Self { arrival, issued, fetch: None, fetched: OnceLock::new(), said: Said::default() }
+        Self { arrival, issued, claims: None, fetch: None, fetched: OnceLock::new(), said: Said::default() }
     }
 
     pub fn with_tags(mut self, tags: Tags<'a>) -> Self {
         self.fetch = Some(tags);
+        self
+    }
+
+    /// With what an identity provider says of who asks.
+    pub fn vouched(mut self, claims: Option<&'a Claims>) -> Self {
+        self.claims = claims;
         self
     }
 
@@ -87,6 +94,14 @@ impl<'a> RequestFacts<'a> {
         held.find(|(held, _)| held.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str()).into()
     }
 
+    fn claim(&self, key: &str) -> Fact<'_> {
+        match self.claims.and_then(|claims| claims.values.get(key)).map(Vec::as_slice) {
+            None => Fact::Absent,
+            Some([value]) => Fact::One(Cow::Borrowed(value)),
+            Some(values) => Fact::Many(values.iter().map(|value| Cow::Borrowed(value.as_str())).collect()),
+        }
+    }
+
     fn tag(&self, key: &str) -> Fact<'_> {
         let Some(fetch) = self.fetch else { return Fact::Absent };
         let tags = self.fetched.get_or_init(fetch);
@@ -98,6 +113,11 @@ impl Facts for RequestFacts<'_> {
     fn fact(&self, key: &Key) -> Fact<'_> {
         if let Some((_, value)) = self.said.named.iter().find(|(name, _)| *name == key.name) {
             return Fact::One(Cow::Borrowed(value));
+        }
+        match key.name {
+            Name::FederatedProvider => return self.claims.map(|claims| claims.provider.as_str()).into(),
+            Name::Other => return self.claim(&key.tag),
+            _ => {}
         }
         let Some(arrival) = self.arrival else { return of_the_clock(key.name) };
         let text = |text: String| Fact::One(Cow::Owned(text));

@@ -9,6 +9,7 @@
 
 mod acl;
 mod asker;
+mod backup;
 mod body;
 mod bucket;
 mod checksum;
@@ -25,8 +26,10 @@ mod headers;
 mod iam;
 pub mod identity;
 mod lock;
+mod logging;
 mod number;
 mod object;
+mod oidc;
 mod owner;
 mod permission;
 mod quota;
@@ -34,6 +37,8 @@ mod rules;
 mod tags;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod trial;
+#[cfg(test)]
+mod trial_store;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,16 +47,22 @@ use std::time::Duration;
 use packstone_store::Store;
 use tokio::runtime::Handle;
 
+pub use backup::{BackupError, Restored};
 pub use front::{Counts, Settings, StartError, TlsFiles};
 pub use identity::MasterKey;
 pub use quota::QuotaError;
 
+use backup::Backup;
 use explanation::Explanation;
 use face::Face;
 use front::{Collaborators, Front};
 use iam::Iam;
 use identity::{Directory, KeyRing};
+use logging::{Delivery, Known};
+use oidc::{Fetch, Keyring, NoAuthorities};
 
+/// How long the last lines of access logs may take to be delivered, after the last request.
+const LAST_DELIVERY: Duration = Duration::from_secs(10);
 /// The target under which `s3s` logs, to be left out of any log.
 pub const QUIET_TARGET: &str = "s3s";
 
@@ -61,6 +72,8 @@ pub struct Server {
     explanation: Explanation,
     store: Store,
     ring: KeyRing,
+    backup: Backup,
+    delivery: Delivery,
 }
 
 impl Server {
@@ -69,18 +82,23 @@ impl Server {
     /// # Errors
     /// [`StartError`], before anything was served: each is something that the operator can mend.
     pub fn start(settings: &Settings, master: MasterKey, store: Store, handle: &Handle) -> Result<Self, StartError> {
+        let fetch = Fetch::new(settings.issuer_authorities.as_deref());
+        let fetch = fetch.map_err(|NoAuthorities { path, reason }| StartError::Authorities { path, reason })?;
         let ring = KeyRing::new(&settings.access_key, &settings.secret_key, Arc::new(master));
         let directory = Directory::open(store.clone(), ring.clone())?;
+        let backup = Backup::new(store.clone(), directory.clone());
         let object_ownership = settings.object_ownership;
         let face = Face { store: store.clone(), region: settings.region.as_str().into(), object_ownership };
+        let _within = handle.enter();
+        let delivery = Delivery::start(face.clone(), settings.log_interval);
         let collaborators = Collaborators {
-            api: Some(Arc::new(Iam::new(directory))),
-            origins: Some(Arc::new(face.clone())),
+            api: Some(Arc::new(Iam::new(directory, Keyring::new(fetch)))),
+            buckets: Some(Arc::new(Known { face: face.clone(), delivery: delivery.clone() })),
             door: Some(Arc::new(face.clone())),
         };
         let explanation = Explanation::new(face.clone(), ring.clone());
         let front = Front::start_with(face, ring.clone(), collaborators, settings, handle)?;
-        Ok(Self { front, explanation, store, ring })
+        Ok(Self { front, explanation, store, ring, backup, delivery })
     }
 
     /// The address that it listens on, with the port that it was given.
@@ -110,15 +128,37 @@ impl Server {
         self.explanation.explain(user, action, resource)
     }
 
+    /// Buckets with their configurations, and all identities, as a text that [`Self::restore`] takes. It holds the
+    /// secrets of access keys in the clear.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn configuration(&self) -> Result<String, BackupError> {
+        self.backup.take()
+    }
+
+    /// Puts such a text on a node that has neither buckets nor identities, or ends a restore of it that was cut off.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub async fn restore(&self, configuration: &str) -> Result<Restored, BackupError> {
+        self.backup.restore(configuration).await
+    }
+
     /// What was counted until now.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.front.counts()
+        let lines = self.delivery.counts();
+        Counts { lines_delivered: lines.delivered, lines_lost: lines.lost, ..self.front.counts() }
     }
 
     /// Accepts no more requests and waits until those under way have ended; what is still busy after `timeout` is
-    /// dropped. Answers whether nothing was.
+    /// dropped. Answers whether nothing was. Lines of access logs are delivered then.
     pub async fn drain(&self, timeout: Duration) -> bool {
-        self.front.drain(timeout).await
+        let all = self.front.drain(timeout).await;
+        if tokio::time::timeout(LAST_DELIVERY, self.delivery.flush()).await.is_err() {
+            tracing::warn!("access log lines of buckets could not be delivered in time");
+        }
+        all
     }
 }

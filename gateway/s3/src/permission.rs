@@ -108,15 +108,7 @@ impl Face {
     ) -> S3Result<T> {
         let object_acl = if rules.has_acls() { self.object_acl(action, resource, version)? } else { None };
         let private = Acl { grants: Vec::new() };
-        let scope = Scope {
-            owner: Some(owner::account()),
-            object_owner: None,
-            policy: rules.policy.as_deref(),
-            bucket_acl: rules.acl.as_ref(),
-            object_acl: object_acl.as_ref().or(Some(&private)),
-            ownership: rules.ownership,
-            block: rules.block,
-        };
+        let scope = Scope { object_acl: object_acl.as_ref().or(Some(&private)), ..scope_of(rules) };
         let unread = OnceCell::new();
         let tags = || match self.described(resource, version) {
             Ok(found) => found.map_or_else(Vec::new, |version| version.attributes.tags),
@@ -134,7 +126,8 @@ impl Face {
 
     fn facts<'a>(asker: &'a Asker, said: Said<'a>) -> RequestFacts<'a> {
         let issued = asker.bearer.session.map(|(issued, _)| issued);
-        RequestFacts::new(asker.arrival.as_deref(), issued).saying(said)
+        let facts = RequestFacts::new(asker.arrival.as_deref(), issued);
+        facts.vouched(asker.bearer.claims.as_ref()).saying(said)
     }
 
     fn judged(
@@ -243,6 +236,19 @@ impl Door for Face {
     fn may_be_open(&self, bucket: &str) -> bool {
         let rules = self.store.bucket_state(bucket).map(|state| Rules::of(&state));
         rules.is_some_and(|rules| !rules.broken && (rules.policy.is_some() || rules.has_acls()))
+    }
+}
+
+/// What stands on a bucket's side.
+pub(crate) fn scope_of(rules: &Rules) -> Scope<'_> {
+    Scope {
+        owner: Some(owner::account()),
+        object_owner: None,
+        policy: rules.policy.as_deref(),
+        bucket_acl: rules.acl.as_ref(),
+        object_acl: None,
+        ownership: rules.ownership,
+        block: rules.block,
     }
 }
 

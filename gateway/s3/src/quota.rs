@@ -47,6 +47,11 @@ pub(crate) fn owned_by(asker: &Asker) -> Option<NewDocument> {
             let value = id.as_bytes().to_vec().into();
             Some(NewDocument { kind: OWNER.to_owned(), name: String::new(), value })
         }
-        Kind::Root | Kind::Role { .. } | Kind::FederatedUser { .. } | Kind::Federated { .. } | Kind::Anonymous => None,
+        Kind::Root
+        | Kind::Role { .. }
+        | Kind::FederatedUser { .. }
+        | Kind::Federated { .. }
+        | Kind::Service { .. }
+        | Kind::Anonymous => None,
     }
 }

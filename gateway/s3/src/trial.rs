@@ -17,6 +17,7 @@ use crate::object::range::{copied, select};
 use crate::{etag, headers};
 
 pub use crate::front::trial::{chunks, form, policy, refusal, route, signature};
+pub use crate::oidc::trial::token;
 
 /// A read gives the bytes that its range names, of those that the object has, or refuses it.
 pub fn range(text: &str, size: u64) {

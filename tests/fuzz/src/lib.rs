@@ -17,7 +17,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "superblock", run: drive::superblock, seeds: sample::superblocks },
     Target { name: "journal", run: drive::journal, seeds: sample::journals },
     Target { name: "entry", run: drive::entry, seeds: sample::entries },
@@ -31,6 +31,7 @@ pub const TARGETS: [Target; 13] = [
     Target { name: "policy", run: request::policy, seeds: request::policies },
     Target { name: "range", run: request::range, seeds: request::ranges },
     Target { name: "announcement", run: request::announcement, seeds: request::announcements },
+    Target { name: "token", run: request::token, seeds: request::tokens },
 ];
 
 /// The target of that name.

@@ -158,3 +158,22 @@ pub fn announcements() -> Vec<Vec<u8>> {
     ];
     seeds.map(|seed| seed.as_bytes().to_vec()).to_vec()
 }
+
+pub fn token(input: &[u8]) {
+    let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
+    let (header, claims) = input.split_at(end);
+    trial::token(header, claims);
+}
+
+/// A header, and claims on the next line.
+pub fn tokens() -> Vec<Vec<u8>> {
+    let seeds = [
+        r#"{"alg":"RS256","kid":"first"}
+{"iss":"https://idp.example/realms/desk","sub":"alice","aud":"desk","iat":1,"exp":2}"#,
+        r#"{"alg":"ES256","crit":["exp"]}
+{"iss":"http://127.0.0.1:1/","sub":"a","aud":["other","desk"],"azp":"desk","amr":["pwd"],"email":"a@b","iat":1}"#,
+        r#"{"alg":"none"}
+{"iss":"","sub":"a","aud":"desk","iat":1,"https://aws.amazon.com/tags":{"principal_tags":{"desk":["fx"]}}}"#,
+    ];
+    seeds.map(|seed| seed.as_bytes().to_vec()).to_vec()
+}

@@ -68,6 +68,8 @@ class S3Settings:
         tls_certificate: str | None = None,
         tls_key: str | None = None,
         access_log: str | None = None,
+        log_interval: float = 300.0,
+        issuer_authorities: str | None = None,
         header_timeout: float = 30.0,
         body_timeout: float = 60.0,
         threads: int = 0,
@@ -205,6 +207,18 @@ class Node:
         """Say in one line which statement decides whether `user` may do `action` on `resource`.
 
         Raises OperatorError for a user or an action that there is not.
+        """
+
+    def configuration(self) -> str:
+        """Buckets with their configurations, and all identities, as one text; secrets of access keys stand in it plain.
+
+        Raises OperatorError while S3 isn't served.
+        """
+    def restore_configuration(self, configuration: str) -> tuple[int, int]:
+        """Put such a text on a node without buckets and identities, or end a restore of it that was cut off.
+
+        Returns how many buckets and how many identities stand. Raises OperatorError when the node isn't empty, or the
+        text isn't what this version reads.
         """
 
     def reload_tls(self) -> None:

@@ -88,6 +88,11 @@ impl BucketState {
         self.documents.iter().filter(move |((held, _), _)| **held == *kind).map(|((_, name), held)| (&**name, held))
     }
 
+    /// All documents with their kinds and names, in order.
+    pub fn all_documents(&self) -> impl Iterator<Item = (&str, &str, &Document)> {
+        self.documents.iter().map(|((kind, name), document)| (&**kind, &**name, document))
+    }
+
     /// # Errors
     /// [`Error::InvalidDocument`] for more of them than a bucket may have.
     pub fn check_size(&self) -> Result<()> {
@@ -169,6 +174,10 @@ impl Buckets {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Bucket> {
-        self.by_name.values().map(|state| &state.bucket)
+        self.states().map(|state| &state.bucket)
+    }
+
+    pub fn states(&self) -> impl Iterator<Item = &Arc<BucketState>> {
+        self.by_name.values()
     }
 }

@@ -69,6 +69,12 @@ const KINDS: &[(&str, Action, Action)] = &[
     ("website", Action::GetBucketWebsite, Action::PutBucketWebsite),
 ];
 
+/// Whether documents of that kind are a bucket's configuration, which makes sense on another node too.
+#[must_use]
+pub fn is_configuration(kind: &str) -> bool {
+    KINDS.iter().any(|(held, ..)| *held == kind)
+}
+
 #[derive(Clone, Copy)]
 enum Access {
     Reads,
@@ -104,6 +110,17 @@ impl Store {
     #[must_use]
     pub fn bucket_state(&self, name: &str) -> Option<Arc<BucketState>> {
         self.inner.shared.buckets.load().state(name).cloned()
+    }
+
+    /// All buckets with their documents, by name, as one change left them.
+    ///
+    /// # Errors
+    /// A grant for something else.
+    pub fn bucket_states(&self, grant: &Grant) -> Result<Vec<Arc<BucketState>>> {
+        grant.covers(Action::Administer)?;
+        let mut states: Vec<_> = self.inner.shared.buckets.load().states().cloned().collect();
+        states.sort_by(|one, other| one.bucket.name.cmp(&other.bucket.name));
+        Ok(states)
     }
 
     /// Puts a document of the grant's bucket, or of the node if it names none, or with `None` takes it away. Answers

@@ -30,7 +30,7 @@ use crate::time::to_system_time;
 pub use amend::AttributeChange;
 pub use attributes::{Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Etag, SystemHeader};
 pub use delete::Deleted;
-pub use document::{Document, NewDocument, Replaces};
+pub use document::{Document, NewDocument, Replaces, is_configuration};
 pub(crate) use encryption::keyring;
 pub use encryption::{Cipher, CustomerKey, DEFAULT_KMS_KEY, Encryption, EncryptionRequest, KmsKey};
 pub use get::Object;

@@ -10,7 +10,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use super::configuration::{Configuration, Site, deletes, gets, malformed, puts, read};
 use crate::error::{invalid_argument, invalid_request};
 use crate::face::Face;
-use crate::front::cors::{Origins, Rules, Sharing};
+use crate::front::cors::Rules;
 
 const MOST_RULES: usize = 100;
 const LONGEST_ID: usize = 255;
@@ -62,28 +62,12 @@ impl Configuration for CORSConfiguration {
     }
 }
 
-impl Origins for Face {
-    fn sharing(&self, bucket: &str) -> Sharing {
-        match self.store.bucket_state(bucket) {
-            None => Sharing::NoBucket,
-            Some(state) if state.count_documents() == 0 => Sharing::Off,
-            Some(state) => state.derived(|| Compiled::new(&state)).0.clone().map_or(Sharing::Off, Sharing::By),
-        }
-    }
+/// The rules of a bucket that has any; those that can't be read allow nothing, and `read` has said so.
+pub(crate) fn rules(state: &BucketState) -> Option<Arc<Rules>> {
+    let document = state.document(CORSConfiguration::KIND, "")?;
+    let configuration = read::<CORSConfiguration>(&document.value).ok()?;
+    Some(Arc::new(Rules::new(&configuration)))
 }
-
-/// The rules of a bucket that has any, kept with its state.
-struct Compiled(Option<Arc<Rules>>);
-
-impl Compiled {
-    fn new(state: &BucketState) -> Self {
-        let document = state.document(CORSConfiguration::KIND, "");
-        // One that can't be read allows nothing; `read` has said so.
-        let configuration = document.and_then(|document| read::<CORSConfiguration>(&document.value).ok());
-        Self(configuration.map(|configuration| Arc::new(Rules::new(&configuration))))
-    }
-}
-
 fn one_wildcard<'t>(element: &str, mut texts: impl Iterator<Item = &'t String>) -> S3Result<()> {
     match texts.find(|text| text.matches('*').count() > 1) {
         None => Ok(()),

@@ -1,14 +1,11 @@
-//! Settings of a bucket that have a value even where nobody set them: acceleration, request payment, logging.
+//! Settings of a bucket that have a value even where nobody set them: acceleration, request payment.
 
-use hyper::StatusCode;
 use packstone_access::Action;
 use s3s::S3Result;
-use s3s::dto::{
-    AccelerateConfiguration, BucketAccelerateStatus, BucketLoggingStatus, Payer, RequestPaymentConfiguration,
-};
+use s3s::dto::{AccelerateConfiguration, BucketAccelerateStatus, Payer, RequestPaymentConfiguration};
 
 use super::configuration::{Configuration, Site, gets, malformed, puts};
-use crate::error::{custom, invalid_request};
+use crate::error::invalid_request;
 use crate::face::Face;
 
 impl Face {
@@ -31,13 +28,6 @@ impl Face {
         GetBucketRequestPaymentInput => GetBucketRequestPaymentOutput,
         |found: RequestPaymentConfiguration| { payer: Some(found.payer) }
     );
-
-    puts!(put_bucket_logging_verb, PutBucketLoggingInput => PutBucketLoggingOutput, |input| {
-        input.bucket_logging_status
-    });
-    gets!(get_bucket_logging_verb, GetBucketLoggingInput => GetBucketLoggingOutput, |found: BucketLoggingStatus| {
-        logging_enabled: found.logging_enabled
-    });
 }
 
 impl Configuration for AccelerateConfiguration {
@@ -77,27 +67,5 @@ impl Configuration for RequestPaymentConfiguration {
             Payer::BUCKET_OWNER | Payer::REQUESTER => Ok(()),
             _ => Err(malformed()),
         }
-    }
-}
-
-impl Configuration for BucketLoggingStatus {
-    const KIND: &'static str = "logging";
-    const READS: Action = Action::GetBucketLogging;
-    const CHANGES: Action = Action::PutBucketLogging;
-
-    fn missing() -> S3Result<Self> {
-        Ok(Self::default())
-    }
-
-    fn check(&mut self, site: &Site<'_>) -> S3Result<()> {
-        let Some(logging) = &self.logging_enabled else { return Ok(()) };
-        if site.store.bucket_state(&logging.target_bucket).is_none() {
-            return Err(custom(
-                "InvalidTargetBucketForLogging",
-                StatusCode::BAD_REQUEST,
-                "The target bucket for logging does not exist",
-            ));
-        }
-        Ok(())
     }
 }

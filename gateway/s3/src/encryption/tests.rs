@@ -17,6 +17,7 @@ fn asker(secure: bool) -> Asker {
         signed: Signed::Header,
         headers: HeaderMap::new(),
         uri: hyper::Uri::default(),
+        verified: std::sync::atomic::AtomicBool::new(true),
     };
     Asker { bearer: anonymous(), arrival: Some(Arc::new(arrival)) }
 }

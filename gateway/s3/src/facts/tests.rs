@@ -18,6 +18,7 @@ fn arrival(uri: &str, headers: &[(&'static str, &str)]) -> Arrival {
         signed: Signed::Header,
         headers,
         uri: uri.parse().unwrap(),
+        verified: std::sync::atomic::AtomicBool::new(true),
     }
 }
 

@@ -32,11 +32,6 @@ pub(crate) enum Sharing {
     By(Arc<Rules>),
 }
 
-/// Who knows what buckets say of other origins.
-pub(crate) trait Origins: Send + Sync + 'static {
-    fn sharing(&self, bucket: &str) -> Sharing;
-}
-
 /// Text with one wildcard at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {

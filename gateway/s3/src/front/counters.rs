@@ -126,6 +126,8 @@ impl Counters {
             bytes_out: self.bytes_out.load(Ordering::Relaxed),
             in_flight: self.in_flight.load(Ordering::Relaxed),
             connections: self.connections.load(Ordering::Relaxed),
+            lines_delivered: 0,
+            lines_lost: 0,
         }
     }
 }
@@ -144,6 +146,9 @@ pub struct Counts {
     /// Requests whose answers aren't sent yet.
     pub in_flight: i64,
     pub connections: i64,
+    /// Lines of buckets' access logs, which others than the front count.
+    pub lines_delivered: u64,
+    pub lines_lost: u64,
 }
 
 /// What is counted of one verb.

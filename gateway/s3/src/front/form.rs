@@ -18,6 +18,7 @@ pub(super) mod trial;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use http_body_util::BodyExt as _;
@@ -142,6 +143,7 @@ impl Form {
             signed: Signed::Form,
             headers: seen,
             uri: self.head.uri.clone(),
+            verified: AtomicBool::new(true),
         }));
         extensions.insert(self.inflow);
         extensions.insert(Within(length));

@@ -18,6 +18,7 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
+use super::line::Secured;
 use super::pace::{Pace, Patience};
 use super::service::{Client, Service};
 use super::tls::Tls;
@@ -148,10 +149,12 @@ impl Door {
             return;
         }
         let unread = Arc::new(AtomicBool::new(false));
-        let client = Arc::new(Client { remote, unread: Arc::clone(&unread) });
-        let paced = Pace::new(stream, self.patience, unread);
+        let client = |secured: Option<Secured>| {
+            Arc::new(Client { remote, secured: secured.map(Arc::new), unread: Arc::clone(&unread) })
+        };
+        let paced = Pace::new(stream, self.patience, Arc::clone(&unread));
         let Some(tls) = &self.tls else {
-            return self.converse(self.http.clone(), TokioIo::new(paced), client, phase).await;
+            return self.converse(self.http.clone(), TokioIo::new(paced), client(None), phase).await;
         };
         match tokio::time::timeout(self.patience.opening, tls.acceptor().accept(paced)).await {
             Ok(Ok(stream)) => {
@@ -159,7 +162,8 @@ impl Door {
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let http = self.http.clone();
                 let http = if http2 { http.http2_only() } else { http.http1_only() };
-                self.converse(http, TokioIo::new(stream), client, phase).await;
+                let secured = Secured::of(stream.get_ref().1);
+                self.converse(http, TokioIo::new(stream), client(secured), phase).await;
             }
             Ok(Err(error)) => tracing::debug!(%remote, %error, "no TLS handshake"),
             Err(_) => tracing::debug!(%remote, "the TLS handshake took too long"),

@@ -20,8 +20,10 @@ mod form;
 mod host;
 mod ids;
 mod inflow;
+mod line;
 mod listener;
 mod message;
+mod operation;
 mod outflow;
 mod pace;
 mod query;
@@ -54,6 +56,7 @@ pub use inflow::{Fault, Inflow};
 pub use message::of as message_of;
 pub use route::Verb;
 
+use crate::asker::Arrival;
 use crate::error::access_denied;
 use crate::identity::{DirectoryError, KeyRing};
 use access_log::AccessLog;
@@ -64,6 +67,7 @@ use service::Service;
 use tls::Tls;
 
 pub(crate) use answer::OVERSIZED;
+pub(crate) use line::Line;
 pub(crate) use service::Collaborators;
 
 /// The largest document that a request may bring, in bytes: a thousand keys to delete, every character of them
@@ -85,6 +89,10 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Where to write a line for each request, if anywhere.
     pub access_log: Option<PathBuf>,
+    /// How long lines of buckets that are logged are collected before they are delivered.
+    pub log_interval: Duration,
+    /// Authorities, in PEM, that identity providers' certificates may come from beside those of the system.
+    pub issuer_authorities: Option<PathBuf>,
     /// How long a client may take to send its headers, to begin its next request, or to shake hands.
     pub header_timeout: Duration,
     /// How long a client may send nothing of a body, or take nothing of an answer.
@@ -113,6 +121,8 @@ impl Settings {
             object_ownership: ObjectOwnership::default(),
             tls: None,
             access_log: None,
+            log_interval: Duration::from_secs(300),
+            issuer_authorities: None,
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(60),
             threads: 0,
@@ -143,6 +153,8 @@ impl fmt::Debug for Settings {
             .field("object_ownership", &self.object_ownership)
             .field("tls", &self.tls)
             .field("access_log", &self.access_log)
+            .field("log_interval", &self.log_interval)
+            .field("issuer_authorities", &self.issuer_authorities)
             .field("header_timeout", &self.header_timeout)
             .field("body_timeout", &self.body_timeout)
             .field("threads", &self.threads)
@@ -161,6 +173,8 @@ pub enum StartError {
     Certificate { path: PathBuf, reason: String },
     #[error("can't write the access log {path}: {source}")]
     AccessLog { path: PathBuf, source: io::Error },
+    #[error("can't use the authorities of identity providers: {path}: {reason}")]
+    Authorities { path: PathBuf, reason: String },
     #[error("can't read users and policies: {0}")]
     Identities(#[from] DirectoryError),
 }
@@ -252,23 +266,45 @@ impl Front {
     }
 }
 
+/// What is said of a bucket that every request to it must know.
+pub(crate) struct Standing {
+    pub sharing: cors::Sharing,
+    /// Who takes the line of the request, if it is to be logged.
+    pub recorder: Option<Box<dyn Recorder>>,
+}
+
+/// Who knows what is said of buckets.
+pub(crate) trait Buckets: Send + Sync + 'static {
+    fn standing(&self, bucket: &str) -> Standing;
+}
+
+/// Takes lines, and never waits.
+pub(crate) trait Recorder: Send + Sync + 'static {
+    fn record(&self, line: Arc<Line>);
+}
+
 /// What may be told of a bucket before anything is read of a request's document.
 pub(crate) trait Door: Send + Sync + 'static {
     /// Whether its rules might let in somebody who didn't sign.
     fn may_be_open(&self, bucket: &str) -> bool;
 }
 
-/// Who may do what is decided by each verb, which knows what it acts on. But documents are read whole before the verb
+/// Who may do what is decided by each verb, which knows what it acts on. Whoever comes here with credentials has proven
+/// them. But documents are read whole before the verb
 /// sees them: none is taken from somebody who didn't sign, unless the bucket might let them in.
 struct VerbsDecide(Option<Arc<dyn Door>>);
 
 #[async_trait::async_trait]
 impl S3Access for VerbsDecide {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let signed = context.credentials().is_some();
+        if signed && let Some(arrival) = context.extensions_mut().get::<Arc<Arrival>>() {
+            arrival.verify();
+        }
         let Some(door) = &self.0 else { return Ok(()) };
         let bucket = context.s3_path().get_bucket_name().unwrap_or_default().to_owned();
         let takes_document = context.extensions_mut().get::<Verb>().is_some_and(|verb| verb.takes_document());
-        if context.credentials().is_some() || !takes_document || door.may_be_open(&bucket) {
+        if signed || !takes_document || door.may_be_open(&bucket) {
             return Ok(());
         }
         Err(access_denied())

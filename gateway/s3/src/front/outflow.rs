@@ -13,8 +13,10 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::StatusCode;
 use s3s::StdError;
 
-use super::access_log::{AccessLog, Line};
+use super::Recorder;
+use super::access_log::AccessLog;
 use super::counters::{Counters, Outcome};
+use super::line::Line;
 use super::route::Verb;
 
 /// One request from its arrival to the last byte of its answer.
@@ -24,9 +26,10 @@ pub(super) struct Record {
     pub sent: u64,
     pub started: Instant,
     pub counters: Arc<Counters>,
-    /// Only when there is an access log.
+    /// Only when there is an access log, or the bucket has one.
     pub line: Option<Box<Line>>,
     pub log: Option<AccessLog>,
+    pub recorder: Option<Box<dyn Recorder>>,
 }
 
 impl Drop for Record {
@@ -34,9 +37,14 @@ impl Drop for Record {
         let took = self.started.elapsed();
         let outcome = self.status.map_or(Outcome::Aborted, Outcome::of);
         self.counters.ended(self.verb, outcome, took, self.sent);
-        if let (Some(mut line), Some(log)) = (self.line.take(), &self.log) {
-            line.finish(self.verb, self.status, self.sent, took);
-            log.write(line);
+        let Some(mut line) = self.line.take() else { return };
+        line.finish(self.verb, self.status, self.sent, took);
+        let line: Arc<Line> = Arc::from(line);
+        if let Some(log) = &self.log {
+            log.write(line.clone());
+        }
+        if let Some(recorder) = self.recorder.take() {
+            recorder.record(line);
         }
     }
 }

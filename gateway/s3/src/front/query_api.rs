@@ -3,13 +3,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_lc_rs::{digest, hmac};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use hyper::http::request::Parts;
 use hyper::{Method, Response};
@@ -17,12 +18,16 @@ use percent_encoding::percent_decode_str;
 use s3s::Body;
 
 use super::route::Target;
-use crate::asker::{Arrival, Asker, Signed};
+use crate::asker::{Arrival, Asker, Signed, anonymous};
 use crate::facts::compact;
 use crate::identity::{Bearer, KeyRing, Stranger, equal, now};
 
 /// The largest form, in bytes: the longest policy document with every character of it escaped.
 const LARGEST: usize = 512 << 10;
+/// The largest form that nobody signed: a token and two policies.
+const LARGEST_UNSIGNED: usize = 64 << 10;
+/// The one call that needs no signature: a token says who calls.
+const UNSIGNED: &str = "AssumeRoleWithWebIdentity";
 /// How far a client's clock may be off, in seconds.
 const SKEW: i64 = 15 * 60;
 
@@ -79,35 +84,64 @@ pub(super) struct Received {
     pub request_id: String,
 }
 
-/// Answers a call whose body comes within `timeout`. One that isn't signed, or with a key that nobody
-/// holds, is refused before its body is read.
+/// Answers a call whose body comes within `timeout`. One with a key that nobody holds is refused before its body is
+/// read; of one that isn't signed little is read.
 pub(super) async fn answer(api: &dyn QueryApi, ring: &KeyRing, call: Received, timeout: Duration) -> Response<Body> {
-    let Received { parts, body: incoming, remote, region, secure, request_id } = call;
-    let which = match claim(&parts.headers) {
+    let which = match claim(&call.parts.headers) {
         Ok(claim) => {
             let which = if claim.service == "sts" { Api::Sts } else { Api::Iam };
-            if let Err(unheard) = holder(ring, &claim, &parts.headers) {
-                return api.refuse(which, unheard, &request_id);
+            if let Err(unheard) = holder(ring, &claim, &call.parts.headers) {
+                return api.refuse(which, unheard, &call.request_id);
             }
             which
         }
-        Err(unheard) => return api.refuse(Api::Iam, unheard, &request_id),
+        Err(Unheard::Unsigned) => return answer_unsigned(api, call, timeout).await,
+        Err(unheard) => return api.refuse(Api::Iam, unheard, &call.request_id),
     };
-    let body = match tokio::time::timeout(timeout, Limited::new(incoming, LARGEST).collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            return api.refuse(which, Unheard::TooLarge, &request_id);
-        }
-        Ok(Err(_)) | Err(_) => return api.refuse(which, Unheard::Broken, &request_id),
+    let Received { parts, body, remote, region, secure, request_id } = call;
+    let body = match read(body, LARGEST, timeout).await {
+        Ok(body) => body,
+        Err(unheard) => return api.refuse(which, unheard, &request_id),
     };
     let bearer = match verify(ring, &parts, &body) {
         Ok(bearer) => bearer,
         Err(unheard) => return api.refuse(which, unheard, &request_id),
     };
     let Parts { headers, uri, .. } = parts;
-    let arrival = Arrival { bearer: bearer.clone(), remote, region, secure, signed: Signed::Header, headers, uri };
+    let (signed, verified) = (Signed::Header, AtomicBool::new(true));
+    let arrival = Arrival { bearer: bearer.clone(), remote, region, secure, signed, headers, uri, verified };
     let asker = Asker { bearer, arrival: Some(Arc::new(arrival)) };
     api.answer(Call { api: which, asker, parameters: form(&body), request_id }).await
+}
+
+/// Answers the one call that needs no signature, and refuses every other.
+async fn answer_unsigned(api: &dyn QueryApi, call: Received, timeout: Duration) -> Response<Body> {
+    let Received { parts: Parts { headers, uri, .. }, body, remote, region, secure, request_id } = call;
+    let parameters = match read(body, LARGEST_UNSIGNED, timeout).await {
+        Ok(body) => form(&body),
+        // What is larger can't be that call.
+        Err(Unheard::TooLarge) => return api.refuse(Api::Iam, Unheard::Unsigned, &request_id),
+        Err(unheard) => return api.refuse(Api::Iam, unheard, &request_id),
+    };
+    if !parameters.iter().any(|(name, value)| name == "Action" && value == UNSIGNED) {
+        return api.refuse(Api::Iam, Unheard::Unsigned, &request_id);
+    }
+    let bearer = anonymous();
+    let (signed, verified) = (Signed::Header, AtomicBool::new(false));
+    let arrival = Arrival { bearer: bearer.clone(), remote, region, secure, signed, headers, uri, verified };
+    let asker = Asker { bearer, arrival: Some(Arc::new(arrival)) };
+    api.answer(Call { api: Api::Sts, asker, parameters, request_id }).await
+}
+
+async fn read(body: Incoming, largest: usize, timeout: Duration) -> Result<Bytes, Unheard> {
+    if body.size_hint().lower() > largest as u64 {
+        return Err(Unheard::TooLarge);
+    }
+    match tokio::time::timeout(timeout, Limited::new(body, largest).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Unheard::TooLarge),
+        Ok(Err(_)) | Err(_) => Err(Unheard::Broken),
+    }
 }
 
 /// What `Authorization` says.

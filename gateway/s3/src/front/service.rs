@@ -15,23 +15,24 @@ use percent_encoding::percent_decode_str;
 use s3s::service::S3Service;
 use s3s::{Body, HttpRequest, S3};
 
-use super::access_log::{AccessLog, Line};
+use super::access_log::AccessLog;
 use super::answer::Asked;
 use super::chunks::Chunks;
-use super::cors::{self, Origins, Sharing};
+use super::cors::{self, Sharing};
 use super::counters::Counters;
 use super::fields::{self, COPY_SOURCE};
 use super::form::{self, Desk, Form};
 use super::host::Domains;
 use super::ids::{RequestId, RequestIds};
 use super::inflow::RequestBody;
+use super::line::{Line, Secured};
 use super::outflow::{Record, ResponseBody};
 use super::query::{Query, Subresources};
 use super::query_api::{self, QueryApi, Received};
 use super::refusal::Refusal;
 use super::route::{self, Target, Verb};
 use super::signature;
-use super::{Door, Settings};
+use super::{Buckets, Door, Settings, Standing};
 use crate::asker::{Arrival, Signed, anonymous};
 use crate::identity::{Bearer, KeyRing};
 
@@ -43,6 +44,8 @@ const NAME: HeaderValue = HeaderValue::from_static("Packstone");
 /// Who is at the other end of a connection.
 pub(super) struct Client {
     pub remote: SocketAddr,
+    /// What its TLS is, if it has any.
+    pub secured: Option<Arc<Secured>>,
     /// Whether the connection holds bytes of a body that nobody will read.
     pub unread: Arc<AtomicBool>,
 }
@@ -67,8 +70,8 @@ impl Admitted {
 pub(crate) struct Collaborators {
     /// Calls of IAM and STS.
     pub api: Option<Arc<dyn QueryApi>>,
-    /// What buckets say of other origins.
-    pub origins: Option<Arc<dyn Origins>>,
+    /// What is said of buckets.
+    pub buckets: Option<Arc<dyn Buckets>>,
     /// From whom a document may be taken; without, from everybody.
     pub door: Option<Arc<dyn Door>>,
 }
@@ -133,12 +136,14 @@ impl Service {
             digest: None,
             inflow: None,
         };
-        if self.log.is_some() {
-            record.line = Some(Box::new(Line::new(client.remote, asked.id, &parts)));
+        let Standing { sharing, recorder } = self.standing(&parts);
+        if self.log.is_some() || recorder.is_some() {
+            let from = (client.remote, client.secured.clone());
+            record.line = Some(Box::new(Line::new(from, (asked.id, self.ids.host()), &parts)));
         }
+        record.recorder = recorder;
         let expectation = is_unanswered_expectation(&parts, &incoming);
         let has_body = parts.version == Version::HTTP_11 && !incoming.is_end_stream();
-        let sharing = self.sharing(&parts);
         let shared = cors::shared(&parts.method, &parts.headers, &sharing);
         let mut response = match self.respond(parts, incoming, client, &sharing, &mut asked, &mut record).await {
             Ok(response) => response,
@@ -180,6 +185,9 @@ impl Service {
             Verb::PostObject => self.post(parts, incoming, client, asked, record).await?,
             verb => {
                 let request = self.prepare(parts, incoming, admitted, client, asked);
+                if let Some(line) = &mut record.line {
+                    line.arrival = request.extensions().get().cloned();
+                }
                 self.s3.call(request).await.map_err(|error| {
                     tracing::error!(id = %asked.id, verb = verb.name(), ?error, "no answer could be made");
                     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")
@@ -199,6 +207,7 @@ impl Service {
             counters: Arc::clone(&self.counters),
             line: None,
             log: self.log.clone(),
+            recorder: None,
         }
     }
 
@@ -207,13 +216,13 @@ impl Service {
         Target::parse(parts.uri.path(), host.and_then(|host| self.domains.bucket(host)))
     }
 
-    /// What the bucket asked for says of other origins.
-    fn sharing(&self, parts: &Parts) -> Sharing {
-        match (&self.collaborators.origins, self.target(parts).bucket()) {
-            (Some(origins), Some(bucket)) => {
-                origins.sharing(&percent_decode_str(bucket).decode_utf8_lossy().to_ascii_lowercase())
+    /// What is said of the bucket asked for.
+    fn standing(&self, parts: &Parts) -> Standing {
+        match (&self.collaborators.buckets, self.target(parts).bucket()) {
+            (Some(buckets), Some(bucket)) => {
+                buckets.standing(&percent_decode_str(bucket).decode_utf8_lossy().to_ascii_lowercase())
             }
-            _ => Sharing::NoBucket,
+            _ => Standing { sharing: Sharing::NoBucket, recorder: None },
         }
     }
 
@@ -237,9 +246,6 @@ impl Service {
         }
         let region = (query.subresources != Subresources::LOCATION).then_some(&*self.region);
         let claimed = signature::check(&parts.headers, &query, region)?;
-        if let (Some(line), Some(claimed)) = (&mut record.line, &claimed) {
-            line.access_key = Some(claimed.access_key.to_owned());
-        }
         let presigned = claimed.as_ref().is_some_and(|claimed| claimed.presigned);
         let signed = if presigned { Signed::Url } else { Signed::Header };
         let bearer = match claimed {
@@ -296,7 +302,7 @@ impl Service {
         }
         let signer = form.signer(&self.ring, &self.region)?;
         if let (Some(line), Some(signer)) = (&mut record.line, &signer) {
-            line.access_key = Some(signer.credentials.access_key.clone());
+            line.posted = Some(signer.bearer.clone());
         }
         let desk = Desk { s3: &*self.verbs, region: &self.region, secure: self.secure, remote: client.remote.ip() };
         form.put(&desk, signer).await
@@ -324,6 +330,7 @@ impl Service {
             signed,
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
+            verified: AtomicBool::new(false),
         }));
         if incoming.is_end_stream() {
             return Request::from_parts(parts, Body::empty());
@@ -381,6 +388,9 @@ fn told_alone(headers: HeaderMap) -> Response<Body> {
 
 fn sealed(response: Response<Body>, mut record: Record) -> Response<ResponseBody> {
     record.status = Some(response.status());
+    if let Some(line) = &mut record.line {
+        line.answered(record.verb, response.headers(), record.started.elapsed());
+    }
     response.map(|body| ResponseBody::new(body, record))
 }
 

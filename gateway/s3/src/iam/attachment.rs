@@ -15,7 +15,7 @@ const MOST: usize = 20;
 /// Characters without white space that all inline policies may have together.
 const fn room(class: Class) -> usize {
     match class {
-        Class::User | Class::Policy => 2_048,
+        Class::User | Class::Policy | Class::Provider => 2_048,
         Class::Group => 5_120,
         Class::Role => 10_240,
     }

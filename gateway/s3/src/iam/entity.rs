@@ -144,7 +144,7 @@ impl Iam {
         xml.leaf("Arn", &record.arn()).leaf("CreateDate", &created);
         let records = self.records();
         match &record.own {
-            Own::User { .. } | Own::Group => {}
+            Own::User { .. } | Own::Group | Own::Provider { .. } => {}
             Own::Role { trust, description, longest } => {
                 xml.leaf("AssumeRolePolicyDocument", &encoded(trust)).leaf("Description", description);
                 xml.leaf("MaxSessionDuration", &longest.to_string());
@@ -180,11 +180,12 @@ impl Iam {
 }
 
 /// What puts tags on one of the class.
-const fn tagging(class: Class) -> Action {
+pub(super) const fn tagging(class: Class) -> Action {
     match class {
         Class::User | Class::Group => Action::TagUser,
         Class::Role => Action::TagRole,
         Class::Policy => Action::TagPolicy,
+        Class::Provider => Action::TagOpenIDConnectProvider,
     }
 }
 
@@ -208,6 +209,7 @@ fn new_own(form: &Form, class: Class, name: &str) -> Result<Own, Fault> {
             let first = PolicyVersion { number: 1, text: text.to_owned(), created: now() };
             Own::Policy { description: description(), versions: vec![first], default: 1, next: 2 }
         }
+        Class::Provider => super::provider::new_own(form)?,
     })
 }
 
@@ -274,6 +276,7 @@ pub(super) const fn element(class: Class) -> &'static str {
         Class::Group => "Group",
         Class::Role => "Role",
         Class::Policy => "Policy",
+        Class::Provider => "OpenIDConnectProvider",
     }
 }
 
@@ -308,5 +311,5 @@ pub(super) fn encoded(text: &str) -> String {
 
 /// Whether an action adds, where another of the same form takes away.
 pub(super) fn is_untag(action: Action) -> bool {
-    matches!(action, Action::UntagUser | Action::UntagRole | Action::UntagPolicy)
+    matches!(action, Action::UntagUser | Action::UntagRole | Action::UntagPolicy | Action::UntagOpenIDConnectProvider)
 }

@@ -6,7 +6,8 @@ use hyper::StatusCode;
 use packstone_access::Malformed;
 
 use crate::front::query_api::Unheard;
-use crate::identity::{Class, DirectoryError, NoRandomness, Stranger, Unusable};
+use crate::identity::{self, Class, DirectoryError, NoRandomness, Stranger};
+use crate::oidc::{Invalid, Unusable};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -22,6 +23,19 @@ impl Fault {
 
     pub fn validation(message: impl fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "ValidationError", message)
+    }
+
+    pub fn invalid_input(message: impl fmt::Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "InvalidInput", message)
+    }
+
+    /// Nobody here vouches for whom a token says to have made it.
+    pub fn no_provider() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidIdentityToken",
+            "No OpenIDConnect provider found in your account for the issuer of the token",
+        )
     }
 
     pub fn missing(parameter: &str) -> Self {
@@ -42,6 +56,7 @@ impl Fault {
     pub fn no_such(class: Class, name: &str) -> Self {
         let message = match class {
             Class::Policy => format!("Policy {name} does not exist or is not attachable."),
+            Class::Provider => format!("OpenIDConnect Provider not found for arn {name}"),
             _ => format!("The {} with name {name} cannot be found.", class.word()),
         };
         Self::no_entity(message)
@@ -55,6 +70,10 @@ impl Fault {
         let word = class.word();
         let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
         let message = format!("{}{rest} with name {name} already exists.", first.to_uppercase());
+        Self::taken(message)
+    }
+
+    pub fn taken(message: impl fmt::Display) -> Self {
         Self::new(StatusCode::CONFLICT, "EntityAlreadyExists", message)
     }
 
@@ -72,6 +91,42 @@ impl Fault {
     }
 }
 
+impl From<Unusable> for Fault {
+    fn from(why: Unusable) -> Self {
+        Self::invalid_input(why)
+    }
+}
+
+impl From<Invalid> for Fault {
+    fn from(invalid: Invalid) -> Self {
+        let (code, message) = match invalid {
+            Invalid::Expired => {
+                ("ExpiredTokenException", "Token expired: current date/time must be before the expiration date/time")
+            }
+            Invalid::Unreachable => (
+                "IDPCommunicationError",
+                "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements",
+            ),
+            Invalid::Audience => ("InvalidIdentityToken", "Incorrect token audience"),
+            Invalid::Algorithm => {
+                ("InvalidIdentityToken", "The ID Token provided is signed with an unsupported algorithm")
+            }
+            Invalid::Signature => {
+                ("InvalidIdentityToken", "Couldn't verify the signature of the ID Token with the keys of its issuer")
+            }
+            Invalid::NotYet => ("InvalidIdentityToken", "The ID Token provided is not valid yet"),
+            Invalid::Subject => {
+                ("InvalidIdentityToken", "The ID Token provided has no subject, or one of more than 255 characters")
+            }
+            Invalid::Malformed => (
+                "InvalidIdentityToken",
+                "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)",
+            ),
+        };
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+}
+
 impl From<DirectoryError> for Fault {
     fn from(error: DirectoryError) -> Self {
         tracing::error!(%error, "identities could not be changed");
@@ -86,8 +141,8 @@ impl From<NoRandomness> for Fault {
     }
 }
 
-impl From<Unusable> for Fault {
-    fn from(error: Unusable) -> Self {
+impl From<identity::Unusable> for Fault {
+    fn from(error: identity::Unusable) -> Self {
         tracing::error!(%error, "nothing could be sealed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "ServiceFailure", "The request could not be carried out.")
     }

@@ -86,6 +86,13 @@ impl Form {
         Ok(tags)
     }
 
+    /// Values of `NAME.member.1`, `NAME.member.2` and on; None for more than `most`.
+    pub fn members(&self, name: &str, most: usize) -> Option<Vec<String>> {
+        let values = (1..).map_while(|number| self.get(&format!("{name}.member.{number}")));
+        let values: Vec<_> = values.take(most + 1).map(str::to_owned).collect();
+        (values.len() <= most).then_some(values)
+    }
+
     /// Where a page begins (behind this item), and how many items it has.
     pub fn page(&self) -> Result<(&str, usize), Fault> {
         let most = self.number("MaxItems")?.map_or(PAGE, |most| usize::try_from(most).unwrap_or(PAGE));
@@ -107,6 +114,7 @@ pub(super) const fn field(class: Class) -> &'static str {
         Class::Group => "GroupName",
         Class::Role => "RoleName",
         Class::Policy => "PolicyName",
+        Class::Provider => "OpenIDConnectProviderArn",
     }
 }
 

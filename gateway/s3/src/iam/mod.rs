@@ -9,9 +9,11 @@ mod fault;
 mod form;
 mod group;
 mod managed;
+mod provider;
 mod role;
 mod sts;
 mod tag;
+mod web_identity;
 mod xml;
 
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use crate::asker::Asker;
 use crate::facts::{RequestFacts, Said};
 use crate::front::query_api::{Api, Call, QueryApi, Unheard};
 use crate::identity::{Change, Class, Directory, Known, Record, Records};
+use crate::oidc::Keyring;
 use crate::permission::reason;
 use entity::{arn_or, is_untag};
 use fault::Fault;
@@ -37,6 +40,8 @@ const XML: HeaderValue = HeaderValue::from_static("text/xml");
 /// What answers calls of IAM and STS.
 pub(crate) struct Iam {
     directory: Directory,
+    /// Keys of identity providers.
+    keyring: Keyring,
 }
 
 /// One call.
@@ -87,8 +92,10 @@ impl Ask {
     }
 
     fn puts_tags(&self) -> bool {
-        use Action::{CreatePolicy, CreateRole, CreateUser, TagPolicy, TagRole, TagUser};
-        matches!(self.action, CreateUser | CreateRole | CreatePolicy | TagUser | TagRole | TagPolicy)
+        use Action::{CreateOpenIDConnectProvider, CreatePolicy, CreateRole, CreateUser};
+        use Action::{TagOpenIDConnectProvider, TagPolicy, TagRole, TagUser};
+        matches!(self.action, CreateUser | CreateRole | CreatePolicy | CreateOpenIDConnectProvider)
+            || matches!(self.action, TagUser | TagRole | TagPolicy | TagOpenIDConnectProvider)
     }
 
     fn brings_boundary(&self) -> bool {
@@ -115,7 +122,8 @@ impl Ask {
             return Ok(());
         }
         let issued = bearer.session.map(|(issued, _)| issued);
-        let facts = RequestFacts::new(self.asker.arrival.as_deref(), issued).saying(said);
+        let facts = RequestFacts::new(self.asker.arrival.as_deref(), issued);
+        let facts = facts.vouched(bearer.claims.as_ref()).saying(said);
         let resource = Resource::Identity(arn);
         let request = Request { identity: &bearer.identity, action, resource, facts: &facts, scope };
         let granted = request.grant();
@@ -124,8 +132,8 @@ impl Ask {
 }
 
 impl Iam {
-    pub fn new(directory: Directory) -> Self {
-        Self { directory }
+    pub fn new(directory: Directory, keyring: Keyring) -> Self {
+        Self { directory, keyring }
     }
 
     fn records(&self) -> Arc<Records> {
@@ -225,9 +233,33 @@ impl Iam {
             Action::ListUserTags => self.list_tags(ask, Class::User),
             Action::ListRoleTags => self.list_tags(ask, Class::Role),
             Action::ListPolicyTags => self.list_tags(ask, Class::Policy),
+            _ => self.perform_on_providers(ask).await,
+        }
+    }
+
+    async fn perform_on_providers(&self, ask: &Ask) -> Result<Xml, Fault> {
+        match ask.action {
+            Action::CreateOpenIDConnectProvider => self.create_provider(ask).await,
+            Action::GetOpenIDConnectProvider => self.get_provider(ask),
+            Action::ListOpenIDConnectProviders => self.list_providers(ask),
+            Action::DeleteOpenIDConnectProvider => self.delete_provider(ask).await,
+            Action::AddClientIDToOpenIDConnectProvider => self.change_client(ask, true).await,
+            Action::RemoveClientIDFromOpenIDConnectProvider => self.change_client(ask, false).await,
+            Action::UpdateOpenIDConnectProviderThumbprint => self.update_thumbprints(ask).await,
+            Action::TagOpenIDConnectProvider | Action::UntagOpenIDConnectProvider => {
+                self.tag(ask, Class::Provider).await
+            }
+            Action::ListOpenIDConnectProviderTags => self.list_tags(ask, Class::Provider),
+            _ => self.open_session(ask).await,
+        }
+    }
+
+    async fn open_session(&self, ask: &Ask) -> Result<Xml, Fault> {
+        match ask.action {
             Action::GetCallerIdentity => Ok(Self::caller_identity(ask)),
             Action::GetSessionToken => self.session_token(ask),
             Action::AssumeRole => self.assume_role(ask),
+            Action::AssumeRoleWithWebIdentity => self.assume_role_with_web_identity(ask).await,
             _ => Err(Fault::invalid_action(ask.action.name())),
         }
     }

@@ -10,7 +10,7 @@ use super::form::check_name;
 use super::xml::Xml;
 use super::{Ask, Iam};
 use crate::facts::{Said, iso};
-use crate::identity::{Class, Own, Prefix, Session, Subject, mint, now};
+use crate::identity::{Claims, Class, Own, Prefix, Session, Subject, mint, now};
 use crate::owner;
 
 /// The shortest session, in seconds.
@@ -22,6 +22,15 @@ const TOKEN_LONGEST: u32 = 129_600;
 const LONGEST_TOKEN: usize = 10 << 10;
 /// The most managed policies that bound one session.
 const MOST_POLICIES: usize = 10;
+
+/// What a session is held to, and what it brings.
+#[derive(Default)]
+pub(super) struct Terms {
+    /// Texts of session policies.
+    pub policies: Vec<String>,
+    pub tags: BTreeMap<String, String>,
+    pub claims: Option<Claims>,
+}
 
 impl Iam {
     pub(super) fn caller_identity(ask: &Ask) -> Xml {
@@ -44,7 +53,7 @@ impl Iam {
         };
         let life = life(ask, TOKEN_DEFAULT.min(longest), longest)?;
         let mut xml = Xml::default();
-        self.open(&mut xml, subject, life, Vec::new(), BTreeMap::new())?;
+        self.open(&mut xml, subject, life, Terms::default())?;
         Ok(xml)
     }
 
@@ -81,10 +90,10 @@ impl Iam {
         // A session made by a session is short.
         let longest = if bearer.session.is_some() { LONGEST } else { longest };
         let life = life(ask, LONGEST, longest)?;
-        let policies = self.session_policies(ask)?;
+        let terms = Terms { policies: self.session_policies(ask)?, tags, claims: None };
         let subject = Subject::Role { id: role.record.id.clone(), session: name.to_owned() };
         let mut xml = Xml::default();
-        self.open(&mut xml, subject, life, policies, tags)?;
+        self.open(&mut xml, subject, life, terms)?;
         let session = records.role_session(role, name, &BTreeMap::new());
         xml.node("AssumedRoleUser", |xml| {
             xml.leaf("AssumedRoleId", session.principal.user_id()).leaf("Arn", session.principal.acting_arn());
@@ -93,7 +102,7 @@ impl Iam {
     }
 
     /// Texts of the policies that a call bounds its session by.
-    fn session_policies(&self, ask: &Ask) -> Result<Vec<String>, Fault> {
+    pub(super) fn session_policies(&self, ask: &Ask) -> Result<Vec<String>, Fault> {
         let mut texts = Vec::new();
         if let Some(text) = ask.form.get("Policy") {
             Policy::parse(PolicyKind::Session, "session", text)?;
@@ -114,19 +123,13 @@ impl Iam {
         Ok(texts)
     }
 
-    fn open(
-        &self,
-        xml: &mut Xml,
-        subject: Subject,
-        life: u32,
-        policies: Vec<String>,
-        tags: BTreeMap<String, String>,
-    ) -> Result<(), Fault> {
+    pub(super) fn open(&self, xml: &mut Xml, subject: Subject, life: u32, terms: Terms) -> Result<(), Fault> {
+        let Terms { policies, tags, claims } = terms;
         let (issued, access_key) = (now(), mint(Prefix::SessionKey)?);
         let master = self.directory.ring().master();
         let secret = master.session_secret(&access_key);
         let expires = issued + i64::from(life);
-        let session = Session { access_key, subject, issued, expires, policies, tags };
+        let session = Session { access_key, subject, issued, expires, policies, tags, claims };
         let token = session.seal(master)?;
         if token.len() > LONGEST_TOKEN {
             return Err(Fault::packed_too_large());
@@ -144,7 +147,7 @@ fn too_many_policies() -> Fault {
 }
 
 /// How long a session is to be.
-fn life(ask: &Ask, default: u32, longest: u32) -> Result<u32, Fault> {
+pub(super) fn life(ask: &Ask, default: u32, longest: u32) -> Result<u32, Fault> {
     match ask.form.number("DurationSeconds")? {
         None => Ok(default.min(longest)),
         Some(seconds) if (SHORTEST..=longest).contains(&seconds) => Ok(seconds),

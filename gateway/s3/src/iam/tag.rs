@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::entity::{arn_or, is_untag, paged, policy_of};
 use super::fault::Fault;
 use super::form::{MOST_TAGS, too_many_tags};
+use super::provider::provider_of;
 use super::xml::Xml;
 use super::{Ask, Iam, named};
 use crate::identity::Class;
@@ -45,12 +46,14 @@ impl Iam {
         })
     }
 
-    /// The name of what a call is on: policies are named by their ARN.
+    /// The name of what a call is on: policies and identity providers are named by their ARN.
     fn tagged(&self, ask: &Ask, class: Class) -> Result<String, Fault> {
-        if class == Class::Policy {
-            return Ok(policy_of(&self.records(), &ask.form)?.record.name.clone());
+        let records = self.records();
+        match class {
+            Class::Policy => Ok(policy_of(&records, &ask.form)?.record.name.clone()),
+            Class::Provider => Ok(provider_of(&records, &ask.form)?.record.name.clone()),
+            Class::User | Class::Group | Class::Role => ask.form.name(class).map(str::to_owned),
         }
-        ask.form.name(class).map(str::to_owned)
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) enum Prefix {
     Group,
     Role,
     Policy,
+    Provider,
     AccessKey,
     SessionKey,
 }
@@ -24,6 +25,7 @@ impl Prefix {
             Self::Group => "AGPA",
             Self::Role => "AROA",
             Self::Policy => "ANPA",
+            Self::Provider => "OIDC",
             Self::AccessKey => "AKIA",
             Self::SessionKey => "ASIA",
         }
@@ -32,7 +34,7 @@ impl Prefix {
     const fn random_letters(self) -> usize {
         match self {
             Self::AccessKey | Self::SessionKey => 16,
-            Self::User | Self::Group | Self::Role | Self::Policy => 17,
+            Self::User | Self::Group | Self::Role | Self::Policy | Self::Provider => 17,
         }
     }
 }

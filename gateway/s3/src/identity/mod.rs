@@ -1,4 +1,4 @@
-//! Users, groups, roles, managed policies and access keys: who may sign, and what they were given.
+//! Users, groups, roles, managed policies, identity providers and access keys: who may sign, and what they were given.
 //!
 //! [`record`] is what is kept, [`records`] all of it in memory, [`ring`] what a request looks up, [`directory`] how it
 //! changes, [`token`] what sessions are, [`master_key`] what secrets are sealed with.
@@ -21,7 +21,7 @@ pub(crate) use master_key::{Purpose, equal};
 pub(crate) use record::{AccessKey, Class, Own, PolicyVersion, Record, arn};
 pub(crate) use records::{Known, Records};
 pub(crate) use ring::now;
-pub(crate) use token::{Session, Subject};
+pub(crate) use token::{Claims, Session, Subject};
 
 #[cfg(test)]
 mod tests;

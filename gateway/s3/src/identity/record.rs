@@ -1,4 +1,4 @@
-//! What is kept of users, groups, roles and managed policies: one document each, under its id, so that every change is
+//! What is kept of users, groups, roles, managed policies and identity providers: one document each, under its id, so that every change is
 //! one entry of the journal. `docs/iam.md` says what stands in it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,8 @@ pub enum Class {
     Group,
     Role,
     Policy,
+    /// An OpenID Connect provider; its name is its URL without the scheme.
+    Provider,
 }
 
 impl Class {
@@ -30,6 +32,7 @@ impl Class {
             Self::Group => "group",
             Self::Role => "role",
             Self::Policy => "policy",
+            Self::Provider => "oidc-provider",
         }
     }
 
@@ -39,6 +42,7 @@ impl Class {
             Self::Group => Prefix::Group,
             Self::Role => Prefix::Role,
             Self::Policy => Prefix::Policy,
+            Self::Provider => Prefix::Provider,
         }
     }
 }
@@ -87,6 +91,14 @@ pub enum Own {
         /// The number that the next gets.
         next: u32,
     },
+    Provider {
+        /// With its scheme.
+        url: String,
+        /// Who tokens may be made for.
+        clients: Vec<String>,
+        /// Kept and given back: certificates are judged by authorities.
+        thumbprints: Vec<String>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +126,7 @@ impl Record {
             Own::Group => Class::Group,
             Own::Role { .. } => Class::Role,
             Own::Policy { .. } => Class::Policy,
+            Own::Provider { .. } => Class::Provider,
         }
     }
 

@@ -34,7 +34,7 @@ impl Known {
                 Some(compile_or_deny(PolicyKind::Managed, &record.name, record.text().unwrap_or_default()))
             }
             Own::Role { trust, .. } => compile(PolicyKind::Trust, &record.name, trust),
-            Own::User { .. } | Own::Group => None,
+            Own::User { .. } | Own::Group | Own::Provider { .. } => None,
         };
         let secrets = record.keys().iter().filter_map(|key| Some((key.id.clone(), unsealed(master, key)?))).collect();
         Self { record, inline, policy, secrets }
@@ -88,13 +88,17 @@ impl Records {
     }
 
     pub fn of_arn(&self, class: Class, arn: &str) -> Option<&Arc<Known>> {
-        let name = arn.rsplit('/').next()?;
+        let name = match class {
+            Class::Provider => arn.split_once('/')?.1,
+            Class::User | Class::Group | Class::Role | Class::Policy => arn.rsplit('/').next()?,
+        };
         self.named(class, name).filter(|known| known.record.arn() == arn)
     }
 
     /// What has that ARN, of whatever class.
     pub fn at(&self, arn: &str) -> Option<&Arc<Known>> {
-        [Class::User, Class::Group, Class::Role, Class::Policy].into_iter().find_map(|class| self.of_arn(class, arn))
+        let classes = [Class::User, Class::Group, Class::Role, Class::Policy, Class::Provider];
+        classes.into_iter().find_map(|class| self.of_arn(class, arn))
     }
 
     /// Who holds an access key.

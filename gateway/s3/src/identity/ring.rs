@@ -19,7 +19,7 @@ use super::ids::Prefix;
 use super::master_key::{MasterKey, equal};
 use super::record::Class;
 use super::records::Records;
-use super::token::{Session, Subject};
+use super::token::{Claims, Session, Subject};
 use crate::owner;
 
 /// Sessions that a table remembers.
@@ -34,6 +34,8 @@ pub struct Bearer {
     pub identity: Arc<Identity>,
     /// When the session was issued and when it expires, in Unix seconds.
     pub session: Option<(i64, i64)>,
+    /// What an identity provider said of who holds the session.
+    pub(crate) claims: Option<Claims>,
 }
 
 impl Bearer {
@@ -41,7 +43,7 @@ impl Bearer {
         let identity = Arc::new(identity);
         let root = *identity.principal.kind() == Kind::Root && identity.session.is_empty();
         let actor = if root { Actor::Root } else { Actor::Principal(identity.clone()) };
-        Self { access_key: access_key.into(), actor, identity, session: None }
+        Self { access_key: access_key.into(), actor, identity, session: None, claims: None }
     }
 
     #[must_use]
@@ -201,7 +203,11 @@ impl KeyRing {
         for text in &session.policies {
             identity.session.push(Policy::parse(PolicyKind::Inline, "session", text).ok()?);
         }
-        Some(Bearer { session: Some((session.issued, session.expires)), ..Bearer::new(&session.access_key, identity) })
+        Some(Bearer {
+            session: Some((session.issued, session.expires)),
+            claims: session.claims.clone(),
+            ..Bearer::new(&session.access_key, identity)
+        })
     }
 
     /// What root's sessions are made under.

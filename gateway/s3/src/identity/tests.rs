@@ -53,7 +53,7 @@ fn ring(records: impl IntoIterator<Item = Record>) -> KeyRing {
 
 fn session(subject: Subject, expires: i64) -> Session {
     let (access_key, tags) = ("ASIAAAAABBBBCCCCDDDD".to_owned(), BTreeMap::new());
-    Session { access_key, subject, issued: now(), expires, policies: Vec::new(), tags }
+    Session { access_key, subject, issued: now(), expires, policies: Vec::new(), tags, claims: None }
 }
 
 #[test]

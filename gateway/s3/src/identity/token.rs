@@ -24,6 +24,18 @@ pub struct Session {
     /// Texts of session policies.
     pub policies: Vec<String>,
     pub tags: BTreeMap<String, String>,
+    /// What an identity provider vouched for, of a session that came about by its word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Claims>,
+}
+
+/// What an identity provider says of somebody, as condition keys ask for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Its ARN.
+    pub provider: String,
+    /// By the whole key in lower case, such as `idp.example/desk:sub`.
+    pub values: BTreeMap<String, Vec<String>>,
 }
 
 /// Whose session it is.

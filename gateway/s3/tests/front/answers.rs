@@ -167,7 +167,7 @@ fn the_access_log_has_a_line_for_each_request() {
         (text.lines().count() == 3).then_some(text)
     });
     let lines: Vec<&str> = lines.lines().collect();
-    assert!(lines[0].contains("REST.PutObject key \"PUT /bucket/key HTTP/1.1\" 200 - "), "{}", lines[0]);
+    assert!(lines[0].contains("REST.PUT.OBJECT key \"PUT /bucket/key HTTP/1.1\" 200 - "), "{}", lines[0]);
     assert!(lines[1].contains(" 200 - 5 ") && lines[1].contains("\"say %22cheese%22\""), "{}", lines[1]);
     assert!(lines[2].contains(" 404 NoSuchKey "), "{}", lines[2]);
 }
