@@ -16,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use packstone_access::{Action, Actor, Denied, Grant, Resource, authorise};
 use packstone_store::object::{Bucket, BucketState, Document, NewDocument, Replaces, is_configuration};
+use packstone_store::quota::OWNER_QUOTA;
 use packstone_store::{Error, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -60,6 +61,8 @@ struct Contents {
     buckets: Vec<SavedBucket>,
     /// In the form of the journal's, but for the secrets, which are plain.
     identities: Vec<Record>,
+    /// Quotas of users over all their buckets, by their ids.
+    owner_quotas: Vec<SavedDocument>,
     /// Ids of the KMS's keys, without the keys: what they open isn't here.
     kms_keys: Vec<String>,
     /// Access keys left out, since the master key doesn't open their secrets.
@@ -109,12 +112,14 @@ impl Backup {
     pub fn take(&self) -> Result<String, BackupError> {
         let grant = administer()?;
         let kms_keys = self.store.kms_keys(&grant)?.into_iter().map(|key| key.id).collect();
+        let owner_quotas = self.store.documents(&grant, OWNER_QUOTA)?.into_iter();
+        let owner_quotas = owner_quotas.map(|(name, document)| saved(OWNER_QUOTA, &name, &document)).collect();
         let buckets = self.store.bucket_states(&grant)?.iter().map(|state| save_bucket(state)).collect();
         let records = self.directory.ring().records();
         let mut left_out = Vec::new();
         let known = ORDER.into_iter().flat_map(|class| records.all(class));
         let identities = known.map(|known| save_identity(known, &mut left_out)).collect();
-        let contents = Contents { buckets, identities, kms_keys, left_out };
+        let contents = Contents { buckets, identities, owner_quotas, kms_keys, left_out };
         serde_json::to_string(&contents).map_err(|error| BackupError::Unreadable(error.to_string()))
     }
 
@@ -126,6 +131,10 @@ impl Backup {
         let buckets = check(&contents)?;
         let grant = administer()?;
         self.mark(&grant, text).await?;
+        for SavedDocument { name, value, .. } in &contents.owner_quotas {
+            let value = STANDARD.decode(value).map_err(|error| BackupError::Unreadable(error.to_string()))?;
+            self.store.put_document(&grant, OWNER_QUOTA, name, Some(value.into()), Replaces::Anything).await?;
+        }
         for key in &contents.kms_keys {
             self.restore_kms_key(&grant, key).await?;
         }
@@ -210,14 +219,14 @@ impl Backup {
     }
 }
 
-/// Only what S3 calls a bucket's configuration: what else hangs on a bucket belongs to its node.
+fn saved(kind: &str, name: &str, document: &Document) -> SavedDocument {
+    SavedDocument { kind: kind.to_owned(), name: name.to_owned(), value: STANDARD.encode(&document.value) }
+}
+
+/// Only what S3 calls a bucket's configuration, its quota and its owner: what else hangs on a bucket belongs to its node.
 fn save_bucket(state: &BucketState) -> SavedBucket {
     let documents = state.all_documents().filter(|(kind, ..)| is_configuration(kind));
-    let documents = documents.map(|(kind, name, document)| SavedDocument {
-        kind: kind.to_owned(),
-        name: name.to_owned(),
-        value: STANDARD.encode(&document.value),
-    });
+    let documents = documents.map(|(kind, name, document)| saved(kind, name, document));
     SavedBucket { name: state.bucket.name.to_string(), documents: documents.collect() }
 }
 

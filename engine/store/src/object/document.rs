@@ -11,6 +11,7 @@ use crate::commit::{BucketState, Op, Outcome};
 use crate::error::{Error, Result};
 use crate::index::row::DocumentRow;
 use crate::index::{Space, keys};
+use crate::quota::{OWNER, QUOTA};
 use crate::store::Store;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ const KINDS: &[(&str, Action, Action)] = &[
 /// Whether documents of that kind are a bucket's configuration, which makes sense on another node too.
 #[must_use]
 pub fn is_configuration(kind: &str) -> bool {
-    KINDS.iter().any(|(held, ..)| *held == kind)
+    KINDS.iter().any(|(held, ..)| *held == kind) || [QUOTA, OWNER].contains(&kind)
 }
 
 #[derive(Clone, Copy)]

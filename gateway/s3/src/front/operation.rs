@@ -36,7 +36,12 @@ fn resource(verb: Verb) -> &'static str {
         Verb::GetBucketLocation => "LOCATION",
         Verb::ListObjectVersions => "BUCKETVERSIONS",
         Verb::DeleteObjects => "MULTI_OBJECT_DELETE",
-        Verb::PutObject | Verb::CopyObject | Verb::GetObject | Verb::HeadObject | Verb::DeleteObject => "OBJECT",
+        Verb::PutObject
+        | Verb::CopyObject
+        | Verb::GetObject
+        | Verb::HeadObject
+        | Verb::DeleteObject
+        | Verb::RenameObject => "OBJECT",
         Verb::GetObjectAttributes => "OBJECT_ATTRIBUTES",
         Verb::CreateMultipartUpload | Verb::ListMultipartUploads => "UPLOADS",
         Verb::UploadPart | Verb::UploadPartCopy => "PART",
