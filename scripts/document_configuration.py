@@ -13,7 +13,7 @@ from appliance.quantity import Address, Profile, format_size
 
 DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 _SIZES: Final = ("_size", "_limit", "_reserve")
-_DURATIONS: Final = {"_timeout": (1, "s"), "_interval": (1, "s"), "_after": (86400, "d")}
+_DURATIONS: Final = {"_timeout": (1, "s"), "_interval": (60, "min"), "_after": (86400, "d")}
 
 _HEAD: Final = """\
 # Configuration
