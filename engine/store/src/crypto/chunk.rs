@@ -14,7 +14,7 @@ const CHUNK: usize = CHUNK_LENGTH as usize;
 const STORED: usize = CHUNK + NONCE + TAG;
 const OVERHEAD: u64 = (NONCE + TAG) as u64;
 /// Chunks of the largest body that one request may bring.
-const MOST: u32 = ((crate::object::MAX_PUT + CHUNK as u64 - 1) / CHUNK as u64) as u32;
+const MOST: u32 = crate::object::MAX_PUT.div_ceil(CHUNK as u64) as u32;
 
 /// Plain bytes of a piece that is stored in so many.
 #[must_use]
