@@ -345,7 +345,16 @@ def test_a_call_that_is_not_signed_is_small(node: Node, issuer: Issuer) -> None:
     body = b"Action=AssumeRoleWithWebIdentity&WebIdentityToken=" + b"a" * (64 << 10)
     answer = Raw(node).plain("POST", "/", form, body)
     assert (answer.status, answer.code) == (403, "MissingAuthenticationToken")
-    for body in (b"", b"Action=AssumeRole", b"Action=assumerolewithwebidentity", b"Action=CreateUser"):
+    both = b"Action=AssumeRoleWithWebIdentity"
+    for body in (
+        b"",
+        b"Action=AssumeRole",
+        b"Action=assumerolewithwebidentity",
+        b"Action=CreateUser",
+        b"Action=AssumeRole&" + both,
+        both + b"&Action=AssumeRole",
+        b"Action=GetCallerIdentity&" + both,
+    ):
         answer = Raw(node).plain("POST", "/", form, body)
         assert (answer.status, answer.code) == (403, "MissingAuthenticationToken")
     answer = Raw(node).plain("POST", "/", form, b"Action=AssumeRoleWithWebIdentity&Version=2011-06-15")

@@ -15,7 +15,7 @@ use crate::document::PolicyKind;
 use crate::grant::Resource;
 use crate::inquiry::Inquiry;
 use crate::policy::{Naming, Policy, Verdict};
-use crate::principal::{Identity, Owner, Principal};
+use crate::principal::{Identity, Kind, Owner, Principal};
 use crate::public_access::PublicAccessBlock;
 
 /// Who asks for what.
@@ -83,6 +83,10 @@ impl<'a> Request<'a> {
         let identity = identity.ok_or(Refusal::Unallowed(Source::Identity));
         let bounded = |basis| bounds.map_or(Ok(basis), |missing| Err(Refusal::Unallowed(missing)));
         match resource {
+            // A session is somebody's: nobody assumes a role unnamed, whomever its policy lets.
+            Some(_) if self.is_for_trust() && *principal.kind() == Kind::Anonymous => {
+                Err(Refusal::Unallowed(Source::Resource))
+            }
             Some((basis, Naming::Direct)) if own || !principal.has_account() => Ok(basis),
             Some((basis, Naming::Role)) if own && self.is_open_to_all(&inquiry) => Ok(basis),
             Some((basis, Naming::Role)) if own => bounded(basis),

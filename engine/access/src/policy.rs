@@ -190,6 +190,8 @@ impl PrincipalName {
         match self {
             // A session can't be let out of its bounds by a statement that doesn't name it.
             Self::Anyone if matches!(principal.kind(), Kind::Role { .. }) => Some(Naming::Role),
+            // Nor is anybody whom some provider vouches for meant by a role that names no provider.
+            Self::Anyone if matches!(principal.kind(), Kind::Federated { .. }) => None,
             Self::Anyone => Some(Naming::Direct),
             Self::Account(account) if principal.has_account() && **account == *principal.account() => {
                 Some(if principal.is_root() { Naming::Direct } else { Naming::Account })

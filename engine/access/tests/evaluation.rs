@@ -11,7 +11,7 @@ use account::{
     user_of,
 };
 use packstone_access::{
-    Acl, AclGrant, Action, Context, Grantee, Group, Identity, Kind, Name, ObjectOwnership, Permission, Policy,
+    Acl, AclGrant, Action, Context, Grantee, Group, Identity, Kind, Name, ObjectOwnership, Owner, Permission, Policy,
     PolicyKind, Principal, PublicAccessBlock, Request, Resource, Scope,
 };
 
@@ -386,4 +386,24 @@ fn everybody_s_leave_does_not_let_a_session_out_of_its_bounds() {
     assert!(!may_get(reader.clone(), Some(&of_account), "a"));
     // What somebody may who doesn't sign, the session may.
     assert!(may_get(reader, Some(&on_keys("Allow", "\"*\"")), "a"));
+}
+
+#[test]
+fn nobody_unnamed_assumes_a_role() {
+    let anyone =
+        r#"{"Effect": "Allow", "Principal": "*", "Action": ["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"]}"#;
+    let trust = Policy::parse(PolicyKind::Trust, "trust", &document(anyone)).unwrap();
+    let own = owner(ACCOUNT);
+    let may = |identity, action| {
+        let scope = Scope { owner: Some(&own), policy: Some(&*trust), ..Scope::default() };
+        let role = Resource::Identity("arn:aws:iam::111122223333:role/desk");
+        ask(identity, action, role, &Context::new(), scope, |decision| decision.is_allowed())
+    };
+    assert!(may(user("alice"), Action::AssumeRole));
+    assert!(!may(anonymous(), Action::AssumeRole));
+    assert!(!may(anonymous(), Action::AssumeRoleWithWebIdentity));
+    let provider = "arn:aws:iam::111122223333:oidc-provider/idp.example";
+    let nobody = Owner { account: "".into(), canonical_id: "".into() };
+    let vouched = Identity::new(Principal::new(Kind::Federated { provider: provider.into() }, nobody));
+    assert!(!may(vouched, Action::AssumeRoleWithWebIdentity), "the policy names no provider");
 }

@@ -163,7 +163,7 @@ pub(crate) fn not_supported() -> s3s::S3Error {
 }
 
 /// What there is where nobody said anything: all to the owner.
-fn private() -> Acl {
+pub(crate) fn private() -> Acl {
     Acl::canned(CannedAcl::Private, owner::account(), None)
 }
 

@@ -62,6 +62,7 @@ struct Contents {
     /// In the form of the journal's, but for the secrets, which are plain.
     identities: Vec<Record>,
     /// Quotas of users over all their buckets, by their ids.
+    #[serde(default)]
     owner_quotas: Vec<SavedDocument>,
     /// Ids of the KMS's keys, without the keys: what they open isn't here.
     kms_keys: Vec<String>,

@@ -15,7 +15,7 @@ mod settings;
 mod tagging;
 mod versioning;
 
-use packstone_access::{Action, Name, Resource};
+use packstone_access::{Acl, Action, Name, Resource};
 use packstone_store::Error;
 use packstone_store::object::{Bucket, NewDocument, Replaces};
 use s3s::dto::{
@@ -87,7 +87,9 @@ impl Face {
     async fn make_again(&self, asker: &Asker, bucket: &str, acl: Option<NewDocument>) -> S3Result<()> {
         let held = Rules::of(&*self.state(bucket)?);
         let value = acl.map(|document| document.value);
-        if !held.has_acls() || held.acl == value.as_deref().and_then(acl::decode) {
+        // Where none is said it is private.
+        let told = |acl: Option<Acl>| acl.unwrap_or_else(acl::private);
+        if !held.has_acls() || told(held.acl.clone()) == told(value.as_deref().and_then(acl::decode)) {
             return Ok(());
         }
         let grant = self.may(asker, Action::PutBucketAcl, Resource::Bucket(bucket))?;

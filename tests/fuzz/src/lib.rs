@@ -4,6 +4,7 @@
 //! goes on. Checksums are mended before a target reads its input, or nothing behind them would ever be reached.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a target says by a panic what doesn't hold")]
 
+mod access;
 mod drive;
 mod request;
 mod sample;
@@ -17,7 +18,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "superblock", run: drive::superblock, seeds: sample::superblocks },
     Target { name: "journal", run: drive::journal, seeds: sample::journals },
     Target { name: "entry", run: drive::entry, seeds: sample::entries },
@@ -29,6 +30,7 @@ pub const TARGETS: [Target; 14] = [
     Target { name: "chunks", run: request::chunks, seeds: request::bodies },
     Target { name: "form", run: request::form, seeds: request::forms },
     Target { name: "policy", run: request::policy, seeds: request::policies },
+    Target { name: "document", run: access::document, seeds: access::documents },
     Target { name: "range", run: request::range, seeds: request::ranges },
     Target { name: "announcement", run: request::announcement, seeds: request::announcements },
     Target { name: "token", run: request::token, seeds: request::tokens },

@@ -189,6 +189,7 @@ impl Op {
             | Self::Append { .. }
             | Self::OpenUpload { .. }
             | Self::PutPart { .. } => true,
+            Self::Rename { copy, .. } => copy.is_some(),
             Self::PutDocument { value, .. } => value.is_some(),
             Self::Amend { change, .. } => matches!(change, AttributeChange::Tags(_) | AttributeChange::Acl(_)),
             _ => false,

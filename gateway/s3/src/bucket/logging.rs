@@ -11,7 +11,7 @@ use s3s::{S3Error, S3Result};
 use super::configuration::{Configuration, Site, gets, malformed, puts, read};
 use crate::acl;
 use crate::encryption::Method;
-use crate::error::{custom, invalid_argument};
+use crate::error::{access_denied, custom, invalid_argument};
 use crate::face::Face;
 use crate::logging::{Destination, leave};
 use crate::rules::Rules;
@@ -47,7 +47,9 @@ impl Configuration for BucketLoggingStatus {
         if !grants.is_empty() && !rules.has_acls() {
             return Err(acl::not_supported());
         }
-        acl::of_log(grants)?;
+        if rules.block.refuses_acl(&acl::of_log(grants)?) {
+            return Err(access_denied());
+        }
         if target.default_retention().is_some() {
             return Err(unfit("The target bucket for logging must not have a default retention"));
         }

@@ -28,6 +28,9 @@ const SECRET: [&str; 4] = [
     "x-amz-server-side-encryption-customer-key",
     "x-amz-copy-source-server-side-encryption-customer-key",
 ];
+/// The most bytes of a header, and of path and query, that a line has.
+const LONGEST_FIELD: usize = 2 << 10;
+const LONGEST_URI: usize = 8 << 10;
 const DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -95,14 +98,14 @@ impl Line {
         (id, host_id): (RequestId, &HeaderValue),
         parts: &Parts,
     ) -> Self {
-        let authority = parts.uri.authority().map(ToString::to_string);
+        let authority = parts.uri.authority().map(|authority| cut(authority.as_str(), LONGEST_FIELD).to_owned());
         Self {
             remote,
             secured,
             id,
             host_id: host_id.clone(),
             method: parts.method.clone(),
-            uri: masked(&parts.uri),
+            uri: cut(&masked(&parts.uri), LONGEST_URI).to_owned(),
             version: parts.version,
             host: text_of(&parts.headers, &HOST).or(authority),
             referer: text_of(&parts.headers, &REFERER),
@@ -232,7 +235,12 @@ fn masked(uri: &Uri) -> String {
 }
 
 fn text_of(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    headers.get(name).map(|value| cut(&String::from_utf8_lossy(value.as_bytes()), LONGEST_FIELD).to_owned())
+}
+
+/// At most so many bytes of a text: lines wait in memory, and whoever writes them to us pays for none.
+fn cut(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
 
 /// `[06/Feb/2019:00:00:38 +0000] `
@@ -287,8 +295,9 @@ impl std::fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.chars().try_for_each(|character| match character {
             '"' => f.write_str("%22"),
-            control if control.is_control() => write!(f, "%{:02X}", u32::from(control)),
-            plain => f.write_char(plain),
+            plain if plain.is_ascii() && !plain.is_control() => f.write_char(plain),
+            // Some readers of logs take letters of other scripts for the end of a field or a line.
+            other => other.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "%{byte:02X}")),
         })
     }
 }

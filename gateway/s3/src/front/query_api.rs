@@ -123,7 +123,10 @@ async fn answer_unsigned(api: &dyn QueryApi, call: Received, timeout: Duration) 
         Err(Unheard::TooLarge) => return api.refuse(Api::Iam, Unheard::Unsigned, &request_id),
         Err(unheard) => return api.refuse(Api::Iam, unheard, &request_id),
     };
-    if !parameters.iter().any(|(name, value)| name == "Action" && value == UNSIGNED) {
+    // Once and nothing else: whoever reads the call after this must not find another action in it.
+    let actions: Vec<&str> =
+        parameters.iter().filter(|(name, _)| name == "Action").map(|(_, value)| value.as_str()).collect();
+    if actions != [UNSIGNED] {
         return api.refuse(Api::Iam, Unheard::Unsigned, &request_id);
     }
     let bearer = anonymous();

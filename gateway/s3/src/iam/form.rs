@@ -9,7 +9,7 @@ use crate::identity::Class;
 const PAGE: usize = 100;
 
 /// The most tags of one user, role or policy.
-pub(super) const MOST_TAGS: usize = 50;
+pub(crate) const MOST_TAGS: usize = 50;
 
 /// By name. Of parameters that come more than once the first counts.
 pub(super) struct Form(HashMap<String, String>);
@@ -74,10 +74,11 @@ impl Form {
                 return Err(too_many_tags());
             }
             let value = self.get(&format!("Tags.member.{number}.Value")).unwrap_or_default();
-            if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
+            if !is_tag(key, value) {
                 return Err(Fault::validation("A tag's key has 1 to 128 characters and its value 256 at most."));
             }
-            if tags.insert(key.to_owned(), value.to_owned()).is_some() {
+            let doubled = tags.keys().any(|held: &String| held.to_lowercase() == key.to_lowercase());
+            if doubled || tags.insert(key.to_owned(), value.to_owned()).is_some() {
                 return Err(Fault::validation(
                     "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
                 ));
@@ -101,6 +102,11 @@ impl Form {
         }
         Ok((self.get("Marker").unwrap_or_default(), most))
     }
+}
+
+/// Whether a key and a value can be a tag's.
+pub(crate) fn is_tag(key: &str, value: &str) -> bool {
+    (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256
 }
 
 pub(super) fn too_many_tags() -> Fault {

@@ -33,6 +33,7 @@ use crate::permission::reason;
 use entity::{arn_or, is_untag};
 use fault::Fault;
 use form::Form;
+pub(crate) use form::{MOST_TAGS, is_tag};
 use xml::Xml;
 
 const XML: HeaderValue = HeaderValue::from_static("text/xml");

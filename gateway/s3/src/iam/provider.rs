@@ -29,7 +29,9 @@ impl Iam {
         let record = self
             .directory
             .change(|records| {
-                if records.named(Class::Provider, name).is_some() {
+                // Condition keys are named after it, whatever its case.
+                let same = |held: &str| key_name(held) == key_name(name);
+                if records.all(Class::Provider).any(|known| same(&known.record.name)) {
                     return Err(Fault::taken(format_args!("Provider with url {} already exists.", issuer.url())));
                 }
                 if records.all(Class::Provider).count() >= MOST {
@@ -134,6 +136,11 @@ impl Iam {
 }
 
 /// The provider that a call names by its ARN.
+/// What condition keys call a provider, by its name.
+pub(super) fn key_name(name: &str) -> String {
+    name.trim_end_matches('/').to_lowercase()
+}
+
 pub(super) fn provider_of<'r>(records: &'r Records, form: &Form) -> Result<&'r Arc<Known>, Fault> {
     let arn = form.name(Class::Provider)?;
     records.of_arn(Class::Provider, arn).ok_or_else(|| Fault::no_such(Class::Provider, arn))

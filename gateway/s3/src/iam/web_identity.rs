@@ -11,6 +11,7 @@ use packstone_access::{Action, Identity, Kind, Name, Owner, Principal, Request, 
 use super::entity::LONGEST;
 use super::fault::Fault;
 use super::form::check_name;
+use super::provider::key_name;
 use super::sts::{Terms, life};
 use super::xml::Xml;
 use super::{Ask, Iam};
@@ -66,7 +67,7 @@ impl Iam {
                 continue;
             }
             let verified = token.verify(&issuer, clients, &self.keyring).await?;
-            let key = |claim: &str| format!("{}:{claim}", issuer.name().trim_end_matches('/')).to_lowercase();
+            let key = |claim: &str| format!("{}:{claim}", key_name(issuer.name()));
             let values = verified.claims.iter().map(|(claim, values)| (key(claim), values.clone())).collect();
             let claims = Claims { provider: known.record.arn(), values };
             return Ok(Vouched { verified, claims, issuer });

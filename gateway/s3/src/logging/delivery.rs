@@ -21,9 +21,9 @@ use super::destination::Destination;
 use crate::encryption::Method;
 use crate::face::Face;
 use crate::front::Line;
-use crate::owner;
 use crate::permission::scope_of;
 use crate::rules::Rules;
+use crate::{acl, owner};
 
 /// Lines that may wait for the task.
 const QUEUE: usize = 8192;
@@ -192,12 +192,17 @@ impl Collector {
         let attributes = Attributes {
             etag: Etag { md5: Md5::digest(&text).into(), parts: 0 },
             headers: vec![(SystemHeader::ContentType, "text/plain".to_owned())],
-            acl: destination.acl.clone().filter(|_| Rules::of(&state).has_acls()),
+            acl: destination.acl.clone().filter(|encoded| may_stand(encoded, &Rules::of(&state))),
             ..Attributes::default()
         };
         let put = write(store, &grant, text.into(), attributes, Rules::of(&state).encryption.is_some());
         put.await.map_err(|error| error.to_string())
     }
+}
+
+/// Whether an ACL counts in the target bucket, and its public access block lets it stand.
+fn may_stand(encoded: &[u8], rules: &Rules) -> bool {
+    rules.has_acls() && acl::decode(encoded).is_some_and(|acl| !rules.block.refuses_acl(&acl))
 }
 
 async fn write(

@@ -2,9 +2,9 @@
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
-use packstone_access::Action;
+use packstone_access::{Action, Resource};
 use packstone_store::checksum::record_hash;
-use packstone_store::object::{Conditions, NamedTag, RenameTerms, RenameToken};
+use packstone_store::object::{Attributes, Conditions, NamedTag, RenameTerms, RenameToken, Version};
 use percent_encoding::percent_decode;
 use s3s::dto::{PutObjectInput, PutObjectOutput, Timestamp, TimestampFormat};
 use s3s::{S3Request, S3Response, S3Result};
@@ -13,6 +13,7 @@ use crate::asker::Asker;
 use crate::condition::unix_seconds;
 use crate::error::{from_store, invalid_argument, invalid_request, not_implemented};
 use crate::face::Face;
+use crate::facts::Said;
 use crate::{etag, owner};
 
 const SOURCE: HeaderName = HeaderName::from_static("x-amz-rename-source");
@@ -46,12 +47,37 @@ impl Face {
             destination: conditions(&headers, "")?,
             token: token(&headers, &source)?,
         };
-        self.may_on(&asker, Action::GetObject, bucket, &source)?;
+        let reads = self.may_on(&asker, Action::GetObject, bucket, &source)?;
         let from = self.may_on(&asker, Action::DeleteObject, bucket, &source)?;
         let to = self.may_on(&asker, Action::PutObject, bucket, destination)?;
+        if let Ok(version) = self.store.describe(&reads, None) {
+            self.may_carry(&asker, bucket, (&source, destination), &version)?;
+        }
         let renamed = self.store.rename(&from, &to, terms).await;
         renamed.map_err(|error| self.missing(&asker, (bucket, &source), from_store(error)))?;
         Ok(S3Response::new(PutObjectOutput::default()))
+    }
+}
+
+impl Face {
+    /// Leave to have tags and an access control list under another key, as if they were put there.
+    fn may_carry(
+        &self,
+        asker: &Asker,
+        bucket: &str,
+        (source, destination): (&str, &str),
+        version: &Version,
+    ) -> S3Result<()> {
+        let Attributes { tags, acl, .. } = &version.attributes;
+        if !tags.is_empty() {
+            self.may_on(asker, Action::GetObjectTagging, bucket, source)?;
+            let (resource, said) = (Resource::Object { bucket, key: destination }, Said { tags, ..Said::default() });
+            self.may_saying(asker, Action::PutObjectTagging, resource, said)?;
+        }
+        match acl {
+            Some(_) => self.may_on(asker, Action::PutObjectAcl, bucket, destination).map(drop),
+            None => Ok(()),
+        }
     }
 }
 

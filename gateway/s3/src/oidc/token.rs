@@ -1,6 +1,6 @@
 //! A token: what it says before anybody believes it, and what it says once its signature holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::issuer::Issuer;
 use super::keys::{Key, Keyring, Unreachable};
+use crate::iam::{MOST_TAGS, is_tag};
 use crate::identity::now;
 
 /// The longest token, in bytes, as AWS has it.
@@ -181,8 +182,13 @@ fn accepted(claims: Claims, audiences: &[String]) -> Result<Verified, Invalid> {
     values.extend(claims.email.map(|email| ("email", vec![email])));
     let tags = claims.tags.map(|tags| tags.principal_tags).unwrap_or_default();
     let mut held = BTreeMap::new();
+    let mut keys = BTreeSet::new();
     for (key, value) in tags {
         let [value] = <[String; 1]>::try_from(value.into_vec()).map_err(|_| Invalid::Malformed)?;
+        // Policies find a tag whatever its case, so there must be one.
+        if held.len() == MOST_TAGS || !is_tag(&key, &value) || !keys.insert(key.to_lowercase()) {
+            return Err(Invalid::Malformed);
+        }
         held.insert(key, value);
     }
     Ok(Verified { subject, audience, tags: held, claims: values })

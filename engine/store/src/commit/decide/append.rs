@@ -69,8 +69,7 @@ impl Decider<'_, '_> {
         };
         let part = extents.last().map_or(0, |extent| extent.part) + 1;
         extents.extend(body.extents.iter().map(|extent| Extent { part, ..*extent }));
-        let Record { id, modified, compression, attributes, .. } = body;
-        Ok(Record { id, modified, compression, attributes, extents, ..held.clone() })
+        Ok(Record { extents, posix: held.posix, ..body })
     }
 
     /// A small record's bytes where they were brought to a stream.

@@ -9,7 +9,7 @@ proptest! {
     #[test]
     fn no_text_ends_its_field_or_its_line(text in any::<String>()) {
         let quoted = Quoted(&text).to_string();
-        prop_assert!(!quoted.contains(|character: char| character == '"' || character.is_control()));
+        prop_assert!(quoted.is_ascii() && !quoted.contains(|character: char| character == '"' || character.is_control()));
         let bare = Bare(&text).to_string();
         prop_assert!(!bare.contains(|character: char| matches!(character, '"' | ' ') || character.is_control()));
         prop_assert_eq!(bare.replace("%20", " "), quoted.replace("%20", " "));
@@ -76,4 +76,12 @@ fn a_signer_is_named_once_the_signature_held() {
     let text = formatted(&line);
     assert!(text.contains(&format!(" {} ", owner::CANONICAL_ID)) && text.contains(" SigV4 "), "{text}");
     assert!(text.contains(" QueryString "), "{text}");
+}
+
+#[test]
+fn nobody_fills_the_log_with_one_request() {
+    let text = "é".repeat(10_000);
+    assert_eq!(cut(&text, LONGEST_FIELD).len(), LONGEST_FIELD);
+    assert_eq!(cut(&text, 3).len(), 2, "at the end of a letter");
+    assert_eq!(cut("short", LONGEST_FIELD), "short");
 }
