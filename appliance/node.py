@@ -50,6 +50,8 @@ class Node:
         """
         with operator_errors():
             master_key = MasterKeyFile(self.configuration.data)
+            if not master_key.file.exists() and not _needs_master_key(self.configuration):
+                master_key.make()
             engine = packstone_engine.Node.open(engine_settings(self.configuration, master_key))
             self._engine = engine
             settings = s3_settings(self.configuration, self._root.current, master_key)
@@ -204,3 +206,12 @@ class Node:
         if engine is None or self.health.state != "serving":
             raise NotServingError(f"the node is {self.health.state}")
         return engine
+
+
+def _needs_master_key(configuration: Configuration) -> bool:
+    """Whether anything may hang on a master key that is missing: an appliance of the first releases had none."""
+    engine = packstone_engine.Node.open(engine_settings(configuration))
+    try:
+        return engine.has_node_documents()
+    finally:
+        engine.close()

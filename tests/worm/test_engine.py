@@ -17,6 +17,7 @@ READS: Final = {
     "bucket_quota",
     "configuration",
     "explain",
+    "has_node_documents",
     "kms_keys",
     "lockable_buckets",
     "locked",

@@ -139,6 +139,10 @@ impl Node {
         Ok(buckets.into_iter().map(Into::into).collect())
     }
 
+    fn has_node_documents(&self) -> PyResult<bool> {
+        self.store.has_node_documents(&administer()?).map_err(from_store)
+    }
+
     fn create_kms_key(&self, py: Python<'_>, id: &str) -> PyResult<()> {
         let grant = administer()?;
         py.detach(|| self.store.create_kms_key(&grant, id)).map_err(|error| match error {

@@ -228,6 +228,9 @@ class Node:
         """Seal every open journal and stream now; return how many segments that made."""
     def verify(self, sample: float = 1.0, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Read and check shards and records; `sample` is the share of segments, 0 < sample <= 1."""
+    def has_node_documents(self) -> bool:
+        """Whether there are identities, keys or quotas: all that hangs on a master key is among them."""
+
     def create_kms_key(self, id: str) -> None: ...
     def kms_keys(self) -> list[tuple[str, float]]:
         """Ids, and when each was made."""

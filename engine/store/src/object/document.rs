@@ -156,6 +156,22 @@ impl Store {
         value.map(|value| read(&value)).transpose()
     }
 
+    /// Whether the node has documents of its own: identities, keys, quotas.
+    ///
+    /// # Errors
+    /// A grant for something else, or a fault of the index.
+    pub fn has_node_documents(&self, grant: &Grant) -> Result<bool> {
+        grant.covers(Action::Administer)?;
+        let snapshot = self.inner.shared.index.snapshot();
+        for pair in snapshot.prefix(Space::Documents, &0_u32.to_be_bytes()) {
+            // The space's own mark begins so as well.
+            if keys::parse_document(&pair?.0).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Documents of a kind with their names, in order.
     ///
     /// # Errors
