@@ -65,7 +65,8 @@ def _variants(ours: Server) -> Iterator[Server]:
     s3.put_bucket_versioning(Bucket="guarded", VersioningConfiguration={"Status": "Enabled"})
     iam.create_user(UserName="perf")
     key = iam.create_access_key(UserName="perf")["AccessKey"]
-    iam.put_user_policy(UserName="perf", PolicyName="desk", PolicyDocument=_document(_statements()))
+    policy = iam.create_policy(PolicyName="desk", PolicyDocument=_document(_statements()))["Policy"]
+    iam.attach_user_policy(UserName="perf", PolicyArn=policy["Arn"])
     principal = {"AWS": iam.get_user(UserName="perf")["User"]["Arn"]}
     of_bucket = {"Effect": "Deny", "Principal": principal, "Action": "s3:DeleteObject*", "Resource": _arn("guarded/*")}
     s3.put_bucket_policy(Bucket="guarded", Policy=_document([of_bucket]))
