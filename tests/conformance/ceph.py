@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
+from tests.certificate import certify
 from tests.conformance.outcome import Comparison, read_expectations, read_report
 from tests.conformance.people import configure
 from tests.served import Node, environment
@@ -30,16 +31,6 @@ OWNERSHIP: Final = {"PACKSTONE_S3__OBJECT_OWNERSHIP": "ObjectWriter"}
 """The suite sets ACLs on buckets that it makes without asking for ACLs to count."""
 FOLDERS: Final = ("s3tests/functional", "s3tests_boto3/functional")
 _SECONDS: Final = 7200
-
-
-def certify(folder: Path) -> dict[str, str]:
-    """Make a certificate for the loopback address; return the settings that have a node serve S3 with it."""
-    chain, key = folder / "chain.pem", folder / "key.pem"
-    names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
-    kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    command = ("openssl", "req", *kind, *names, "-keyout", key, "-out", chain)
-    subprocess.run(command, check=True, capture_output=True)
-    return {"PACKSTONE_S3__TLS_CERTIFICATE": str(chain), "PACKSTONE_S3__TLS_KEY": str(key)}
 
 
 def run_suite(checkout: Path, python: Path, configuration: Path, modules: Sequence[str], only: str | None) -> str:
