@@ -4,24 +4,13 @@
 mod node;
 
 use bytes::Bytes;
-use node::{Node, body, grant, profile};
+use node::{Node, body, grant};
 use packstone_access::Action;
-use packstone_store::crypto::MasterSecret;
 use packstone_store::object::*;
 use packstone_store::{Error, Result, Store};
 
 const KEY: [u8; 32] = [5; 32];
 const HOW: [&str; 3] = ["managed", "kms", "customer"];
-
-fn node() -> Node {
-    let mut node = Node::new(profile(3, 1));
-    node.settings.master_key = Some(MasterSecret([9; 32]));
-    node
-}
-
-fn open(node: &Node) -> Store {
-    tokio::task::block_in_place(|| Store::open(&node.settings)).unwrap()
-}
 
 fn customer(how: &str) -> Option<CustomerKey> {
     (how == "customer").then(|| CustomerKey::new(KEY))
@@ -65,8 +54,8 @@ async fn read(store: &Store, key: &str, how: &str, range: std::ops::Range<usize>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_appended_is_encrypted_as_the_object_is() {
-    let node = node();
-    let mut store = open(&node);
+    let node = Node::encrypting();
+    let mut store = node.open();
     node::create_bucket(&store, "ticks").await;
     let firsts = [
         ("absent", None),
@@ -102,7 +91,7 @@ async fn what_is_appended_is_encrypted_as_the_object_is() {
             node::close(&store);
             drop(store);
             std::fs::remove_dir_all(node.index()).unwrap();
-            store = open(&node);
+            store = node.open();
         }
         for (key, how, whole, sizes) in &wholes {
             let all = 0..whole.len();
@@ -120,8 +109,8 @@ async fn what_is_appended_is_encrypted_as_the_object_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_renamed_opens_with_the_same_key() {
-    let node = node();
-    let store = open(&node);
+    let node = Node::encrypting();
+    let store = node.open();
     node::create_bucket(&store, "ticks").await;
     for how in HOW {
         for content in [vec![], vec![7; 50_000], body(1, 3 << 20)] {
@@ -140,8 +129,8 @@ async fn what_is_renamed_opens_with_the_same_key() {
 /// Nothing of an object that lies in streams may live with an entry that ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_without_bytes_is_no_piece() {
-    let node = node();
-    let store = open(&node);
+    let node = Node::encrypting();
+    let store = node.open();
     node::create_bucket(&store, "ticks").await;
     for how in HOW {
         let to = grant(Action::PutObject, "ticks", how);

@@ -6,23 +6,13 @@ mod node;
 use std::ops::Range;
 
 use bytes::Bytes;
-use node::{Node, body, close, create_bucket, grant, profile};
+use node::{Node, body, close, create_bucket, grant};
 use packstone_access::Action;
 use packstone_store::crypto::MasterSecret;
 use packstone_store::object::*;
 use packstone_store::{Error, Result, Store};
 
 const KEY: [u8; 32] = [5; 32];
-
-fn node() -> Node {
-    let mut node = Node::new(profile(3, 1));
-    node.settings.master_key = Some(MasterSecret([9; 32]));
-    node
-}
-
-fn open(node: &Node) -> Store {
-    tokio::task::block_in_place(|| Store::open(&node.settings)).unwrap()
-}
 
 async fn create(store: &Store, key: &str, body: &[u8], request: EncryptionRequest<'_>) -> Result<Version> {
     let put = grant(Action::PutObject, "bkt", key);
@@ -91,9 +81,9 @@ fn lies_open(node: &Node, needle: &[u8]) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_encrypted_comes_back_after_seal_restart_and_rebuild() {
-    let node = node();
+    let node = Node::encrypting();
     let customer = CustomerKey::new(KEY);
-    let store = open(&node);
+    let store = node.open();
     create_bucket(&store, "bkt").await;
     for (name, body) in bodies() {
         let kms = EncryptionRequest::Kms { key: DEFAULT_KMS_KEY, context: b"{}", bucket_key: false };
@@ -115,15 +105,15 @@ async fn what_is_encrypted_comes_back_after_seal_restart_and_rebuild() {
     }
 
     std::fs::remove_dir_all(node.index()).unwrap();
-    let store = open(&node);
+    let store = node.open();
     check(&store, &customer).await;
     close(&store);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_are_encrypted_as_their_upload_says() {
-    let node = node();
-    let store = open(&node);
+    let node = Node::encrypting();
+    let store = node.open();
     create_bucket(&store, "bkt").await;
     let customer = CustomerKey::new(KEY);
     let put = grant(Action::PutObject, "bkt", "parts");
@@ -153,8 +143,8 @@ async fn parts_are_encrypted_as_their_upload_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_object_is_read_without_its_key() {
-    let node = node();
-    let store = open(&node);
+    let node = Node::encrypting();
+    let store = node.open();
     create_bucket(&store, "bkt").await;
     let customer = CustomerKey::new(KEY);
     create(&store, "customer", b"ticks", EncryptionRequest::Customer(&customer)).await.unwrap();
@@ -182,8 +172,8 @@ async fn no_object_is_read_without_its_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_face_changes_a_key() {
-    let node = node();
-    let store = open(&node);
+    let node = Node::encrypting();
+    let store = node.open();
     create_bucket(&store, "bkt").await;
     create(&store, "managed", b"ticks", EncryptionRequest::Managed).await.unwrap();
     let of_bucket = grant(Action::Administer, "bkt", "");
@@ -208,8 +198,8 @@ async fn no_face_changes_a_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_locked_is_under_no_customers_key() {
-    let node = node();
-    let store = open(&node);
+    let node = Node::encrypting();
+    let store = node.open();
     let documents =
         [("versioning", Versioning::Enabled.encode().unwrap()), ("object-lock", ObjectLock::default().encode())]
             .map(|(kind, value)| NewDocument { kind: kind.into(), name: String::new(), value: value.into() });
@@ -237,15 +227,15 @@ async fn what_is_locked_is_under_no_customers_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_knows_its_master_key() {
-    let mut node = node();
-    let store = open(&node);
+    let mut node = Node::encrypting();
+    let store = node.open();
     create_bucket(&store, "bkt").await;
     create(&store, "managed", b"ticks", EncryptionRequest::Managed).await.unwrap();
     close(&store);
     drop(store);
     for master in [Some(MasterSecret([8; 32])), None] {
         node.settings.master_key = master;
-        let store = open(&node);
+        let store = node.open();
         assert!(!store.status(&node::administer()).unwrap().warnings.is_empty());
         assert!(read(&store, "managed", 0..5, None).await.is_err());
         let refused = create(&store, "new", b"", EncryptionRequest::Managed).await;
@@ -255,15 +245,15 @@ async fn a_node_knows_its_master_key() {
         close(&store);
     }
     node.settings.master_key = Some(MasterSecret([9; 32]));
-    let store = open(&node);
+    let store = node.open();
     assert_eq!(read(&store, "managed", 0..5, None).await.unwrap(), b"ticks");
     close(&store);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_that_race_for_a_buckets_first_key_agree() {
-    let node = node();
-    let store = open(&node);
+    let node = Node::encrypting();
+    let store = node.open();
     create_bucket(&store, "bkt").await;
     let writes = (0..16).map(|number| {
         let store = store.clone();
@@ -274,7 +264,7 @@ async fn writers_that_race_for_a_buckets_first_key_agree() {
     }
     close(&store);
     drop(store);
-    let store = open(&node);
+    let store = node.open();
     for number in 0..16 {
         assert_eq!(read(&store, &format!("k{number}"), 0..5, None).await.unwrap(), b"ticks");
     }
@@ -283,8 +273,8 @@ async fn writers_that_race_for_a_buckets_first_key_agree() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cipher_is_for_its_own_bucket() {
-    let node = node();
-    let store = open(&node);
+    let node = Node::encrypting();
+    let store = node.open();
     create_bucket(&store, "bkt").await;
     let put = grant(Action::PutObject, "bkt", "key");
     let old = store.cipher(&put, EncryptionRequest::Managed).await.unwrap();

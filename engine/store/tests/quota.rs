@@ -182,3 +182,25 @@ async fn writers_that_race_do_not_pass_a_quota() {
     assert_eq!(used(&store, "ticks"), (10_500, 70));
     node::close(&store);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_what_makes_nothing_larger_is_taken() {
+    let node = Node::new(profile(2, 1));
+    let store = node.open();
+    node::create_bucket(&store, "ticks").await;
+    node::put(&store, "ticks", "large", &body(1, 1000)).await;
+    set(&store, "ticks", Some(900), None);
+    let to = grant(Action::PutObject, "ticks", "large");
+    let upload = store.open_upload(&to, Attributes::default(), None).await.unwrap();
+    is_refused(store.part_writer(&to, upload, 1, Some(1001), None));
+    let mut part = store.part_writer(&to, upload, 1, Some(950), None).unwrap();
+    part.write(body(2, 950).into()).await.unwrap();
+    let etag = part.commit(Attributes::default(), Precondition::None).await.unwrap().attributes.etag;
+    let parts = vec![NamedPart { number: 1, etag }];
+    store.complete_upload(&to, upload, &parts, Etag::default(), None, Precondition::None).await.unwrap();
+    assert_eq!(used(&store, "ticks"), (950, 1));
+    let other = grant(Action::PutObject, "ticks", "other");
+    let upload = store.open_upload(&other, Attributes::default(), None).await.unwrap();
+    is_refused(store.part_writer(&other, upload, 1, Some(1), None));
+    node::close(&store);
+}

@@ -131,7 +131,7 @@ async fn conditions_are_asked_of_both_keys() {
     let refused = rename(&store, "c", "a", RenameTerms::default()).await;
     assert!(matches!(refused, Err(Error::NoSuchKey)));
     rename(&store, "a", "a", RenameTerms::default()).await.unwrap();
-    let terms = RenameTerms { source: matches(same), destination: matches(same), token: None };
+    let terms = RenameTerms { source: matches(same), destination: matches(same), ..RenameTerms::default() };
     rename(&store, "a", "b", terms).await.unwrap();
     assert_eq!(node::get(&store, "ticks", "b").await.unwrap(), b"first");
     rename(&store, "b", "c", of_destination(none_match(NamedTag::Any))).await.unwrap();
@@ -201,5 +201,21 @@ async fn a_rename_takes_along_what_stands_when_it_is_decided() {
             Err(_) => assert!(moved == newer),
         }
     }
+    node::close(&store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rename_carries_is_what_leave_was_given_for() {
+    let node = Node::new(profile(2, 1));
+    let store = node.open();
+    node::create_bucket(&store, "ticks").await;
+    node::put(&store, "ticks", "a", b"first").await;
+    let seen = described(&store, "a").unwrap().attributes;
+    let terms = RenameTerms { carried: Some(seen), ..RenameTerms::default() };
+    let tags = AttributeChange::Tags(vec![("class".into(), "public".into())]);
+    store.amend(&grant(Action::PutObjectTagging, "ticks", "a"), None, tags, None).await.unwrap();
+    assert!(matches!(rename(&store, "a", "b", terms).await, Err(Error::Changed)));
+    let terms = RenameTerms { carried: Some(described(&store, "a").unwrap().attributes), ..RenameTerms::default() };
+    rename(&store, "a", "b", terms).await.unwrap();
     node::close(&store);
 }

@@ -308,12 +308,17 @@ impl Face {
 
     /// The object, ready to be read with what the request brings.
     pub(crate) fn unlocked(&self, asker: &Asker, object: Object, customer: Option<&Customer>) -> S3Result<Object> {
-        self.may_decrypt(asker, object.version.attributes.encryption.as_ref(), Action::Decrypt)?;
+        self.may_use_key_of(asker, object.version.attributes.encryption.as_ref(), Action::Decrypt)?;
         object.unlocked(customer.map(Customer::key)).map_err(from_store)
     }
 
     /// Leave to read, or by [`Action::GenerateDataKey`] to add to, what is encrypted so.
-    pub(crate) fn may_decrypt(&self, asker: &Asker, encryption: Option<&Encryption>, action: Action) -> S3Result<()> {
+    pub(crate) fn may_use_key_of(
+        &self,
+        asker: &Asker,
+        encryption: Option<&Encryption>,
+        action: Action,
+    ) -> S3Result<()> {
         match encryption {
             Some(Encryption::Kms { key, .. }) => self.may_use_key(asker, action, key),
             None | Some(Encryption::Managed { .. } | Encryption::Customer { .. }) => Ok(()),
@@ -355,7 +360,7 @@ impl Face {
         if method.is_some() && method != self.told_encryption(held, None).get(&METHOD) {
             return Err(invalid_request("What is appended is encrypted as the object is."));
         }
-        self.may_decrypt(asker, held, Action::GenerateDataKey)
+        self.may_use_key_of(asker, held, Action::GenerateDataKey)
     }
 
     /// What an answer says of an object's encryption.

@@ -177,9 +177,11 @@ impl Store {
         grant.covers(Action::PutObject)?;
         let state = self.bucket_of(grant)?;
         let bucket = state.bucket.id;
-        if !matches!(request, EncryptionRequest::Customer(_)) {
-            self.expect_master_key()?;
-            self.expect_mark().await?;
+        if !matches!(request, EncryptionRequest::Customer(_))
+            && let Some(op) = self.mark_op()?
+        {
+            made(self.inner.queue.commit(op).await)?;
+            self.inner.keyring.note_mark();
         }
         match request {
             EncryptionRequest::Managed => {
@@ -223,18 +225,19 @@ impl Store {
         self.managed_key(&state, GENERATION)
     }
 
-    /// Has the journal tell the master key from others before anything is wrapped under it.
-    async fn expect_mark(&self) -> Result<()> {
-        let keyring = &self.inner.keyring;
-        if !keyring.is_marked() {
-            made(self.inner.queue.commit(mark_op(keyring)?).await)?;
-            keyring.note_mark();
-        }
-        Ok(())
-    }
-
     fn expect_master_key(&self) -> Result<()> {
         if self.inner.keyring.has_master() { Ok(()) } else { Err(keyless(Unfit)) }
+    }
+
+    /// What has the journal tell the master key from others, which comes before anything is wrapped under it; `None` once
+    /// it does.
+    fn mark_op(&self) -> Result<Option<Op>> {
+        let keyring = &self.inner.keyring;
+        self.expect_master_key()?;
+        if keyring.is_marked() {
+            return Ok(None);
+        }
+        Ok(Some(key_op((0, MASTER_KEY, ""), keyring.mark().map_err(keyless)?)))
     }
 
     fn bucket_wrap(&self, state: &BucketState) -> Result<Wrap> {
@@ -307,11 +310,9 @@ impl Store {
         if self.kms_document(id)?.is_some() {
             return Err(Error::DocumentChanged);
         }
-        self.expect_master_key()?;
-        let keyring = &self.inner.keyring;
-        if !keyring.is_marked() {
-            made(self.inner.queue.commit_blocking(mark_op(keyring)?))?;
-            keyring.note_mark();
+        if let Some(op) = self.mark_op()? {
+            made(self.inner.queue.commit_blocking(op))?;
+            self.inner.keyring.note_mark();
         }
         made(self.inner.queue.commit_blocking(self.kms_key_op(id)?))
     }
@@ -360,11 +361,6 @@ pub(crate) fn keyring(master: Option<&MasterSecret>, index: &dyn Index) -> Resul
         tracing::error!("{FOREIGN_MASTER}");
     }
     Ok(keyring)
-}
-
-/// Marks a master key as the node's own.
-fn mark_op(keyring: &Keyring) -> Result<Op> {
-    Ok(key_op((0, MASTER_KEY, ""), keyring.mark().map_err(keyless)?))
 }
 
 /// Puts a key where none stands.

@@ -86,9 +86,11 @@ impl Store {
         let snapshot = self.inner.shared.index.snapshot();
         let bucket = state.bucket.id;
         let removed = match destination {
-            // The loop knows which version ends; a part or a piece ends none.
-            Destination::Object if state.versioning() == Versioning::Suspended => return Ok(()),
-            Destination::Object if state.versioning() == Versioning::Never => {
+            // The loop knows which version ends when the object comes, or the upload that a part is of; a piece ends none.
+            Destination::Object | Destination::Part { .. } if state.versioning() == Versioning::Suspended => {
+                return Ok(());
+            }
+            Destination::Object | Destination::Part { .. } if state.versioning() == Versioning::Never => {
                 let held = snapshot.get(Space::Current, &keys::current(bucket, key))?;
                 let row = held.map(|value| Row::decode_brief(&value)).transpose()?;
                 row.map_or_else(Usage::default, |row| Usage { bytes: row.record.size, objects: 1 })

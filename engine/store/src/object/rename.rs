@@ -8,7 +8,7 @@ use bytes::Bytes;
 use packstone_access::{Action, Grant};
 
 use super::put::blocking;
-use super::{Etag, Version};
+use super::{Attributes, Etag, Version};
 use crate::checksum::Hash;
 use crate::commit::{Op, Outcome};
 use crate::error::{Error, Result};
@@ -79,6 +79,8 @@ pub struct RenameTerms {
     pub source: Conditions,
     pub destination: Conditions,
     pub token: Option<RenameToken>,
+    /// What was said of the source when leave was given to have it under the other key; `None` where nobody asked.
+    pub carried: Option<Attributes>,
 }
 
 /// Stored bytes of a small record, to be written under another key.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
+use packstone_store::crypto::MasterSecret;
 use packstone_store::object::*;
 use packstone_store::pool::{DriveClass, Profile};
 use packstone_store::recovery::Progress;
@@ -43,6 +44,13 @@ impl Node {
         };
         initialise(&settings, profile.parity == 0).unwrap();
         Self { scratch, settings }
+    }
+
+    /// One that has a master key.
+    pub fn encrypting() -> Self {
+        let mut node = Self::new(profile(3, 1));
+        node.settings.master_key = Some(MasterSecret([9; 32]));
+        node
     }
 
     pub fn index(&self) -> PathBuf {

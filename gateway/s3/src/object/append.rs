@@ -4,15 +4,14 @@ use packstone_store::object::{Checksum, ChecksumKind, Etag, Version};
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
+use super::put::Brought;
 use crate::asker::Asker;
-use crate::body::Announcement;
 use crate::checksum::{self, of_parts, place};
 use crate::digest::{Sums, md5};
-use crate::encryption::{self, Customer};
+use crate::encryption::Customer;
 use crate::error::{from_store, invalid_argument};
+use crate::etag;
 use crate::face::Face;
-use crate::lock::Asked;
-use crate::{etag, headers, lock, owner, tags};
 
 impl Face {
     /// What the headers say of the object counts where it is made; what is there keeps what is said of it.
@@ -21,24 +20,11 @@ impl Face {
         request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let asker = Asker::of(&request);
-        let S3Request { input, headers, extensions, trailing_headers, .. } = request;
-        owner::expect(input.expected_bucket_owner.as_deref())?;
+        let S3Request { mut input, headers, extensions, trailing_headers, .. } = request;
         let offset = input.write_offset_bytes.and_then(|offset| u64::try_from(offset).ok());
         let offset = offset.ok_or_else(|| invalid_argument("x-amz-write-offset-bytes must not be negative."))?;
-        let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
-        let encrypted = encryption::Asked::parse(&headers, &asker)?;
-        let announced = Announcement::parse(&headers, &extensions, input.content_length, trailing_headers)?;
-        let mut attributes = headers::described(&headers, input.metadata)?;
-        let hold = input.object_lock_legal_hold_status.as_ref();
-        let lock = Asked::parse(input.object_lock_mode.as_ref(), input.object_lock_retain_until_date, hold)?;
-        if lock.is_set() {
-            lock::expect_digest(&headers)?;
-        }
-        encrypted.check_lock(lock)?;
-        lock.put_on(&mut attributes);
-        attributes.tags = tags::brought(input.tagging.as_deref())?;
-        let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
-        attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &headers)?;
+        let brought = self.brought(&asker, &mut input, (&headers, &extensions), trailing_headers)?;
+        let Brought { announced, encrypted, precondition, grant, mut attributes } = brought;
 
         let cipher = if offset == 0 { self.cipher(&asker, &grant, &encrypted).await? } else { None };
         let customer = encrypted.customer().map(Customer::key);

@@ -28,10 +28,7 @@ impl Face {
         let id = part::upload_id(&input.upload_id)?;
         let named = input.multipart_upload.take().and_then(|upload| upload.parts).unwrap_or_default();
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
-        if let Ok(upload) = self.store.upload(&grant, id) {
-            self.may_decrypt(&asker, upload.attributes.encryption.as_ref(), Action::GenerateDataKey)?;
-        }
-        let version = match self.complete(&grant, id, &input, &headers, &named).await {
+        let version = match self.complete(&asker, &grant, id, &input, &headers, &named).await {
             Err(error) if *error.code() == S3ErrorCode::NoSuchUpload => self.completed(&grant, id, &named)?,
             outcome => outcome?,
         };
@@ -56,6 +53,7 @@ impl Face {
 
     async fn complete(
         &self,
+        asker: &Asker,
         grant: &Grant,
         id: UploadId,
         input: &CompleteMultipartUploadInput,
@@ -65,6 +63,7 @@ impl Face {
         let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let announced = Announced::parse(headers)?;
         let upload = self.store.upload(grant, id).map_err(from_store)?;
+        self.may_use_key_of(asker, upload.attributes.encryption.as_ref(), Action::GenerateDataKey)?;
         expect_kind(&upload, input.checksum_type.as_ref())?;
         let uploaded = self.all_parts(grant, id).await?;
         let parts = chosen(named, &uploaded)?;

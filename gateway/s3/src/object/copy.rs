@@ -131,7 +131,7 @@ impl Face {
         let id = part::upload_id(&input.upload_id)?;
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
-        self.may_decrypt(&asker, upload.attributes.encryption.as_ref(), Action::GenerateDataKey)?;
+        self.may_use_key_of(&asker, upload.attributes.encryption.as_ref(), Action::GenerateDataKey)?;
         let customer = Customer::parse(&fields, Of::Object, &asker)?;
         encryption::expect_none(&fields)?;
         let source = self.source(&asker, &input.copy_source, &fields)?;

@@ -77,7 +77,7 @@ impl Face {
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
         let encryption = upload.attributes.encryption.as_ref();
-        self.may_decrypt(&asker, encryption, Action::GenerateDataKey)?;
+        self.may_use_key_of(&asker, encryption, Action::GenerateDataKey)?;
         let algorithm = part_algorithm(&upload, announced.algorithm())?;
 
         let key = customer.as_ref().map(Customer::key);

@@ -1,7 +1,11 @@
 //! PutObject; s3s takes RenameObject for one, too, and an append is one.
 
+use hyper::HeaderMap;
+use hyper::http::Extensions;
+use packstone_access::Grant;
+use packstone_store::object::{Attributes, Precondition};
 use s3s::dto::{PutObjectInput, PutObjectOutput};
-use s3s::{S3Request, S3Response, S3Result};
+use s3s::{S3Request, S3Response, S3Result, TrailingHeaders};
 
 use super::version;
 use crate::asker::Asker;
@@ -12,6 +16,16 @@ use crate::face::Face;
 use crate::front::Verb;
 use crate::lock::Asked;
 use crate::{encryption, etag, headers, lock, owner, tags};
+
+/// What a request brings beside the body, for which leave was given.
+pub(super) struct Brought {
+    pub announced: Announcement,
+    pub encrypted: encryption::Asked,
+    pub precondition: Precondition,
+    pub grant: Grant,
+    /// Without ETag and checksum.
+    pub attributes: Attributes,
+}
 
 impl Face {
     pub(crate) async fn put_object_verb(
@@ -25,22 +39,9 @@ impl Face {
             return self.append_object_verb(request).await;
         }
         let asker = Asker::of(&request);
-        let S3Request { input, headers, extensions, trailing_headers, .. } = request;
-        owner::expect(input.expected_bucket_owner.as_deref())?;
-        let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
-        let encrypted = encryption::Asked::parse(&headers, &asker)?;
-        let announced = Announcement::parse(&headers, &extensions, input.content_length, trailing_headers)?;
-        let mut attributes = headers::described(&headers, input.metadata)?;
-        let hold = input.object_lock_legal_hold_status.as_ref();
-        let lock = Asked::parse(input.object_lock_mode.as_ref(), input.object_lock_retain_until_date, hold)?;
-        if lock.is_set() {
-            lock::expect_digest(&headers)?;
-        }
-        lock.put_on(&mut attributes);
-        attributes.tags = tags::brought(input.tagging.as_deref())?;
-        encrypted.check_lock(lock)?;
-        let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
-        attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &headers)?;
+        let S3Request { mut input, headers, extensions, trailing_headers, .. } = request;
+        let brought = self.brought(&asker, &mut input, (&headers, &extensions), trailing_headers)?;
+        let Brought { announced, encrypted, precondition, grant, mut attributes } = brought;
 
         let cipher = self.cipher(&asker, &grant, &encrypted).await?;
         let mut writer = self.store.writer(&grant, announced.exact(), cipher).map_err(from_store)?;
@@ -62,5 +63,32 @@ impl Face {
         let told = self.told_encryption(version.attributes.encryption.as_ref(), encrypted.customer());
         response.headers.extend(told);
         Ok(response)
+    }
+
+    /// Reads what a request says of the object that it brings, and asks leave for it.
+    pub(super) fn brought(
+        &self,
+        asker: &Asker,
+        input: &mut PutObjectInput,
+        (headers, extensions): (&HeaderMap, &Extensions),
+        trailers: Option<TrailingHeaders>,
+    ) -> S3Result<Brought> {
+        owner::expect(input.expected_bucket_owner.as_deref())?;
+        let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
+        let encrypted = encryption::Asked::parse(headers, asker)?;
+        let announced = Announcement::parse(headers, extensions, input.content_length, trailers)?;
+        let mut attributes = headers::described(headers, input.metadata.take())?;
+        let (until, hold) = (input.object_lock_retain_until_date.take(), input.object_lock_legal_hold_status.as_ref());
+        let lock = Asked::parse(input.object_lock_mode.as_ref(), until, hold)?;
+        if lock.is_set() {
+            lock::expect_digest(headers)?;
+        }
+        encrypted.check_lock(lock)?;
+        lock.put_on(&mut attributes);
+        attributes.tags = tags::brought(input.tagging.as_deref())?;
+        let place = (&*input.bucket, &*input.key);
+        let grant = self.may_write(asker, place, &attributes.tags, lock)?;
+        attributes.acl = self.brought_acl(asker, place, headers)?;
+        Ok(Brought { announced, encrypted, precondition, grant, attributes })
     }
 }

@@ -3,6 +3,7 @@
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use packstone_access::{Action, Resource};
+use packstone_store::Error;
 use packstone_store::checksum::record_hash;
 use packstone_store::object::{Attributes, Conditions, NamedTag, RenameTerms, RenameToken, Version};
 use percent_encoding::percent_decode;
@@ -42,7 +43,8 @@ impl Face {
         if source.ends_with('/') || destination.ends_with('/') {
             return Err(invalid_request("RenameObject is not served for keys that end with a slash."));
         }
-        let terms = RenameTerms {
+        let mut terms = RenameTerms {
+            carried: None,
             source: conditions(&headers, OF_SOURCE)?,
             destination: conditions(&headers, "")?,
             token: token(&headers, &source)?,
@@ -50,8 +52,14 @@ impl Face {
         let reads = self.may_on(&asker, Action::GetObject, bucket, &source)?;
         let from = self.may_on(&asker, Action::DeleteObject, bucket, &source)?;
         let to = self.may_on(&asker, Action::PutObject, bucket, destination)?;
-        if let Ok(version) = self.store.describe(&reads, None) {
-            self.may_carry(&asker, bucket, (&source, destination), &version)?;
+        match self.store.describe(&reads, None) {
+            Ok(version) => {
+                self.may_carry(&asker, bucket, (&source, destination), &version)?;
+                terms.carried = Some(version.attributes);
+            }
+            // What was renamed already is told by its token.
+            Err(Error::NoSuchKey) => {}
+            Err(error) => return Err(from_store(error)),
         }
         let renamed = self.store.rename(&from, &to, terms).await;
         renamed.map_err(|error| self.missing(&asker, (bucket, &source), from_store(error)))?;

@@ -30,7 +30,7 @@ impl Face {
         let (after, most) = page_of(input.part_number_marker, input.max_parts)?;
         let grant = self.may_on(&asker, Action::ListMultipartUploadParts, &input.bucket, &input.key)?;
         let upload = self.store.upload(&grant, id).map_err(from_store)?;
-        self.may_decrypt(&asker, upload.attributes.encryption.as_ref(), Action::Decrypt)?;
+        self.may_use_key_of(&asker, upload.attributes.encryption.as_ref(), Action::Decrypt)?;
         // One more than asked for tells whether there are more.
         let mut parts = self.part_page(grant, id, after, most + 1).await?;
         let truncated = parts.len() > most;

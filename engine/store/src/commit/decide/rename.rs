@@ -28,6 +28,10 @@ impl Decider<'_, '_> {
             return Ok(Outcome::Stored(row.clone()));
         }
         let held = self.applier.current(bucket, source)?.ok_or(Error::NoSuchKey)?;
+        let attributes = attributes_of(&held)?;
+        if terms.carried.as_ref().is_some_and(|carried| *carried != attributes) {
+            return Err(Error::Changed);
+        }
         if !holds(&terms.source, Some(&held))? || !holds(&terms.destination, replaced.as_ref())? {
             return Err(Error::PreconditionFailed);
         }
@@ -42,7 +46,7 @@ impl Decider<'_, '_> {
         if source == destination {
             return Ok(Outcome::Stored(held));
         }
-        let attributes = Attributes { renamed: terms.token, ..attributes_of(&held)? }.to_bytes()?;
+        let attributes = Attributes { renamed: terms.token, ..attributes }.to_bytes()?;
         let extents = self.renamed_extents(&held.record, copy)?;
         let record = Record { id: self.next_lsn(), attributes, extents, ..held.record };
         let targets = without_claims_of(targets, &record);
