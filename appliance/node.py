@@ -128,6 +128,10 @@ class Node:
             if place is None:
                 return
 
+    def worm_ledger(self, after: int) -> list[packstone_engine.LedgerEvent]:
+        """The next events of the WORM ledger behind an LSN, oldest first; raises NotServingError."""
+        return self._running().worm_ledger(after)
+
     def bucket_quota(self, bucket: str) -> packstone_engine.Quota:
         """What a bucket may hold, and what it holds. Raises OperatorError where there is none, and NotServingError."""
         with operator_errors():

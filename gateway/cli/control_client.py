@@ -20,6 +20,8 @@ from gateway.control.documents import (
     KmsDocument,
     KmsKeyDocument,
     KmsRequest,
+    LedgerDocument,
+    LedgerEventDocument,
     QuotaDocument,
     QuotaRequest,
     RestoredDocument,
@@ -80,6 +82,13 @@ class ControlClient:
             yield event
         if not whole:
             raise OperatorError("the node stopped before the report was complete")
+
+    def worm_ledger(self) -> Iterator[LedgerEventDocument]:
+        """All events of the WORM ledger, oldest first."""
+        after = 0
+        while events := LedgerDocument.model_validate(self._ask("GET", f"/worm/ledger?after={after}")).events:
+            yield from events
+            after = events[-1].lsn
 
     def configuration(self) -> ConfigurationDocument:
         """Buckets with their configurations and all identities, secrets included."""

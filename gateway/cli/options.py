@@ -22,4 +22,5 @@ EndpointOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print every line as CSV.")]
 RecursiveOption = Annotated[bool, typer.Option("--recursive", "-r", help="Everything below, as with a folder.")]

@@ -3,12 +3,14 @@
 import csv
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from appliance.errors import OperatorError
-from gateway.cli.options import DataOption, JsonOption
+from gateway.cli.approval import approve_time
+from gateway.cli.ledger import ledger
+from gateway.cli.options import CsvOption, DataOption, JsonOption
 
 if TYPE_CHECKING:
     from gateway.control.documents import LockableDocument, LockedDocument, WormEvent
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 app: Final = typer.Typer(help="Retention and legal holds.", no_args_is_help=True)
 
 COLUMNS: Final = ("bucket", "key", "version", "size", "modified", "mode", "retain_until", "legal_hold")
-CsvOption = Annotated[bool, typer.Option("--csv", help="Every locked version, as CSV.")]
+app.command("approve-time")(approve_time)
+app.command("ledger")(ledger)
 
 
 @app.callback()

@@ -28,7 +28,7 @@ from gateway.control.documents import (
 )
 from gateway.control.quota import quota_routes
 from gateway.control.verification import Verification
-from gateway.control.worm import report
+from gateway.control.worm import worm_routes
 
 
 def admin_app(node: Node) -> FastAPI:
@@ -39,6 +39,7 @@ def admin_app(node: Node) -> FastAPI:
     app = FastAPI(title="Packstone administration", version=packstone_engine.__version__)
     app.add_exception_handler(OperatorError, _refuse)
     app.include_router(quota_routes(node))
+    app.include_router(worm_routes(node))
     verification = Verification(node)
 
     @app.get("/status")
@@ -79,10 +80,6 @@ def admin_app(node: Node) -> FastAPI:
     def create_kms_key(request: KmsRequest) -> KmsDocument:
         node.create_kms_key(request.id)
         return kms()
-
-    @app.get("/worm")
-    def worm() -> StreamingResponse:
-        return StreamingResponse(report(node), media_type="application/x-ndjson")
 
     @app.get("/explain")
     def explain(user: str, action: str, resource: str) -> ExplanationDocument:

@@ -176,6 +176,30 @@ class WormEvent(_Document):
     whole: bool = False
 
 
+class LedgerEventDocument(_Document):
+    """Who loosened what held a version, or had the compliance clock go on; None for what a deed says nothing of."""
+
+    lsn: int
+    at: datetime
+    compliance: datetime
+    actor: str
+    deed: Literal["ended", "loosened", "released", "approved", "went on"]
+    bucket: str | None
+    key: str | None
+    version: str | None
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] | None
+    retain_until: datetime | None
+    new_mode: Literal["GOVERNANCE", "COMPLIANCE"] | None
+    new_retain_until: datetime | None
+    time: datetime | None
+
+
+class LedgerDocument(_Document):
+    """The next events of the WORM ledger, oldest first; none after the last one."""
+
+    events: list[LedgerEventDocument]
+
+
 class QuotaDocument(_Document):
     """How much a bucket may hold, or all buckets of a user together, None for any number; and how much there is."""
 

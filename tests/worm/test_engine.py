@@ -25,6 +25,7 @@ READS: Final = {
     "status",
     "user_quota",
     "verify",
+    "worm_ledger",
 }
 # They refuse what would come, and end nothing that is there.
 LIMITS: Final = {"set_bucket_quota", "set_user_quota"}

@@ -97,6 +97,10 @@ actions! {
         /// Status, sealing, verification: whatever concerns the node and no bucket.
         Administer
     }
+    packstone Identity {
+        /// Have the compliance clock go on to a time that another user approves as well.
+        ApproveComplianceTime
+    }
 }
 
 impl Action {

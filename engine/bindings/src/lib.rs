@@ -35,6 +35,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<worm::LockableBucket>()?;
     module.add_class::<worm::LockedVersion>()?;
     module.add_class::<worm::LockedPage>()?;
+    module.add_class::<worm::LedgerEvent>()?;
     module.add_class::<quota::Quota>()?;
     module.add_class::<node::Node>()?;
     module.add_function(wrap_pyfunction!(node::initialise, module)?)?;

@@ -22,7 +22,7 @@ use crate::metrics::{self, Metric};
 use crate::quota::{self, Quota};
 use crate::settings::{EngineSettings, S3Settings};
 use crate::status::{RebuildReport, Status, VerifyReport, seconds};
-use crate::worm::{LockableBucket, LockedPage, Place};
+use crate::worm::{LedgerEvent, LockableBucket, LockedPage, Place};
 
 #[pyclass(module = "packstone_engine", frozen)]
 pub struct Node {
@@ -166,6 +166,12 @@ impl Node {
             .transpose()
             .map_err(|error: NoVersionId| PyValueError::new_err(error.to_string()))?;
         py.detach(|| self.store.locked(&grant, bucket, after)).map(Into::into).map_err(from_store)
+    }
+
+    fn worm_ledger(&self, py: Python<'_>, after: u64) -> PyResult<Vec<LedgerEvent>> {
+        let grant = administer()?;
+        let events = py.detach(|| self.store.worm_events(&grant, after)).map_err(from_store)?;
+        Ok(events.into_iter().map(Into::into).collect())
     }
 
     fn bucket_quota(&self, bucket: &str) -> PyResult<Quota> {

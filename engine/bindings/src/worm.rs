@@ -1,7 +1,8 @@
 //! What is locked until when, for Python. Times are seconds since 1970.
 
+use packstone_store::ledger::{Deed, Event};
 use packstone_store::object::{self, Mode, Period};
-use packstone_store::time::from_system_time;
+use packstone_store::time::{from_system_time, to_seconds};
 use pyo3::prelude::*;
 
 use crate::status::seconds;
@@ -66,6 +67,56 @@ impl From<object::LockedPage> for LockedPage {
         Self {
             versions: page.versions.into_iter().map(Into::into).collect(),
             next: page.next.map(|(key, version)| (key, version.to_string())),
+        }
+    }
+}
+
+/// An event of the WORM ledger; what its deed has nothing to say of is `None`.
+#[pyclass(module = "packstone_engine", frozen, get_all)]
+pub struct LedgerEvent {
+    lsn: u64,
+    actor: String,
+    at: f64,
+    compliance: i64,
+    deed: &'static str,
+    bucket: Option<String>,
+    key: Option<String>,
+    version: Option<String>,
+    mode: Option<&'static str>,
+    retain_until: Option<i64>,
+    new_mode: Option<&'static str>,
+    new_retain_until: Option<i64>,
+    time: Option<i64>,
+}
+
+impl From<(u64, Event)> for LedgerEvent {
+    fn from((lsn, event): (u64, Event)) -> Self {
+        let Event { actor, at, compliance, deed } = event;
+        let (name, held, from, to, time) = match deed {
+            Deed::Ended { held, retention } => ("ended", Some(held), Some(retention), None, None),
+            Deed::Loosened { held, from, to } => ("loosened", Some(held), Some(from), to, None),
+            Deed::Released { held } => ("released", Some(held), None, None, None),
+            Deed::Approved { time, second: false } => ("approved", None, None, None, Some(time)),
+            Deed::Approved { time, second: true } => ("went on", None, None, None, Some(time)),
+        };
+        let (bucket, key, version) = match held {
+            Some(held) => (Some(held.bucket), Some(held.key), Some(held.version.to_string())),
+            None => (None, None, None),
+        };
+        Self {
+            lsn,
+            actor,
+            at: seconds(at),
+            compliance,
+            deed: name,
+            bucket,
+            key,
+            version,
+            mode: from.map(|from| text(from.mode)),
+            retain_until: from.map(|from| from.until),
+            new_mode: to.map(|to| text(to.mode)),
+            new_retain_until: to.map(|to| to.until),
+            time: time.map(to_seconds),
         }
     }
 }

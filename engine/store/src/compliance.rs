@@ -80,6 +80,13 @@ impl ComplianceClock {
         self.advance().0
     }
 
+    /// Goes on to `time`, Unix nanoseconds, though no further than the wall clock.
+    pub(crate) fn go_on_to(&self, time: i64) {
+        let mut held = self.reading.lock();
+        let moment = self.machine.moment();
+        *held = held.at(moment).gone_on_to(time.min(moment.wall));
+    }
+
     fn advance(&self) -> (Reading, i64) {
         let mut held = self.reading.lock();
         // Under the lock: a moment that another thread has overtaken would look like a machine that was restarted.

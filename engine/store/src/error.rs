@@ -46,6 +46,8 @@ pub enum Error {
     NoObjectLock,
     #[error("the time to retain until is past")]
     RetentionPast,
+    #[error("this time can't be approved: {0}")]
+    InvalidApproval(&'static str),
     #[error("the object is encrypted with a key that the request must bring")]
     CustomerKeyMissing,
     #[error("the request brings a key, and the object is not encrypted with one")]

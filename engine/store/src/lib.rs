@@ -20,6 +20,7 @@ pub mod feed;
 pub mod index;
 pub mod journal;
 mod keeper;
+pub mod ledger;
 pub mod node;
 pub mod object;
 pub mod pool;

@@ -41,7 +41,7 @@ pub(crate) fn from_store(error: Error) -> S3Error {
         }
         Error::RetentionPast => return invalid_argument("The retain until date must be in the future!"),
         Error::InvalidBucketState(why) => return refused(S3ErrorCode::InvalidBucketState, *why),
-        Error::InvalidDocument(why) => return invalid_request(*why),
+        Error::InvalidDocument(why) | Error::InvalidApproval(why) => return invalid_request(*why),
         Error::DocumentChanged => S3ErrorCode::OperationAborted,
         Error::NoSuchUpload => S3ErrorCode::NoSuchUpload,
         Error::BucketExists => S3ErrorCode::BucketAlreadyOwnedByYou,

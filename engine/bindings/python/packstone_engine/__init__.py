@@ -7,6 +7,7 @@ from packstone_engine._native import DriveStatus as DriveStatus
 from packstone_engine._native import EngineError as EngineError
 from packstone_engine._native import EngineSettings as EngineSettings
 from packstone_engine._native import JournalStatus as JournalStatus
+from packstone_engine._native import LedgerEvent as LedgerEvent
 from packstone_engine._native import LockableBucket as LockableBucket
 from packstone_engine._native import LockedPage as LockedPage
 from packstone_engine._native import LockedVersion as LockedVersion

@@ -172,6 +172,27 @@ class LockedPage:
     next: tuple[str, str] | None  # what the next page is asked for with; None after the last
 
 @final
+class LedgerEvent:
+    """Who loosened what held a version, or had the compliance clock go on; what a deed has nothing to say of is None.
+
+    Seconds since 1970: `at` when it was committed, `compliance` the compliance clock's.
+    """
+
+    lsn: int
+    actor: str
+    at: float
+    compliance: int
+    deed: Literal["ended", "loosened", "released", "approved", "went on"]
+    bucket: str | None
+    key: str | None
+    version: str | None
+    mode: Literal["GOVERNANCE", "COMPLIANCE"] | None  # what held it
+    retain_until: int | None
+    new_mode: Literal["GOVERNANCE", "COMPLIANCE"] | None  # what it was loosened to
+    new_retain_until: int | None
+    time: int | None  # what the compliance clock is to go on to
+
+@final
 class Quota:
     """How much there may be, None for any number, and how much there is."""
 
@@ -242,6 +263,8 @@ class Node:
 
         Raises EngineError where there is no such bucket, ValueError for what is no version's id.
         """
+    def worm_ledger(self, after: int) -> list[LedgerEvent]:
+        """The next events of the WORM ledger behind an LSN, oldest first; none after the last one."""
     def bucket_quota(self, bucket: str) -> Quota:
         """Raises OperatorError where there is no such bucket."""
     def set_bucket_quota(self, bucket: str, bytes: int | None, objects: int | None) -> None:

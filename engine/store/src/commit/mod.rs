@@ -158,6 +158,7 @@ impl Core {
             _ if self.lags => Err(Error::Unavailable("the index failed: restart to bring it up again".into())),
             [Op::Relocate(moves)] => self.relocate(moves).map(|moved| vec![Ok(Outcome::Moved(moved))]),
             [Op::CloseJournal] => self.close_journal().map(|()| vec![Ok(Outcome::Done)]),
+            [op @ Op::ApproveTime { time, .. }] => self.approve_time(op, *time),
             [Op::KeepTime] => self.keep_time().map(|()| vec![Ok(Outcome::Done)]),
             ops => self.commit_batch(ops),
         };
@@ -360,6 +361,16 @@ impl Core {
         self.fence_retired()?;
         superblocks::keep_time(&self.shared, &self.log.superblocks)?;
         self.fence_retired()
+    }
+
+    /// Has the compliance clock go on once it is journalled who wants it so: a crash in between leaves it where it was.
+    fn approve_time(&mut self, op: &Op, time: i64) -> Result<Vec<Result<Outcome>>> {
+        let answers = self.commit_batch(std::slice::from_ref(op))?;
+        if let [Ok(Outcome::Approved { second: true })] = &*answers {
+            self.shared.compliance.go_on_to(time);
+            self.keep_time()?;
+        }
+        Ok(answers)
     }
 
     /// Closes the current journal if it holds more than its live set.

@@ -86,8 +86,8 @@ pub enum Op {
         /// `None`: as S3 deletes without a version, by the bucket's versioning.
         version: Option<VersionId>,
         precondition: Precondition,
-        /// Whether who asks may end what GOVERNANCE holds.
-        bypass: bool,
+        /// Who asks, if they may end what GOVERNANCE holds.
+        bypass: Option<String>,
     },
     /// Makes the current version of a key that of another one.
     Rename {
@@ -106,7 +106,8 @@ pub enum Op {
         /// `None` for the current one.
         version: Option<VersionId>,
         change: AttributeChange,
-        /// As in `Delete`.
+        actor: String,
+        /// Whether the actor may loosen what GOVERNANCE holds.
         bypass: bool,
     },
     OpenUpload {
@@ -157,6 +158,13 @@ pub enum Op {
     Relocate(Vec<Relocation>),
     /// Closes the current journal, if it holds anything, so that it can be sealed.
     CloseJournal,
+    /// A user approves that the compliance clock go on to a time, Unix nanoseconds.
+    ApproveTime {
+        actor: String,
+        /// By the id that no other user ever has.
+        user: String,
+        time: i64,
+    },
     /// Keeps the compliance clock's reading on every drive in use.
     KeepTime,
 }
@@ -176,6 +184,7 @@ impl Op {
                 | Self::AbandonUpload { .. }
                 | Self::Relocate(_)
                 | Self::CloseJournal
+                | Self::ApproveTime { .. }
                 | Self::KeepTime
         )
     }
@@ -219,18 +228,21 @@ impl Op {
                 // Extents and up to three targets for each part.
                 Self::CompleteUpload { key, .. } => key.len() as u64 + (200 << 10) + 10_000 * 200,
                 Self::AbortUpload { .. } | Self::AbandonUpload { .. } => 10_000 * 48,
-                Self::Delete { key, .. } => key.len() as u64 + 4096,
+                Self::Delete { key, bypass, .. } => {
+                    (2 * key.len() + bypass.as_ref().map_or(0, String::len)) as u64 + 4096
+                }
                 Self::Rename { copy, extents, .. } => {
                     let stored = copy.as_ref().map_or(0, |copy| copy.stored.len());
                     (2 * MAX_KEY + MAX_ENCODED + 4096 + stored + extents * (Extent::ENCODED + 16)) as u64
                 }
-                Self::Amend { key, .. } => (key.len() + MAX_ENCODED) as u64,
+                Self::Amend { key, actor, .. } => (2 * key.len() + actor.len() + MAX_ENCODED) as u64,
                 Self::PutDocument { kind, name, value, .. } => {
                     (kind.len() + name.len() + value.as_ref().map_or(0, Bytes::len)) as u64
                 }
                 Self::Restate(step) => (MAX_KEY + MAX_ENCODED + step.extents.as_ref().map_or(0, Vec::len) * 58) as u64,
                 Self::OpenStream(info) | Self::Sealed(info) => 256 + info.sources.len() as u64 * 8,
                 Self::CreateBucket { documents, .. } => documents.iter().map(NewDocument::weight).sum(),
+                Self::ApproveTime { actor, .. } => actor.len() as u64 + (64 << 10),
                 Self::DeleteBucket { .. } => (MAX_DOCUMENTS * 16) as u64,
                 Self::Erase { .. } | Self::Relocate(_) | Self::CloseJournal | Self::KeepTime => 0,
             }
@@ -248,6 +260,10 @@ pub enum Outcome {
     Document(u64),
     /// How many rows were moved.
     Moved(usize),
+    /// Whether the compliance clock goes on.
+    Approved {
+        second: bool,
+    },
     /// Whether the upload was old enough.
     Aborted(bool),
 }

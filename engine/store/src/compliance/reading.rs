@@ -77,6 +77,13 @@ impl Reading {
         }
     }
 
+    /// The same moment with the clock at `time`, if it isn't there yet: down-time that this makes good is owed no more.
+    #[must_use]
+    pub fn gone_on_to(self, time: i64) -> Self {
+        let gone = time.saturating_sub(self.time).max(0);
+        Self { time: self.time + gone, owed: self.owed.saturating_sub(gone).max(0), ..self }
+    }
+
     pub(crate) fn encode(&self, out: &mut Writer) {
         out.i64(self.time);
         out.i64(self.boottime);

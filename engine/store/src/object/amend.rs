@@ -66,14 +66,10 @@ impl Store {
         if let Some(bypass) = bypass {
             covers_bypass(bypass, grant)?;
         }
-        let bypass = bypass.is_some();
+        let (actor, bypass) = (grant.actor().to_string(), bypass.is_some());
         let bucket = self.bucket_of(grant)?.bucket.id;
-        match self
-            .inner
-            .queue
-            .commit(Op::Amend { bucket, key: grant.key().to_owned(), version, change, bypass })
-            .await?
-        {
+        let op = Op::Amend { bucket, key: grant.key().to_owned(), version, change, actor, bypass };
+        match self.inner.queue.commit(op).await? {
             Outcome::Stored(row) => Version::from_row(&row, false),
             _ => Err(Error::Unavailable("an answer to something else".into())),
         }

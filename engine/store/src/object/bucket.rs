@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use packstone_access::{Action, Grant};
 
-use super::encryption::KEY_KINDS;
+use super::document::is_engines_own;
 use super::{Bucket, NewDocument, UploadId};
 use crate::commit::{BucketState, Op, Outcome};
 use crate::error::{Error, Result};
@@ -45,8 +45,8 @@ impl Store {
     pub async fn create_bucket(&self, grant: &Grant, documents: Vec<NewDocument>) -> Result<Bucket> {
         grant.covers(Action::CreateBucket)?;
         check_name(grant.bucket())?;
-        if documents.iter().any(|document| KEY_KINDS.contains(&&*document.kind)) {
-            return Err(Error::InvalidDocument("keys are the engine's own"));
+        if documents.iter().any(|document| is_engines_own(&document.kind)) {
+            return Err(Error::InvalidDocument("the engine alone writes such"));
         }
         match self.inner.queue.commit(Op::CreateBucket { name: grant.bucket().to_owned(), documents }).await? {
             Outcome::Bucket(bucket) => Ok(bucket),

@@ -27,7 +27,7 @@ impl Store {
     /// No such bucket, a precondition that does not hold, or a lock.
     pub async fn delete(&self, grant: &Grant, precondition: Precondition) -> Result<Deleted> {
         grant.covers(Action::DeleteObject)?;
-        self.commit_delete(grant, None, precondition, false).await
+        self.commit_delete(grant, None, precondition, None).await
     }
 
     /// Ends one version, or a delete marker; the precondition is asked of it. A grant for
@@ -46,7 +46,8 @@ impl Store {
         if let Some(bypass) = bypass {
             covers_bypass(bypass, grant)?;
         }
-        self.commit_delete(grant, Some(version), precondition, bypass.is_some()).await
+        let bypass = bypass.map(|bypass| bypass.actor().to_string());
+        self.commit_delete(grant, Some(version), precondition, bypass).await
     }
 
     async fn commit_delete(
@@ -54,7 +55,7 @@ impl Store {
         grant: &Grant,
         version: Option<VersionId>,
         precondition: Precondition,
-        bypass: bool,
+        bypass: Option<String>,
     ) -> Result<Deleted> {
         let bucket = self.bucket_of(grant)?.bucket.id;
         let op = Op::Delete { bucket, key: grant.key().to_owned(), version, precondition, bypass };

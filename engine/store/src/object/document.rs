@@ -11,6 +11,7 @@ use crate::commit::{BucketState, Op, Outcome};
 use crate::error::{Error, Result};
 use crate::index::row::DocumentRow;
 use crate::index::{Space, keys};
+use crate::ledger::{APPROVAL, EVENT};
 use crate::quota::{OWNER, QUOTA};
 use crate::store::Store;
 
@@ -76,6 +77,11 @@ pub fn is_configuration(kind: &str) -> bool {
     KINDS.iter().any(|(held, ..)| *held == kind) || [QUOTA, OWNER].contains(&kind)
 }
 
+/// Whether documents of that kind are written by the engine and no face: keys, and the WORM ledger.
+pub(super) fn is_engines_own(kind: &str) -> bool {
+    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL].contains(&kind)
+}
+
 #[derive(Clone, Copy)]
 enum Access {
     Reads,
@@ -85,8 +91,8 @@ enum Access {
 
 /// Checks that a grant is for documents of that kind.
 fn check_grant(grant: &Grant, kind: &str, access: Access) -> Result<()> {
-    if KEY_KINDS.contains(&kind) && !matches!(access, Access::Reads) {
-        return Err(Error::InvalidDocument("keys are the engine's own"));
+    if is_engines_own(kind) && !matches!(access, Access::Reads) {
+        return Err(Error::InvalidDocument("the engine alone writes such"));
     }
     let known = KINDS.iter().find(|(held, ..)| !grant.bucket().is_empty() && *held == kind);
     let action = match (known, access) {
@@ -156,7 +162,7 @@ impl Store {
         value.map(|value| read(&value)).transpose()
     }
 
-    /// Whether the node has documents of its own: identities, keys, quotas.
+    /// Whether the node has documents of its own: identities, keys, quotas. The WORM ledger is none of these.
     ///
     /// # Errors
     /// A grant for something else, or a fault of the index.
@@ -165,7 +171,7 @@ impl Store {
         let snapshot = self.inner.shared.index.snapshot();
         for pair in snapshot.prefix(Space::Documents, &0_u32.to_be_bytes()) {
             // The space's own mark begins so as well.
-            if keys::parse_document(&pair?.0).is_some() {
+            if keys::parse_document(&pair?.0).is_some_and(|(_, kind, _)| ![EVENT, APPROVAL].contains(&kind)) {
                 return Ok(true);
             }
         }

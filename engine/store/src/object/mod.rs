@@ -8,6 +8,7 @@ mod delete;
 mod document;
 mod encryption;
 mod get;
+mod ledger;
 mod list;
 mod locked;
 mod put;

@@ -44,12 +44,12 @@ fn put(core: &mut Core, retention: Option<Retention>, legal_hold: bool) -> Resul
 
 fn delete(core: &mut Core, version: VersionId) -> Result<Outcome, Error> {
     let (key, version) = (KEY.into(), Some(version));
-    commit(core, Op::Delete { bucket: 1, key, version, precondition: Precondition::None, bypass: true })
+    commit(core, Op::Delete { bucket: 1, key, version, precondition: Precondition::None, bypass: Some("root".into()) })
 }
 
 fn shorten(core: &mut Core, version: VersionId) -> Result<Outcome, Error> {
     let (key, version, change) = (KEY.into(), Some(version), AttributeChange::Retention(None));
-    commit(core, Op::Amend { bucket: 1, key, version, change, bypass: true })
+    commit(core, Op::Amend { bucket: 1, key, version, change, actor: "root".into(), bypass: true })
 }
 
 fn compliance(days: i64) -> Retention {

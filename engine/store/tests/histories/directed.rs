@@ -153,7 +153,7 @@ fn a_deleted_bucket_leaves_no_counters() {
     let delete = |name: &str| Op::DeleteBucket { name: name.into() };
     assert!(put(&mut core, "only"));
     let emptied =
-        Op::Delete { bucket: 1, key: "only".into(), version: None, precondition: Precondition::None, bypass: false };
+        Op::Delete { bucket: 1, key: "only".into(), version: None, precondition: Precondition::None, bypass: None };
     for batch in [vec![emptied], vec![delete("ticks")], vec![create("brief")], vec![delete("brief")]] {
         assert!(core.commit(&batch).iter().all(Result::is_ok));
     }

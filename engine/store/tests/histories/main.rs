@@ -5,6 +5,7 @@
 //! `PACKSTONE_HISTORIES` says how many are lived at each profile, `PACKSTONE_SEED` replays one, loudly.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test: a panic is its answer")]
 
+mod approval;
 mod check;
 mod compliance;
 mod directed;

@@ -74,7 +74,7 @@ impl Run {
                     key: key.clone(),
                     version: None,
                     precondition: Precondition::None,
-                    bypass: false,
+                    bypass: None,
                 };
                 let tag = self.tag();
                 batch.push((op, Effect::Delete { bucket, key, tag }));

@@ -44,7 +44,13 @@ impl Run {
             let bypass = self.generator.happens(5000);
             let id = self.ids[&bucket];
             let precondition = Precondition::None;
-            let op = Op::Delete { bucket: id, key: key.clone(), version: Some(version), precondition, bypass };
+            let op = Op::Delete {
+                bucket: id,
+                key: key.clone(),
+                version: Some(version),
+                precondition,
+                bypass: bypass.then(|| "root".into()),
+            };
             batch.push((op, Effect::DeleteVersion { bucket: bucket.clone(), key: key.clone(), which, bypass }));
             if self.generator.happens(2000) {
                 let op = Op::Delete {
@@ -52,7 +58,7 @@ impl Run {
                     key: key.clone(),
                     version: None,
                     precondition: Precondition::None,
-                    bypass: false,
+                    bypass: None,
                 };
                 let tag = self.tag();
                 batch.push((op, Effect::Delete { bucket, key, tag }));
@@ -85,7 +91,14 @@ impl Run {
             let (which, version) =
                 if self.generator.happens(3000) { (None, None) } else { (Some(which), Some(version)) };
             let (change, bypass) = (self.change(), self.generator.happens(5000));
-            let op = Op::Amend { bucket: self.ids[&bucket], key: key.clone(), version, change: change.clone(), bypass };
+            let op = Op::Amend {
+                bucket: self.ids[&bucket],
+                key: key.clone(),
+                version,
+                change: change.clone(),
+                actor: "root".into(),
+                bypass,
+            };
             batch.push((op, Effect::Amend { bucket, key, which, change, bypass }));
         }
         if batch.is_empty() { Ok(()) } else { self.commit(life, batch) }

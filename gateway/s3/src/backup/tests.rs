@@ -22,7 +22,8 @@ async fn node(scratch: &tempfile::TempDir) -> Backup {
     let documents = vec![document("versioning", &[1]), document("object-lock", &lock), document("policy", b"{}")];
     store.create_bucket(&grant, documents).await.unwrap();
     let sealed = directory.ring().master().seal(Purpose::Secret, "AKIA1", b"secret").unwrap();
-    let keys = vec![AccessKey { id: "AKIA1".into(), secret: STANDARD.encode(sealed), active: true, created: 2 }];
+    let keys =
+        vec![AccessKey { id: "AKIA1".into(), secret: STANDARD.encode(sealed), active: true, created: 2, made: None }];
     let alice = Record {
         id: "AIDAALICE".into(),
         path: "/".into(),

@@ -1,4 +1,4 @@
-//! Calls of AWS's query APIs (IAM and STS): forms that are posted to `/`, with a SigV4 scope of their own, which s3s
+//! Calls of the query APIs (IAM and STS, and our own): forms that are posted to `/`, with a SigV4 scope of their own, which s3s
 //! doesn't serve. They are verified here and answered by whoever knows identities.
 
 use std::net::IpAddr;
@@ -36,6 +36,20 @@ const SKEW: i64 = 15 * 60;
 pub(crate) enum Api {
     Iam,
     Sts,
+    /// What AWS doesn't have.
+    Packstone,
+}
+
+impl Api {
+    /// As a signature's scope names it.
+    fn of(service: &str) -> Option<Self> {
+        match service {
+            "iam" => Some(Self::Iam),
+            "sts" => Some(Self::Sts),
+            "packstone" => Some(Self::Packstone),
+            _ => None,
+        }
+    }
 }
 
 /// A call whose signature was verified.
@@ -89,7 +103,7 @@ pub(super) struct Received {
 pub(super) async fn answer(api: &dyn QueryApi, ring: &KeyRing, call: Received, timeout: Duration) -> Response<Body> {
     let which = match claim(&call.parts.headers) {
         Ok(claim) => {
-            let which = if claim.service == "sts" { Api::Sts } else { Api::Iam };
+            let which = claim.api;
             if let Err(unheard) = holder(ring, &claim, &call.parts.headers) {
                 return api.refuse(which, unheard, &call.request_id);
             }
@@ -156,6 +170,7 @@ struct Claim<'a> {
     date: &'a str,
     region: &'a str,
     service: &'a str,
+    api: Api,
     signed_headers: &'a str,
     signature: &'a str,
 }
@@ -173,8 +188,9 @@ fn claim(headers: &HeaderMap) -> Result<Claim<'_>, Unheard> {
     let (access_key, scope) = credential.split_once('/').ok_or(Unheard::Malformed)?;
     let mut parts = scope.split('/');
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(date), Some(region), Some(service @ ("iam" | "sts")), Some("aws4_request"), None) => {
-            Ok(Claim { access_key, scope, date, region, service, signed_headers, signature })
+        (Some(date), Some(region), Some(service), Some("aws4_request"), None) => {
+            let api = Api::of(service).ok_or(Unheard::Malformed)?;
+            Ok(Claim { access_key, scope, date, region, service, api, signed_headers, signature })
         }
         _ => Err(Unheard::Malformed),
     }

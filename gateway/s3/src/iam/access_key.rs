@@ -17,7 +17,8 @@ impl Iam {
     pub(super) async fn create_access_key(&self, ask: &Ask) -> Result<Xml, Fault> {
         let (name, id, secret) = (ask.user()?, mint(Prefix::AccessKey)?, secret()?);
         let sealed = self.directory.ring().master().seal(Purpose::Secret, &id, secret.as_bytes())?;
-        let key = AccessKey { id: id.clone(), secret: STANDARD.encode(sealed), active: true, created: now() };
+        let made = Some(self.directory.store().compliance_time());
+        let key = AccessKey { id: id.clone(), secret: STANDARD.encode(sealed), active: true, created: now(), made };
         self.alter(ask, Class::User, name, |_, record| {
             let keys = keys_of(record)?;
             if keys.len() >= MOST {

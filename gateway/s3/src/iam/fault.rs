@@ -4,6 +4,7 @@ use std::fmt;
 
 use hyper::StatusCode;
 use packstone_access::Malformed;
+use packstone_store::Error;
 
 use crate::front::query_api::Unheard;
 use crate::identity::{self, Class, DirectoryError, NoRandomness, Stranger};
@@ -131,6 +132,16 @@ impl From<DirectoryError> for Fault {
     fn from(error: DirectoryError) -> Self {
         tracing::error!(%error, "identities could not be changed");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceFailure", "The request could not be carried out.")
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::InvalidApproval(_) => Self::validation(error),
+            Error::Denied(_) => Self::denied(error),
+            error => DirectoryError::Store(error).into(),
+        }
     }
 }
 

@@ -1,9 +1,10 @@
-//! The query APIs of IAM and STS, as AWS's clients call them.
+//! The query APIs of IAM and STS, as AWS's clients call them, and in their form what Packstone alone has.
 //!
 //! Every action is asked for with the policies of who calls before anything else; the account's root needs no leave.
 
 mod access_key;
 mod attachment;
+mod clock;
 mod entity;
 mod fault;
 mod form;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use hyper::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use packstone_access::{Action, Kind, Name, Request, Resource, Scope};
+use packstone_access::{Action, Grant, Kind, Name, Request, Resource, Scope};
 use s3s::Body;
 
 use crate::asker::Asker;
@@ -38,7 +39,7 @@ use xml::Xml;
 
 const XML: HeaderValue = HeaderValue::from_static("text/xml");
 
-/// What answers calls of IAM and STS.
+/// What answers the calls.
 pub(crate) struct Iam {
     directory: Directory,
     /// Keys of identity providers.
@@ -118,17 +119,21 @@ impl Ask {
     }
 
     fn may_act(&self, action: Action, arn: &str, scope: Scope<'_>, said: Said<'_>) -> Result<(), Fault> {
-        let bearer = &self.asker.bearer;
-        if bearer.is_root() {
+        if self.asker.bearer.is_root() {
             return Ok(());
         }
+        self.leave(action, arn, scope, said).map(drop)
+    }
+
+    /// Leave as the caller's policies give it, and no other.
+    fn leave(&self, action: Action, arn: &str, scope: Scope<'_>, said: Said<'_>) -> Result<Grant, Fault> {
+        let bearer = &self.asker.bearer;
         let issued = bearer.session.map(|(issued, _)| issued);
         let facts = RequestFacts::new(self.asker.arrival.as_deref(), issued);
         let facts = facts.vouched(bearer.claims.as_ref()).saying(said);
         let resource = Resource::Identity(arn);
         let request = Request { identity: &bearer.identity, action, resource, facts: &facts, scope };
-        let granted = request.grant();
-        granted.map(drop).map_err(|refusal| Fault::denied(reason(&self.asker, action, arn, &refusal)))
+        request.grant().map_err(|refusal| Fault::denied(reason(&self.asker, action, arn, &refusal)))
     }
 }
 
@@ -261,6 +266,7 @@ impl Iam {
             Action::GetSessionToken => self.session_token(ask),
             Action::AssumeRole => self.assume_role(ask),
             Action::AssumeRoleWithWebIdentity => self.assume_role_with_web_identity(ask).await,
+            Action::ApproveComplianceTime => self.approve_compliance_time(ask).await,
             _ => Err(Fault::invalid_action(ask.action.name())),
         }
     }
@@ -271,6 +277,7 @@ impl Iam {
         let service = match call.api {
             Api::Iam => "iam:",
             Api::Sts => "sts:",
+            Api::Packstone => "packstone:",
         };
         let action = Action::from_name(&[service, name].concat()).ok_or_else(|| Fault::invalid_action(name))?;
         let ask = Ask { action, asker: call.asker, form };
@@ -316,6 +323,7 @@ const fn namespace(api: Api) -> &'static str {
     match api {
         Api::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
         Api::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+        Api::Packstone => "urn:packstone:api:1",
     }
 }
 

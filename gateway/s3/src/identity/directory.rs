@@ -70,6 +70,11 @@ impl Directory {
     }
 
     #[must_use]
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    #[must_use]
     pub fn ring(&self) -> &KeyRing {
         &self.ring
     }

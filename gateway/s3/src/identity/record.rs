@@ -109,6 +109,9 @@ pub struct AccessKey {
     pub active: bool,
     /// Unix seconds.
     pub created: i64,
+    /// The same by the compliance clock, which nobody sets; not said of keys of the first releases.
+    #[serde(default)]
+    pub made: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

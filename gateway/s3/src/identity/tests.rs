@@ -37,7 +37,7 @@ fn record(name: &str, own: Own) -> Record {
 
 fn user(name: &str, key: &str, secret: &str, active: bool) -> Record {
     let sealed = STANDARD.encode(master().seal(Purpose::Secret, key, secret.as_bytes()).unwrap());
-    let keys = vec![AccessKey { id: key.into(), secret: sealed, active, created: 2 }];
+    let keys = vec![AccessKey { id: key.into(), secret: sealed, active, created: 2, made: None }];
     record(name, Own::User { keys, groups: BTreeSet::new() })
 }
 

@@ -16,7 +16,7 @@ impl Decider<'_, '_> {
         key: &str,
         version: Option<VersionId>,
         change: &AttributeChange,
-        bypass: bool,
+        (actor, bypass): (&str, bool),
     ) -> Result<Outcome> {
         let state = self.bucket(bucket)?;
         let held = match version {
@@ -47,6 +47,7 @@ impl Decider<'_, '_> {
             attributes: attributes.clone(),
             kills: held.amendment.into_iter().collect(),
         })?;
+        self.note_change(state, key, &held, (change, actor))?;
         let mut row = Row { amendment: Some(amendment), ..held };
         row.record.attributes = attributes;
         Ok(Outcome::Stored(row))

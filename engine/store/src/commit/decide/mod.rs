@@ -4,6 +4,7 @@
 mod amend;
 mod append;
 mod bucket;
+mod ledger;
 mod object;
 mod quota;
 mod rename;
@@ -122,12 +123,14 @@ impl<'live, 'index> Decider<'live, 'index> {
                 self.append(*bucket, key, appended, draft, precondition)
             }
             Op::Delete { bucket, key, version, precondition, bypass } => {
-                self.delete(*bucket, key, *version, precondition, *bypass)
+                self.delete(*bucket, key, *version, precondition, bypass.as_deref())
             }
             Op::Rename { bucket, source, destination, terms, copy, .. } => {
                 self.rename(*bucket, (source, destination), terms, copy.as_ref())
             }
-            Op::Amend { bucket, key, version, change, bypass } => self.amend(*bucket, key, *version, change, *bypass),
+            Op::Amend { bucket, key, version, change, actor, bypass } => {
+                self.amend(*bucket, key, *version, change, (actor, *bypass))
+            }
             Op::OpenUpload { bucket, key, upload, attributes } => self.open_upload(*bucket, key, *upload, attributes),
             Op::PutPart { bucket, key, upload, number, draft } => self.put_part(*bucket, key, *upload, *number, draft),
             Op::CompleteUpload { bucket, key, upload, parts, etag, checksum, precondition } => {
@@ -147,6 +150,7 @@ impl<'live, 'index> Decider<'live, 'index> {
             }
             Op::Erase { id } => self.push(Entry::Erased { id: *id }).map(|()| Outcome::Done),
             Op::Restate(step) => self.restate(step),
+            Op::ApproveTime { actor, user, time } => self.approve_time(actor, user, *time),
             // These make no entry: the loop carries them out.
             Op::Relocate(_) | Op::CloseJournal | Op::KeepTime => Ok(Outcome::Done),
         }

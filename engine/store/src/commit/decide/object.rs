@@ -129,23 +129,31 @@ impl Decider<'_, '_> {
         key: &str,
         version: Option<VersionId>,
         precondition: &Precondition,
-        bypass: bool,
+        bypass: Option<&str>,
     ) -> Result<Outcome> {
         let state = self.bucket(bucket)?;
         match (version, state.versioning()) {
-            (None | Some(VersionId::NULL), Versioning::Never) => self.kill(bucket, key, precondition, bypass),
+            (None | Some(VersionId::NULL), Versioning::Never) => self.kill(state, key, precondition, bypass),
             (None, _) => self.mark(state, key, precondition),
-            (Some(version), _) => self.kill_version(bucket, key, version, precondition, bypass),
+            (Some(version), _) => self.kill_version(state, key, version, precondition, bypass),
         }
     }
 
     /// Ends the one version that a key has where versions were never kept.
-    fn kill(&mut self, bucket: u32, key: &str, precondition: &Precondition, bypass: bool) -> Result<Outcome> {
+    fn kill(
+        &mut self,
+        state: &BucketState,
+        key: &str,
+        precondition: &Precondition,
+        bypass: Option<&str>,
+    ) -> Result<Outcome> {
+        let bucket = state.bucket.id;
         let held = self.applier.current(bucket, key)?;
         check(precondition, held.as_ref())?;
         let Some(row) = held else { return Ok(Outcome::Deleted(Deleted::Nothing)) };
-        let (removed, kills) = self.ending(&row, bypass)?;
+        let (removed, kills) = self.ending(&row, bypass.is_some())?;
         self.push(Entry::Kill { bucket, key: key.to_owned(), removed, kills })?;
+        self.note_end(state, key, &row, bypass)?;
         Ok(Outcome::Deleted(Deleted::Ended { version: VersionId::NULL, marker: false }))
     }
 
@@ -165,21 +173,23 @@ impl Decider<'_, '_> {
     /// Ends one version, or a delete marker, and says which one is current after it.
     fn kill_version(
         &mut self,
-        bucket: u32,
+        state: &BucketState,
         key: &str,
         version: VersionId,
         precondition: &Precondition,
-        bypass: bool,
+        bypass: Option<&str>,
     ) -> Result<Outcome> {
+        let bucket = state.bucket.id;
         let held = self.named(bucket, key, version)?;
         check(precondition, held.as_ref())?;
         let Some(row) = held else { return Ok(Outcome::Deleted(Deleted::Nothing)) };
-        let (removed, kills) = self.ending(&row, bypass)?;
+        let (removed, kills) = self.ending(&row, bypass.is_some())?;
         let record = row.record.id;
         let is_newest = self.applier.newest(bucket, key)?.is_some_and(|newest| newest.record.id == record);
         let next = if is_newest { self.applier.below(bucket, key, record)? } else { None };
         let promoted = next.filter(|next| !next.marker).map_or(0, |next| next.record.id);
         self.push(Entry::KillVersion { bucket, key: key.to_owned(), record, promoted, removed, kills })?;
+        self.note_end(state, key, &row, bypass)?;
         Ok(Outcome::Deleted(Deleted::Ended { version, marker: row.marker }))
     }
 
