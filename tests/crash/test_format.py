@@ -1,21 +1,27 @@
 """Data that an earlier release wrote stays readable.
 
 `tests/fixtures/format-N.tar.xz` is the data directory of a node that was killed: drives at 3+1, the index left out,
-small and large objects, some sealed and some only journalled, overwritten and deleted ones, an upload under way. A
-release that changes a format adds a fixture of its own (`python -m tests.crash.test_format OUT.tar.xz`) and leaves the
-others alone.
+small and large objects, some sealed and some only journalled, overwritten and deleted ones, an upload under way; from
+format 4 on also objects that uploads made, with the checksums of their parts. A release that changes a format adds a
+fixture of its own (`python -m tests.crash.test_format OUT.tar.xz`) and leaves the others alone.
 """
 
+import base64
 import hashlib
 import shutil
 import sys
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.served import Node
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SETTINGS = {"PACKSTONE_ENGINE__JOURNAL_SIZE": "1 MiB", "PACKSTONE_ENGINE__SPACE_RESERVE": "0"}
@@ -35,6 +41,36 @@ OBJECTS = {
     "journal/small": 4_096,
     "journal/over": 50,
 }
+# Objects of uploads, with the sizes of their parts.
+UPLOADED = {"sealed/parts": [5 << 20, 700], "journal/parts": [5 << 20, 0]}
+FIRST_UPLOADED = 4
+
+
+def sha256(key: str, size: int) -> str:
+    return base64.b64encode(hashlib.sha256(content(key, size)).digest()).decode()
+
+
+def upload(s3: "S3Client", key: str) -> None:
+    opened = s3.create_multipart_upload(Bucket="ticks", Key=key, ChecksumAlgorithm="SHA256")["UploadId"]
+    parts: list[CompletedPartTypeDef] = []
+    for number, size in enumerate(UPLOADED[key], 1):
+        body = content(f"{key}/{number}", size)
+        part = s3.upload_part(
+            Bucket="ticks", Key=key, UploadId=opened, PartNumber=number, Body=body, ChecksumAlgorithm="SHA256"
+        )
+        parts.append({"PartNumber": number, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]})
+    s3.complete_multipart_upload(Bucket="ticks", Key=key, UploadId=opened, MultipartUpload={"Parts": parts})
+
+
+def check_uploaded(s3: "S3Client", key: str) -> None:
+    sizes = list(enumerate(UPLOADED[key], 1))
+    whole = b"".join(content(f"{key}/{number}", size) for number, size in sizes)
+    assert s3.get_object(Bucket="ticks", Key=key)["Body"].read() == whole, key
+    told = s3.get_object_attributes(Bucket="ticks", Key=key, ObjectAttributes=["ObjectParts"])["ObjectParts"]["Parts"]
+    assert told == [
+        {"PartNumber": number, "Size": size, "ChecksumSHA256": sha256(f"{key}/{number}", size)}
+        for number, size in sizes
+    ], key
 
 
 def make(target: Path) -> None:
@@ -48,14 +84,16 @@ def make(target: Path) -> None:
         for key, size in OBJECTS.items():
             if key.startswith("sealed/"):
                 s3.put_object(Bucket="ticks", Key=key, Body=content(key, size), Metadata={"desk": "fx"})
+        upload(s3, "sealed/parts")
         node.command("seal")
         s3.delete_object(Bucket="ticks", Key="sealed/gone")
         s3.put_object(Bucket="ticks", Key="journal/over", Body=b"old")
         for key, size in OBJECTS.items():
             if key.startswith("journal/"):
                 s3.put_object(Bucket="ticks", Key=key, Body=content(key, size), ContentType="text/csv")
-        upload = s3.create_multipart_upload(Bucket="ticks", Key="upload")["UploadId"]
-        s3.upload_part(Bucket="ticks", Key="upload", UploadId=upload, PartNumber=1, Body=content("part", 1_000))
+        upload(s3, "journal/parts")
+        under_way = s3.create_multipart_upload(Bucket="ticks", Key="upload")["UploadId"]
+        s3.upload_part(Bucket="ticks", Key="upload", UploadId=under_way, PartNumber=1, Body=content("part", 1_000))
         node.kill()
         shutil.rmtree(node.data / "index")
         with tarfile.open(target, "w:xz") as archive:
@@ -72,16 +110,21 @@ def test_what_an_earlier_release_wrote_is_read(tmp_path: Path, fixture: Path) ->
     node.start()
     try:
         s3 = node.client()
+        number = int(fixture.name.removeprefix("format-").removesuffix(".tar.xz"))
+        uploaded = UPLOADED if number >= FIRST_UPLOADED else {}
         listed = s3.list_objects_v2(Bucket="ticks")["Contents"]
-        assert {entry["Key"]: entry["Size"] for entry in listed} == OBJECTS
+        sizes = OBJECTS | {key: sum(parts) for key, parts in uploaded.items()}
+        assert {entry["Key"]: entry["Size"] for entry in listed} == sizes
+        for key in uploaded:
+            check_uploaded(s3, key)
         for key, size in OBJECTS.items():
             assert s3.get_object(Bucket="ticks", Key=key)["Body"].read() == content(key, size), key
         assert s3.head_object(Bucket="ticks", Key="sealed/small")["Metadata"] == {"desk": "fx"}
         assert s3.head_object(Bucket="ticks", Key="journal/small")["ContentType"] == "text/csv"
-        upload = s3.list_multipart_uploads(Bucket="ticks")["Uploads"][0]["UploadId"]
-        part = s3.list_parts(Bucket="ticks", Key="upload", UploadId=upload)["Parts"][0]
-        named = [{"PartNumber": 1, "ETag": part["ETag"]}]
-        s3.complete_multipart_upload(Bucket="ticks", Key="upload", UploadId=upload, MultipartUpload={"Parts": named})  # type: ignore[typeddict-item]
+        under_way = s3.list_multipart_uploads(Bucket="ticks")["Uploads"][0]["UploadId"]
+        part = s3.list_parts(Bucket="ticks", Key="upload", UploadId=under_way)["Parts"][0]
+        named: list[CompletedPartTypeDef] = [{"PartNumber": 1, "ETag": part["ETag"]}]
+        s3.complete_multipart_upload(Bucket="ticks", Key="upload", UploadId=under_way, MultipartUpload={"Parts": named})
         assert s3.get_object(Bucket="ticks", Key="upload")["Body"].read() == content("part", 1_000)
     finally:
         node.close()

@@ -187,8 +187,15 @@ def test_of_parts(raw: Raw, bucket: str, algorithm: str, kind: str) -> None:
     assert answer.element("ChecksumType") == kind
     head = raw.send("HEAD", f"/{bucket}/k", {"x-amz-checksum-mode": "ENABLED"})
     assert (head.headers[name], head.headers["x-amz-checksum-type"]) == (expected, kind)
-    part = raw.send("HEAD", f"/{bucket}/k?partNumber=2", {"x-amz-checksum-mode": "ENABLED"})
-    assert part.headers["content-length"] == "77"
+    for number, body in enumerate(bodies, 1):
+        part = raw.send("HEAD", f"/{bucket}/k?partNumber={number}", {"x-amz-checksum-mode": "ENABLED"})
+        assert part.headers["content-length"] == str(len(body))
+        assert (part.headers[name], part.headers["x-amz-checksum-type"]) == (text(algorithm, body), kind)
+    described = raw.send("GET", f"/{bucket}/k?attributes", {"x-amz-object-attributes": "ObjectParts"}).body.decode()
+    for number, body in enumerate(bodies, 1):
+        told = f"<Checksum{algorithm}>{text(algorithm, body)}</Checksum{algorithm}>"
+        assert f"<PartNumber>{number}</PartNumber>" in described
+        assert told in described
 
 
 @pytest.mark.parametrize(("algorithm", "kind"), [("SHA256", "FULL_OBJECT"), ("CRC64NVME", "COMPOSITE")])

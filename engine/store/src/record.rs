@@ -1,5 +1,7 @@
 //! A record: one object version's bytes as stored, and everything that stands with them.
 
+use bytes::Bytes;
+
 use crate::checksum::Hash;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::crypto::CHUNK_LENGTH;
@@ -107,6 +109,8 @@ pub struct Record {
     pub attributes: Vec<u8>,
     /// In order; empty for an object of no bytes.
     pub extents: Vec<Extent>,
+    /// `object::PartChecksums`, encoded; empty where no upload whose parts have checksums made the object.
+    pub part_checksums: Bytes,
 }
 
 impl Record {
@@ -124,9 +128,11 @@ impl Record {
             posix: Posix::default(),
             attributes: Vec::new(),
             extents: Vec::new(),
+            part_checksums: Bytes::new(),
         }
     }
 
+    /// Everything but the parts' checksums, which stand apart from it wherever it stands: see [`Self::encode_part_checksums`].
     pub fn encode(&self, out: &mut Writer) {
         out.u64(self.id);
         out.u64(self.size);
@@ -165,6 +171,7 @@ impl Record {
             },
             attributes: from.long()?.to_vec(),
             extents: Vec::new(),
+            part_checksums: Bytes::new(),
         };
         if record.chunking != 0 && record.chunking != CHUNK_LENGTH {
             return Err(DecodeError::Inconsistent(
@@ -177,6 +184,22 @@ impl Record {
             record.extents.push(Extent::decode(from)?);
         }
         Ok(record)
+    }
+
+    /// The end of what a record stands in: nothing where its parts have no checksums.
+    pub fn encode_part_checksums(&self, out: &mut Writer) {
+        if !self.part_checksums.is_empty() {
+            out.long(&self.part_checksums);
+        }
+    }
+
+    /// # Errors
+    /// [`DecodeError::Short`].
+    pub fn decode_part_checksums(&mut self, from: &mut Reader<'_>) -> Result<(), DecodeError> {
+        if !from.is_empty() {
+            self.part_checksums = Bytes::copy_from_slice(from.long()?);
+        }
+        Ok(())
     }
 
     /// Stored bytes of each piece, in order: of the body that made it, or of each part, and of each body appended to

@@ -116,6 +116,7 @@ fn rotten_lengths_do_not_wrap() {
         posix: Posix::default(),
         attributes: attributes.0,
         extents: vec![extent, extent],
+        part_checksums: bytes::Bytes::new(),
     };
     assert_eq!(record.stored(), u64::MAX);
     assert_eq!(Version::from_row(&Row::plain(1, 1, record), true).unwrap().parts, [u64::MAX]);

@@ -40,15 +40,6 @@ fn header(algorithm: ChecksumAlgorithm) -> &'static str {
     }
 }
 
-fn length(algorithm: ChecksumAlgorithm) -> usize {
-    match algorithm {
-        ChecksumAlgorithm::Crc32 | ChecksumAlgorithm::Crc32c => 4,
-        ChecksumAlgorithm::Crc64Nvme => 8,
-        ChecksumAlgorithm::Sha1 => 20,
-        ChecksumAlgorithm::Sha256 => 32,
-    }
-}
-
 /// The algorithm of a name, in any case.
 pub(crate) fn algorithm(text: &str) -> S3Result<ChecksumAlgorithm> {
     ALGORITHMS
@@ -151,7 +142,7 @@ fn trailer(headers: &HeaderMap) -> S3Result<Option<Announced>> {
 pub(crate) fn decode(algorithm: ChecksumAlgorithm, text: &str) -> Option<Vec<u8>> {
     // A composite value ends with the number of its parts, which clients may repeat.
     let digest = text.split_once('-').map_or(text, |(digest, _)| digest);
-    STANDARD.decode(digest).ok().filter(|value| value.len() == length(algorithm))
+    STANDARD.decode(digest).ok().filter(|value| value.len() == algorithm.length())
 }
 
 /// The base64 of a checksum, with `-N` for one that `parts` parts made.
@@ -188,7 +179,7 @@ pub(crate) fn of_parts<'a>(
         ChecksumKind::Composite => crate::digest::checksum(algorithm, &joined),
         ChecksumKind::FullObject => {
             let bytes = crc?.to_be_bytes();
-            bytes.get(bytes.len().checked_sub(length(algorithm))?..)?.to_vec()
+            bytes.get(bytes.len().checked_sub(algorithm.length())?..)?.to_vec()
         }
     };
     Some(Checksum { algorithm, kind, value })

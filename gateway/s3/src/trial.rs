@@ -78,6 +78,7 @@ fn version(size: u64, parts: Vec<u64>) -> Version {
         modified: SystemTime::UNIX_EPOCH,
         attributes: Attributes::default(),
         parts,
+        part_checksums: None,
     }
 }
 

@@ -143,12 +143,15 @@ pub fn row(input: &[u8]) {
     }
     let Ok(brief) = Row::decode_brief(input) else { return };
     let _ = (Version::from_row(&brief, true), brief.record.stored(), brief.targets());
-    // Extents that stand apart are read from an index that holds the input there.
+    // What stands apart is read from an index that holds the input there.
     let index = MemoryIndex::default();
     let mut batch = IndexBatch::default();
     batch.put(Space::Extents, keys::extents(brief.record.id, 0), input.to_vec());
+    batch.put(Space::Extents, keys::part_checksums(brief.record.id, 0), input.to_vec());
     index.write(batch).unwrap();
-    let _ = Row::decode_whole(input, &*index.snapshot());
+    if let Ok(row) = Row::decode_whole(input, &*index.snapshot()) {
+        let _ = Version::from_row(&row, true);
+    }
     let (value, apart) = brief.encode();
     let index = MemoryIndex::default();
     let mut batch = IndexBatch::default();

@@ -1,5 +1,6 @@
 //! Real encodings of what stands on drives: where fuzzing begins.
 
+use bytes::Bytes;
 use packstone_store::checksum::record_hash;
 use packstone_store::codec::Writer;
 use packstone_store::compliance::Reading;
@@ -11,8 +12,8 @@ use packstone_store::journal::batch::{Batch, FileKey, Position};
 use packstone_store::journal::entry::{Claim, Entry, JournalInfo, LiveSet, Removed, Target};
 use packstone_store::journal::file::FileHeader;
 use packstone_store::object::{
-    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Encryption, Etag, Mode, RenameToken, Retention,
-    SystemHeader, UploadId, VersionId,
+    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Encryption, Etag, Mode, PartChecksums, RenameToken,
+    Retention, SystemHeader, UploadId, VersionId,
 };
 use packstone_store::pool::{DriveClass, Profile};
 use packstone_store::record::{Compression, Extent, Posix, Record};
@@ -154,7 +155,15 @@ fn record(extents: usize) -> Record {
         posix: Posix::default(),
         attributes: attributes(),
         extents: (0..extents).map(extent).collect(),
+        part_checksums: part_checksums(extents),
     }
+}
+
+/// Those of so many parts, which no part entry has.
+fn part_checksums(parts: usize) -> Bytes {
+    let (algorithm, kind) = (ChecksumAlgorithm::Crc32, ChecksumKind::FullObject);
+    let each = Checksum { algorithm, kind, value: vec![1, 2, 3, 4] };
+    PartChecksums::of(algorithm, (0..parts).map(|_| Some(&each))).unwrap().to_bytes()
 }
 
 fn attributes() -> Vec<u8> {

@@ -8,8 +8,8 @@ use crate::index::{Place, Row};
 use crate::object::append::Appended;
 use crate::object::attributes::MAX_ENCODED;
 use crate::object::{
-    AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, Precondition, RenameTerms,
-    Replaces, StoredCopy, UploadId,
+    AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, PartChecksums, Precondition,
+    RenameTerms, Replaces, StoredCopy, UploadId,
 };
 use crate::record::{Compression, Extent};
 use crate::segment::SegmentInfo;
@@ -209,6 +209,8 @@ impl Op {
     #[must_use]
     pub fn weight(&self) -> u64 {
         const FIXED: u64 = 512;
+        // An extent, the file that a kill names for it, and the checksum of its part.
+        const NAMED: usize = Extent::ENCODED + 16 + PartChecksums::MOST;
         let of_draft = |draft: &Draft| {
             draft.attributes.len() as u64
                 + match &draft.body {
@@ -225,21 +227,23 @@ impl Op {
                     (key.len() + MAX_ENCODED + 4096 + named * (Extent::ENCODED + 16)) as u64 + of_draft(draft)
                 }
                 Self::OpenUpload { key, attributes, .. } => (key.len() + attributes.len()) as u64,
-                // Extents and up to three targets for each part.
-                Self::CompleteUpload { key, .. } => key.len() as u64 + (200 << 10) + 10_000 * 200,
+                // Extents, up to three targets and a checksum for each part.
+                Self::CompleteUpload { key, .. } => key.len() as u64 + (200 << 10) + 10_000 * 232,
                 Self::AbortUpload { .. } | Self::AbandonUpload { .. } => 10_000 * 48,
                 Self::Delete { key, bypass, .. } => {
                     (2 * key.len() + bypass.as_ref().map_or(0, String::len)) as u64 + 4096
                 }
                 Self::Rename { copy, extents, .. } => {
                     let stored = copy.as_ref().map_or(0, |copy| copy.stored.len());
-                    (2 * MAX_KEY + MAX_ENCODED + 4096 + stored + extents * (Extent::ENCODED + 16)) as u64
+                    (2 * MAX_KEY + MAX_ENCODED + 4096 + stored + extents * NAMED) as u64
                 }
                 Self::Amend { key, actor, .. } => (2 * key.len() + actor.len() + MAX_ENCODED) as u64,
                 Self::PutDocument { kind, name, value, .. } => {
                     (kind.len() + name.len() + value.as_ref().map_or(0, Bytes::len)) as u64
                 }
-                Self::Restate(step) => (MAX_KEY + MAX_ENCODED + step.extents.as_ref().map_or(0, Vec::len) * 58) as u64,
+                Self::Restate(step) => {
+                    (MAX_KEY + MAX_ENCODED + step.extents.as_ref().map_or(0, Vec::len) * NAMED) as u64
+                }
                 Self::OpenStream(info) | Self::Sealed(info) => 256 + info.sources.len() as u64 * 8,
                 Self::CreateBucket { documents, .. } => documents.iter().map(NewDocument::weight).sum(),
                 Self::ApproveTime { actor, .. } => actor.len() as u64 + (64 << 10),

@@ -36,6 +36,22 @@ pub fn extents(content: u64, first: u32) -> Vec<u8> {
     out
 }
 
+/// In `Extents`, behind a record's extents: the same, with this bit in the number of a chunk of its parts' checksums.
+const CHECKSUMS: u32 = 1 << 31;
+
+/// In `Extents`: content id, then the number of a chunk of the parts' checksums.
+#[must_use]
+pub fn part_checksums(content: u64, chunk: u32) -> Vec<u8> {
+    extents(content, CHECKSUMS | chunk)
+}
+
+/// Whether a key of `Extents` is one of parts' checksums.
+#[must_use]
+pub fn is_part_checksums(key: &[u8]) -> bool {
+    let number = key.get(8..).and_then(|number| number.first_chunk::<4>());
+    number.is_some_and(|number| u32::from_be_bytes(*number) & CHECKSUMS != 0)
+}
+
 /// Tells uploads from parts in `Uploads`.
 const UPLOAD: u8 = 1;
 const PART: u8 = 2;

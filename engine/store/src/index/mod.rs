@@ -34,7 +34,7 @@ pub enum Space {
     Current,
     /// (bucket, key, version) → [`Row`] of every other version and every delete marker; see [`keys`].
     Versions,
-    /// (content, number) → extents of a row that has too many to stand in it.
+    /// (content, number) → extents of a row that has too many to stand in it, and the checksums of its parts.
     Extents,
     /// (bucket, key, upload) → upload, and (upload, part) → part; see [`keys`].
     Uploads,

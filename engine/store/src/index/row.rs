@@ -1,5 +1,7 @@
 //! Values of the index.
 
+use bytes::Bytes;
+
 use super::{IndexError, IndexResult, Snapshot, Space, keys};
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::journal::Target;
@@ -7,10 +9,12 @@ use crate::quota::Usage;
 use crate::record::{Extent, Record};
 use crate::version::VersionId;
 
-/// More extents than this stand apart, in [`Space::Extents`].
+/// More extents than this stand apart, in [`Space::Extents`], and the checksums of parts with them.
 const INLINE_EXTENTS: usize = 4;
 /// Extents of one value there.
 const CHUNK: usize = 256;
+/// Bytes of checksums of one value there.
+const CHECKSUMS_CHUNK: usize = 8192;
 
 /// How far a space has come: every batch leaves its LSN in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -78,9 +82,14 @@ impl Row {
         }
         if flags & APART == 0 {
             self.record.encode(&mut out);
+            self.record.encode_part_checksums(&mut out);
             return (out.0, Vec::new());
         }
         Record { extents: Vec::new(), ..self.record.clone() }.encode(&mut out);
+        (out.0, self.encode_apart())
+    }
+
+    fn encode_apart(&self) -> Vec<Apart> {
         let mut apart = Vec::new();
         for (number, chunk) in self.record.extents.chunks(CHUNK).enumerate() {
             let mut value = Writer::with_capacity(chunk.len() * Extent::ENCODED);
@@ -90,7 +99,10 @@ impl Row {
             let first = u32::try_from(number * CHUNK).unwrap_or(u32::MAX);
             apart.push((keys::extents(self.record.id, first), value.0));
         }
-        (out.0, apart)
+        for (number, chunk) in (0..).zip(self.record.part_checksums.chunks(CHECKSUMS_CHUNK)) {
+            apart.push((keys::part_checksums(self.record.id, number), chunk.to_vec()));
+        }
+        apart
     }
 
     fn decode(bytes: &[u8]) -> Result<(Self, bool), DecodeError> {
@@ -104,12 +116,13 @@ impl Row {
             0 => None,
             _ => Some(Target { lsn: from.u64()?, file: from.u64()? }),
         };
-        let record = Record::decode(&mut from)?;
+        let mut record = Record::decode(&mut from)?;
+        record.decode_part_checksums(&mut from)?;
         let row = Self { lsn, home, version, marker: flags & MARKER != 0, amendment, record };
         Ok((row, flags & APART != 0))
     }
 
-    /// Decodes a row without the extents that stand apart: enough for listing.
+    /// Decodes a row without what stands apart: enough for listing.
     ///
     /// # Errors
     /// A value that is no row.
@@ -117,20 +130,26 @@ impl Row {
         Ok(Self::decode(bytes).map_err(corrupt)?.0)
     }
 
-    /// Decodes a row with all its extents.
+    /// Decodes a row with all its extents and the checksums of its parts.
     ///
     /// # Errors
-    /// A value that is no row, or extents that are missing.
+    /// A value that is no row.
     pub fn decode_whole(bytes: &[u8], snapshot: &dyn Snapshot) -> IndexResult<Self> {
         let (mut row, apart) = Self::decode(bytes).map_err(corrupt)?;
         if apart {
+            let mut checksums = Vec::new();
             for pair in snapshot.prefix(Space::Extents, &row.record.id.to_be_bytes()) {
-                let (_, value) = pair?;
+                let (key, value) = pair?;
+                if keys::is_part_checksums(&key) {
+                    checksums.extend_from_slice(&value);
+                    continue;
+                }
                 let mut from = Reader(&value);
                 while !from.is_empty() {
                     row.record.extents.push(Extent::decode(&mut from).map_err(corrupt)?);
                 }
             }
+            row.record.part_checksums = Bytes::from(checksums);
         }
         Ok(row)
     }
@@ -141,10 +160,11 @@ impl Row {
         if self.record.extents.len() <= INLINE_EXTENTS {
             return Vec::new();
         }
-        (0..self.record.extents.len())
-            .step_by(CHUNK)
-            .map(|first| keys::extents(self.record.id, u32::try_from(first).unwrap_or(u32::MAX)))
-            .collect()
+        let id = self.record.id;
+        let firsts = (0..self.record.extents.len()).step_by(CHUNK);
+        let extents = firsts.map(|first| keys::extents(id, u32::try_from(first).unwrap_or(u32::MAX)));
+        let chunks = (0..).zip(self.record.part_checksums.chunks(CHECKSUMS_CHUNK));
+        extents.chain(chunks.map(|(number, _)| keys::part_checksums(id, number))).collect()
     }
 
     /// The entry itself, where it stands.

@@ -35,7 +35,7 @@ pub type Chain = [u8; 32];
 
 pub const HEADER: usize = 128;
 const MAGIC: u32 = u32::from_le_bytes(*b"PKSB");
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 /// No batch has more bytes of records.
 const MOST_DATA: u64 = 1 << 40;
 

@@ -29,6 +29,19 @@ pub enum ChecksumAlgorithm {
     Sha256 = 5,
 }
 
+impl ChecksumAlgorithm {
+    /// Bytes of a raw digest.
+    #[must_use]
+    pub fn length(self) -> usize {
+        match self {
+            Self::Crc32 | Self::Crc32c => 4,
+            Self::Crc64Nvme => 8,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ChecksumKind {

@@ -11,6 +11,7 @@ mod get;
 mod ledger;
 mod list;
 mod locked;
+mod part_checksums;
 mod put;
 mod quota;
 mod read;
@@ -26,6 +27,7 @@ use crate::crypto::plain_length;
 use crate::error::{Error, Result};
 use crate::index::Row;
 use crate::index::row::corrupt;
+use crate::record::Record;
 use crate::time::to_system_time;
 
 pub use amend::AttributeChange;
@@ -36,6 +38,7 @@ pub(crate) use encryption::keyring;
 pub use encryption::{Cipher, CustomerKey, DEFAULT_KMS_KEY, Encryption, EncryptionRequest, KmsKey};
 pub use get::Object;
 pub use locked::{LockableBucket, LockedPage, LockedVersion};
+pub use part_checksums::PartChecksums;
 pub use put::ObjectWriter;
 pub use read::ObjectReader;
 pub use rename::{Conditions, NamedTag, RenameTerms, RenameToken, StoredCopy};
@@ -76,6 +79,8 @@ pub struct Version {
     pub attributes: Attributes,
     /// Sizes of the parts in order when an upload or appends made the object, else empty.
     pub parts: Vec<u64>,
+    /// The checksums of these, where an upload that announced any made the object.
+    pub part_checksums: Option<PartChecksums>,
 }
 
 impl Version {
@@ -86,9 +91,8 @@ impl Version {
     pub fn from_row(row: &Row, latest: bool) -> Result<Self> {
         let record = &row.record;
         let attributes = Attributes::decode(&mut Reader(&record.attributes)).map_err(corrupt)?;
-        let plain = |stored| if record.chunking == 0 { stored } else { plain_length(stored) };
-        let is_one_body = record.extents.iter().all(|extent| extent.part == 0);
-        let parts = if is_one_body { Vec::new() } else { record.pieces().map(plain).collect() };
+        let parts = parts_of(record, &attributes);
+        let part_checksums = PartChecksums::decode(&record.part_checksums).map_err(corrupt)?;
         Ok(Self {
             record: record.id,
             version: row.version,
@@ -97,8 +101,22 @@ impl Version {
             modified: to_system_time(record.modified),
             attributes,
             parts,
+            part_checksums,
         })
     }
+}
+
+/// Sizes of the parts; a part without bytes has no extent, and can only be the last one.
+fn parts_of(record: &Record, attributes: &Attributes) -> Vec<u64> {
+    let plain = |stored| if record.chunking == 0 { stored } else { plain_length(stored) };
+    let is_one_body = record.extents.iter().all(|extent| extent.part == 0);
+    let mut parts: Vec<u64> = if is_one_body { Vec::new() } else { record.pieces().map(plain).collect() };
+    let named = usize::from(attributes.etag.parts);
+    let is_whole = parts.iter().fold(0, |sum: u64, size| sum.saturating_add(*size)) == record.size;
+    if attributes.upload.is_some() && is_whole && parts.len() + 1 == named {
+        parts.push(0);
+    }
+    parts
 }
 
 /// What must hold of the current version (or of the one that a delete names) when the commit loop decides, else [`crate::Error::PreconditionFailed`].

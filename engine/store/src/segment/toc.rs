@@ -7,7 +7,7 @@ use crate::compression::inflate;
 use crate::journal::{Entry, Logged};
 
 const MAGIC: &[u8; 4] = b"PKTC";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Repeated keys and field names shrink well at any level.
 const LEVEL: i32 = 3;
 /// No TOC is longer, whatever its header says.

@@ -12,6 +12,7 @@ use packstone_store::record::Extent;
 use packstone_store::segment::{Home, SegmentKind};
 
 use crate::model::{Bucket, Content, Model, Version};
+use crate::verbs::checksum;
 
 /// Of the documents that a history puts.
 pub const KIND: &str = "history";
@@ -141,11 +142,26 @@ fn read_version(
     let mut version =
         Version { tag: 0, null: id.is_null(), content: None, tags: Vec::new(), retention: None, legal_hold: false };
     if !row.marker {
-        let held = object::Version::from_row(&row, false).unwrap().attributes;
+        let told = object::Version::from_row(&row, false).unwrap();
+        check_parts(&told, &content, &what);
+        let held = told.attributes;
         version.content = Some(content);
         (version.tags, version.retention, version.legal_hold) = (held.tags, held.retention, held.legal_hold);
     }
     (row, version)
+}
+
+/// What an upload made has the checksums of its parts as long as it has one of its own: no other verb gives one.
+fn check_parts(told: &object::Version, content: &[u8], what: &str) {
+    assert_eq!(told.attributes.checksum.is_some(), told.part_checksums.is_some(), "{what}: checksums of parts");
+    let Some(checksums) = &told.part_checksums else { return };
+    let mut rest = content;
+    for (place, size) in told.parts.iter().enumerate() {
+        let (part, behind) = rest.split_at(*size as usize);
+        assert_eq!(checksums.get(place), Some(checksum(part)), "{what}: part {place}");
+        rest = behind;
+    }
+    assert_eq!(checksums.get(told.parts.len()), None, "{what}");
 }
 
 /// Key, version and whether it is the newest, page by page.

@@ -13,6 +13,7 @@ mod housekeeping;
 mod model;
 mod moves;
 mod node;
+mod parts;
 mod run;
 mod verbs;
 mod versions;

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use packstone_store::Error;
 use packstone_store::checksum::record_hash;
+use packstone_store::codec::Writer;
 use packstone_store::commit::log::durable_lsn;
 use packstone_store::commit::{Body, Draft, Op};
-use packstone_store::object::{Etag, NamedPart, Precondition, UploadId};
+use packstone_store::object::{
+    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Etag, NamedPart, Precondition, UploadId,
+};
 use packstone_store::record::{Compression, Extent};
 use packstone_store::segment::stream::OpenStream;
 use packstone_store::segment::stripe::UNIT;
@@ -38,6 +41,18 @@ fn body(number: u64, length: usize) -> Content {
 
 pub fn draft(size: usize, body: Body) -> Draft {
     Draft { size: size as u64, compression: Compression::Raw, key_id: 0, attributes: vec![0; ATTRIBUTES], body }
+}
+
+/// What stands for the checksum of some bytes.
+pub fn checksum(bytes: &[u8]) -> Checksum {
+    let value = record_hash(bytes)[..4].to_vec();
+    Checksum { algorithm: ChecksumAlgorithm::Crc32, kind: ChecksumKind::FullObject, value }
+}
+
+pub fn encoded(attributes: Attributes) -> Vec<u8> {
+    let mut out = Writer::default();
+    attributes.encode(&mut out);
+    out.0
 }
 
 impl Run {
@@ -200,7 +215,8 @@ impl Run {
         let length = if self.generator.happens(300) { 5 << 20 } else { self.below(80_000) + 1 };
         let content = self.body(length);
         let Some((extent, stream)) = self.stream_body(life, &content)? else { return Ok(()) };
-        let draft = draft(content.len(), Body::Streamed(vec![extent]));
+        let mut draft = draft(content.len(), Body::Streamed(vec![extent]));
+        draft.attributes = encoded(Attributes { checksum: Some(checksum(&content)), ..Attributes::default() });
         let id = self.ids[&bucket];
         let op = Op::PutPart { bucket: id, key: key.clone(), upload: UploadId(upload), number, draft };
         let result = self.commit(life, vec![(op, Effect::Part { bucket, key, upload, number, content })]);
@@ -223,7 +239,7 @@ impl Run {
             upload: UploadId(upload),
             parts: named.iter().map(|number| NamedPart { number: *number, etag: Etag::default() }).collect(),
             etag: Etag::default(),
-            checksum: None,
+            checksum: Some(checksum(b"the whole")),
             precondition: Precondition::None,
         };
         let tag = self.tag();

@@ -17,6 +17,7 @@ fn version() -> Version {
         modified: UNIX_EPOCH + MODIFIED,
         attributes,
         parts: Vec::new(),
+        part_checksums: None,
     }
 }
 

@@ -84,6 +84,15 @@ fn checksum_of(version: &Version) -> Option<Checksum> {
     Some(told)
 }
 
+fn part(version: &Version, number: i32, size: u64) -> ObjectPart {
+    let mut told = ObjectPart { part_number: Some(number), size: i64::try_from(size).ok(), ..ObjectPart::default() };
+    let index = usize::try_from(number - 1).ok();
+    if let Some(checksum) = index.and_then(|index| version.part_checksums.as_ref()?.get(index)) {
+        place!(told, checksum, checksum::encode(&checksum, 0));
+    }
+    told
+}
+
 /// Parts are numbered from one in the order in which they make the object.
 fn parts(version: &Version, most: Option<i32>, marker: Option<i32>) -> S3Result<GetObjectAttributesParts> {
     let (after, most) = page_of(marker, most)?;
@@ -92,11 +101,7 @@ fn parts(version: &Version, most: Option<i32>, marker: Option<i32>) -> S3Result<
         .zip(&version.parts)
         .filter(|(number, _)| *number > i32::from(after))
         .take(most)
-        .map(|(number, size)| ObjectPart {
-            part_number: Some(number),
-            size: i64::try_from(*size).ok(),
-            ..ObjectPart::default()
-        })
+        .map(|(number, size)| part(version, number, *size))
         .collect();
     let last = page.last().and_then(|part| part.part_number);
     Ok(GetObjectAttributesParts {

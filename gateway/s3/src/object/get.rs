@@ -6,11 +6,11 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use hyper::header::{ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED};
 use packstone_access::Action;
-use packstone_store::object::{Checksum, SystemHeader, Version, VersionId};
+use packstone_store::object::{ChecksumAlgorithm, SystemHeader, Version, VersionId};
 use packstone_store::{Object, ObjectReader};
 use s3s::dto::{
-    ChecksumMode, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, ObjectLockLegalHoldStatus,
-    ObjectLockMode, StreamingBlob,
+    ChecksumMode, ChecksumType, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
+    ObjectLockLegalHoldStatus, ObjectLockMode, StreamingBlob,
 };
 use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
@@ -51,9 +51,9 @@ impl Face {
 
         let mut output = described(&object.version, &selection);
         self.disclose(&asker, &input.bucket, &input.key, &object.version, &mut output);
-        if let Some(checksum) = asked_checksum(&object.version, &selection, input.checksum_mode.as_ref()) {
-            place!(output, checksum, checksum::encode(checksum, object.version.attributes.etag.parts));
-            output.checksum_type = Some(checksum::kind_dto(checksum.kind));
+        if let Some(told) = asked_checksum(&object.version, &selection, input.checksum_mode.as_ref()) {
+            place!(output, told, told.text);
+            output.checksum_type = Some(told.kind);
         }
         let told = self.told_encryption(object.version.attributes.encryption.as_ref(), customer.as_ref());
         output.body = body(object, selection).await?;
@@ -88,9 +88,9 @@ impl Face {
         self.disclose(&asker, &input.bucket, &input.key, version, &mut told);
         let tags = told.tag_count;
         let mut output = head(told);
-        if let Some(checksum) = asked_checksum(version, &selection, input.checksum_mode.as_ref()) {
-            place!(output, checksum, checksum::encode(checksum, version.attributes.etag.parts));
-            output.checksum_type = Some(checksum::kind_dto(checksum.kind));
+        if let Some(told) = asked_checksum(version, &selection, input.checksum_mode.as_ref()) {
+            place!(output, told, told.text);
+            output.checksum_type = Some(told.kind);
         }
         let mut response = S3Response::new(output);
         // s3s has no field for it in the answer to a HEAD.
@@ -174,14 +174,26 @@ fn head(output: GetObjectOutput) -> HeadObjectOutput {
     }
 }
 
-/// The checksum is the whole object's: with a part of it, a client would compare it with the wrong bytes.
-fn asked_checksum<'v>(
-    version: &'v Version,
-    selection: &Selection,
-    mode: Option<&ChecksumMode>,
-) -> Option<&'v Checksum> {
-    let asked = mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
-    version.attributes.checksum.as_ref().filter(|_| asked && selection.content_range.is_none())
+/// A checksum as an answer tells it.
+struct ToldChecksum {
+    algorithm: ChecksumAlgorithm,
+    text: String,
+    /// The whole object's, also where the value is that of a part.
+    kind: ChecksumType,
+}
+
+/// The checksum of the bytes that are selected: with another one, a client would compare them with it in vain. For the
+/// bytes of a range there is none.
+fn asked_checksum(version: &Version, selection: &Selection, mode: Option<&ChecksumMode>) -> Option<ToldChecksum> {
+    mode.filter(|mode| mode.as_str() == ChecksumMode::ENABLED)?;
+    let whole = version.attributes.checksum.as_ref()?;
+    let text = match selection.part {
+        Some(part) if !version.parts.is_empty() => checksum::encode(&version.part_checksums.as_ref()?.get(part)?, 0),
+        None if selection.content_range.is_some() => return None,
+        // An object that one body made is its own first part.
+        Some(_) | None => checksum::encode(whole, version.attributes.etag.parts),
+    };
+    Some(ToldChecksum { algorithm: whole.algorithm, text, kind: checksum::kind_dto(whole.kind) })
 }
 
 fn answer_unmet(unmet: Unmet, version: &Version) -> S3Error {

@@ -18,6 +18,8 @@ pub(crate) struct Selection {
     pub content_range: Option<String>,
     /// How many parts made the object, when the client asked for one by number.
     pub parts: Option<i32>,
+    /// The part that the client asked for by number, counted from 0.
+    pub part: Option<usize>,
 }
 
 impl Selection {
@@ -33,14 +35,15 @@ impl Selection {
 /// `InvalidRange` or `InvalidPartNumber` for what the object doesn't have.
 pub(crate) fn select(version: &Version, range: Option<dto::Range>, part: Option<i32>) -> S3Result<Selection> {
     match (range, part) {
-        (None, None) => Ok(Selection { range: 0..version.size, content_range: None, parts: None }),
+        (None, None) => Ok(Selection { range: 0..version.size, content_range: None, parts: None, part: None }),
         (Some(_), Some(_)) => Err(invalid_request("Cannot specify both Range header and partNumber query parameter")),
         (Some(range), None) => {
             let selected = range.check(version.size).map_err(|_| unsatisfiable(version.size))?;
             if selected.is_empty() {
                 return Err(unsatisfiable(version.size));
             }
-            Ok(Selection { content_range: Some(described(&selected, version.size)), range: selected, parts: None })
+            let content_range = Some(described(&selected, version.size));
+            Ok(Selection { content_range, range: selected, parts: None, part: None })
         }
         (None, Some(part)) => select_part(version, part),
     }
@@ -68,7 +71,7 @@ fn select_part(version: &Version, part: i32) -> S3Result<Selection> {
     };
     // An empty body has no first and last byte to name.
     let content_range = (!selected.is_empty()).then(|| described(&selected, version.size));
-    Ok(Selection { range: selected, content_range, parts })
+    Ok(Selection { range: selected, content_range, parts, part: Some(index) })
 }
 
 fn described(range: &Range<u64>, size: u64) -> String {

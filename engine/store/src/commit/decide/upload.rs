@@ -8,8 +8,19 @@ use crate::error::{Error, Result};
 use crate::index::row::{UploadRow, corrupt};
 use crate::index::{Row, Space, keys};
 use crate::journal::{Entry, Target};
-use crate::object::{Attributes, Checksum, Encryption, Etag, MIN_PART, NamedPart, Precondition, UploadId};
+use crate::object::{
+    Attributes, Checksum, Encryption, Etag, MIN_PART, NamedPart, PartChecksums, Precondition, UploadId,
+};
 use crate::record::{Compression, Extent};
+
+/// What an upload's parts make together.
+#[derive(Default)]
+struct Gathered {
+    size: u64,
+    extents: Vec<Extent>,
+    /// Each part's own.
+    checksums: Vec<Option<Checksum>>,
+}
 
 impl Decider<'_, '_> {
     pub(super) fn open_upload(
@@ -94,7 +105,8 @@ impl Decider<'_, '_> {
         let state = self.bucket(bucket)?;
         let held = self.applier.current(bucket, key)?;
         check(precondition, held.as_ref())?;
-        let (size, extents) = self.gather(upload, named)?;
+        let algorithm = checksum.as_ref().map(|checksum| checksum.algorithm);
+        let Gathered { size, extents, checksums } = self.gather(upload, named)?;
         let way = self.make_way(state, key, held)?;
         let mut attributes = Attributes::decode(&mut Reader(&opened.attributes)).map_err(corrupt)?;
         attributes.etag = etag;
@@ -104,15 +116,17 @@ impl Decider<'_, '_> {
         let (compression, body) = (Compression::Raw, Body::Streamed(extents));
         let key_id = attributes.encryption.as_ref().map_or(0, Encryption::key_id);
         let draft = Draft { size, compression, key_id, attributes: Vec::new(), body };
-        let record = self.record(&draft, attributes.to_bytes()?);
+        let mut record = self.record(&draft, attributes.to_bytes()?);
+        let checksums = algorithm.and_then(|by| PartChecksums::of(by, checksums.iter().map(Option::as_ref)));
+        record.part_checksums = checksums.map(|checksums| checksums.to_bytes()).unwrap_or_default();
         // The parts end as entries; the claims that the object took over from them live on.
         let kills = without_claims_of(kills, &record);
         self.bring(state, key, (upload.0, kills), record, way)
     }
 
-    /// Size and extents of the named parts, each checked against what was uploaded.
-    fn gather(&mut self, upload: UploadId, named: &[NamedPart]) -> Result<(u64, Vec<Extent>)> {
-        let (mut size, mut extents) = (0, Vec::new());
+    /// What the named parts bring, each checked against what was uploaded.
+    fn gather(&mut self, upload: UploadId, named: &[NamedPart]) -> Result<Gathered> {
+        let mut gathered = Gathered::default();
         let mut before = 0;
         for (place, part) in named.iter().enumerate() {
             if part.number <= before {
@@ -128,9 +142,10 @@ impl Decider<'_, '_> {
             if place + 1 < named.len() && record.size < MIN_PART {
                 return Err(Error::PartTooSmall { number: part.number, size: record.size });
             }
-            size += record.size;
-            extents.extend(record.extents.into_iter().map(|extent| Extent { part: part.number, ..extent }));
+            gathered.size += record.size;
+            gathered.extents.extend(record.extents.into_iter().map(|extent| Extent { part: part.number, ..extent }));
+            gathered.checksums.push(held.checksum);
         }
-        Ok((size, extents))
+        Ok(gathered)
     }
 }

@@ -73,6 +73,7 @@ impl Entry {
                 record.encode(out);
                 encode_removed(*removed, out);
                 encode_kills(kills, out);
+                record.encode_part_checksums(out);
             }
             Self::Kill { bucket, key, removed, kills } => {
                 place(KILL, *bucket, key, out);
@@ -135,6 +136,7 @@ impl Entry {
                 out.u128(version.0);
                 record.encode(out);
                 encode_end(*replaces, *removed, kills, out);
+                record.encode_part_checksums(out);
             }
             Self::Marker { bucket, key, version, record, modified, replaces, removed, kills } => {
                 place(MARKER, *bucket, key, out);
@@ -172,14 +174,13 @@ impl Entry {
             ERASED => Self::Erased { id: from.u64()? },
             BUCKET_CREATE => Self::BucketCreate { id: from.u32()?, name: from.short_str()?, created: from.i64()? },
             BUCKET_DELETE => Self::BucketDelete { name: from.short_str()?, kills: decode_kills(from)? },
-            PUT => Self::Put {
-                bucket: from.u32()?,
-                key: from.short_str()?,
-                upload: from.u128()?,
-                record: Record::decode(from)?,
-                removed: decode_removed(from)?,
-                kills: decode_kills(from)?,
-            },
+            PUT => {
+                let (bucket, key, upload) = (from.u32()?, from.short_str()?, from.u128()?);
+                let mut record = Record::decode(from)?;
+                let (removed, kills) = (decode_removed(from)?, decode_kills(from)?);
+                record.decode_part_checksums(from)?;
+                Self::Put { bucket, key, upload, record, removed, kills }
+            }
             KILL => Self::Kill {
                 bucket: from.u32()?,
                 key: from.short_str()?,
@@ -227,8 +228,9 @@ impl Entry {
             }
             PUT_VERSION => {
                 let (bucket, key, upload) = (from.u32()?, from.short_str()?, from.u128()?);
-                let (version, record) = (VersionId(from.u128()?), Record::decode(from)?);
+                let (version, mut record) = (VersionId(from.u128()?), Record::decode(from)?);
                 let (replaces, removed, kills) = decode_end(from)?;
+                record.decode_part_checksums(from)?;
                 Self::PutVersion { bucket, key, upload, version, record, replaces, removed, kills }
             }
             MARKER => {

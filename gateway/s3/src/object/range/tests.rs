@@ -14,6 +14,7 @@ fn version(size: u64, parts: &[u64]) -> Version {
         modified: SystemTime::UNIX_EPOCH,
         attributes: Attributes::default(),
         parts: parts.into(),
+        part_checksums: None,
     }
 }
 
@@ -24,7 +25,7 @@ fn ranged(size: u64, range: Range) -> Result<Selection, String> {
 #[test]
 fn a_whole_object() {
     let selection = select(&version(10, &[]), None, None).unwrap();
-    assert_eq!(selection, Selection { range: 0..10, content_range: None, parts: None });
+    assert_eq!(selection, Selection { range: 0..10, content_range: None, parts: None, part: None });
 }
 
 #[test]
@@ -54,7 +55,8 @@ fn ranges_that_the_object_does_not_have() {
 fn parts_by_number() {
     let upload = version(11, &[5, 5, 1]);
     let second = select(&upload, None, Some(2)).unwrap();
-    assert_eq!(second, Selection { range: 5..10, content_range: Some("bytes 5-9/11".into()), parts: Some(3) });
+    let content_range = Some("bytes 5-9/11".into());
+    assert_eq!(second, Selection { range: 5..10, content_range, parts: Some(3), part: Some(1) });
     assert_eq!(select(&upload, None, Some(4)).unwrap_err().code().as_str(), "InvalidPartNumber");
     assert_eq!(select(&upload, None, Some(0)).unwrap_err().code().as_str(), "InvalidArgument");
     let single = version(4, &[]);
