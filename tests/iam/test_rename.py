@@ -30,7 +30,7 @@ def test_no_more_leave_is_needed(
     node: Node, iam: "IAMClient", user: str, key: Key, s3: "S3Client", bucket: str
 ) -> None:
     give(iam, user, *(allow(action, f"arn:aws:s3:::{bucket}/{name}") for action, name in NEEDED))
-    key.s3(node).rename_object(Bucket=bucket, Key="b", RenameSource=f"{bucket}/a")
+    key.s3(node).rename_object(Bucket=bucket, Key="b", RenameSource="a")
     assert s3.get_object(Bucket=bucket, Key="b")["Body"].read() == b"x"
 
 
@@ -40,5 +40,5 @@ def test_each_leave_is_needed(
 ) -> None:
     give(iam, user, allow("s3:*", "*"), deny(action, f"arn:aws:s3:::{bucket}/{name}"))
     with pytest.raises(ClientError, match="AccessDenied"):
-        key.s3(node).rename_object(Bucket=bucket, Key="b", RenameSource=f"{bucket}/a")
+        key.s3(node).rename_object(Bucket=bucket, Key="b", RenameSource="a")
     assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"x"

@@ -47,6 +47,13 @@ def tls(tls_node: Node) -> "S3Client":
 
 
 @pytest.fixture
+def tls_bare(tls_node: Node, monkeypatch: pytest.MonkeyPatch) -> "S3Client":
+    """A client that announces no checksum unless it is asked to."""
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+    return tls_node.client()
+
+
+@pytest.fixture
 def vault(tls: "S3Client") -> str:
     """An empty bucket on the node that serves TLS."""
     name = f"vault-{next(_NUMBERS)}"
@@ -176,7 +183,7 @@ def test_parts(tls: "S3Client", vault: str, asked: dict[str, Any]) -> None:
         with refused("InvalidRequest", 400, "did not match the ones used originally"):
             tls.upload_part(Body=b"x", PartNumber=4, **of, **OTHER)
     done: Any = {"Parts": parts}
-    tls.complete_multipart_upload(MultipartUpload=done, **of)
+    assert said(tls.complete_multipart_upload(MultipartUpload=done, **of, **customer)) == first
     whole = LARGE + LARGE + LARGE + BODY + b"end"
     assert tls.get_object(Bucket=vault, Key="k", **customer)["Body"].read() == whole
     cut = 2 * len(LARGE)
@@ -184,6 +191,34 @@ def test_parts(tls: "S3Client", vault: str, asked: dict[str, Any]) -> None:
     assert got["Body"].read() == whole[cut - 5 : cut + 6]
     second = tls.get_object(Bucket=vault, Key="k", PartNumber=2, **customer)
     assert (second["ContentLength"], second["PartsCount"]) == (len(LARGE) + len(BODY), 3)
+
+
+@pytest.mark.parametrize("announced", [{"ChecksumAlgorithm": "CRC32"}, {}], ids=["checksum", "no checksum"])
+def test_completing_asks_for_the_key_where_there_will_be_a_checksum(
+    tls_bare: "S3Client", vault: str, announced: dict[str, Any]
+) -> None:
+    upload = tls_bare.create_multipart_upload(Bucket=vault, Key="k", **announced, **CUSTOMER)["UploadId"]
+    of: Any = {"Bucket": vault, "Key": "k", "UploadId": upload}
+    part = tls_bare.upload_part(Body=BODY, PartNumber=1, **of, **CUSTOMER)
+    done: Any = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    # Asked again, as by a client that lost the first answer.
+    for _ in range(2):
+        if announced:
+            with refused("InvalidRequest", 400, "must include the appropriate encryption parameters"):
+                tls_bare.complete_multipart_upload(MultipartUpload=done, **of)
+        with refused("InvalidRequest", 400, "did not match the ones used originally"):
+            tls_bare.complete_multipart_upload(MultipartUpload=done, **of, **OTHER)
+        tls_bare.complete_multipart_upload(MultipartUpload=done, **of, **(CUSTOMER if announced else {}))
+    assert tls_bare.get_object(Bucket=vault, Key="k", **CUSTOMER)["Body"].read() == BODY
+
+
+def test_completing_takes_no_key_that_the_upload_has_none_of(tls: "S3Client", vault: str) -> None:
+    upload = tls.create_multipart_upload(Bucket=vault, Key="k", ServerSideEncryption="AES256")["UploadId"]
+    of: Any = {"Bucket": vault, "Key": "k", "UploadId": upload}
+    done: Any = {"Parts": [{"PartNumber": 1, "ETag": tls.upload_part(Body=BODY, PartNumber=1, **of)["ETag"]}]}
+    with refused("InvalidRequest", 400):
+        tls.complete_multipart_upload(MultipartUpload=done, **of, **CUSTOMER)
+    tls.complete_multipart_upload(MultipartUpload=done, **of)
 
 
 def test_copies_change_keys(tls: "S3Client", vault: str) -> None:
@@ -335,7 +370,7 @@ def test_appends_and_renames(tls: "S3Client", vault: str, asked: Any, again: Any
     tls.put_object(Bucket=vault, Key="k", Body=first, **asked)
     made = tls.put_object(Bucket=vault, Key="k", Body=BODY, WriteOffsetBytes=len(first), **(again if first else asked))
     tls.put_object(Bucket=vault, Key="k", Body=b"tail", WriteOffsetBytes=len(first + BODY), **again)
-    tls.rename_object(Bucket=vault, Key="l", RenameSource=f"{vault}/k")
+    tls.rename_object(Bucket=vault, Key="l", RenameSource="k")
     key = CUSTOMER if asked is CUSTOMER else {}
     got = tls.get_object(Bucket=vault, Key="l", **key)
     assert got["Body"].read() == first + BODY + b"tail"
@@ -357,8 +392,29 @@ def test_what_is_appended_is_encrypted_as_the_object_is(
         with pytest.raises(ClientError):
             tls.put_object(Bucket=vault, Key="own", Body=b"y", WriteOffsetBytes=1, **wrong)
     s3.put_object(Bucket=bucket, Key="plain", Body=b"x")
-    rename = {"x-amz-rename-source": f"{bucket}/plain", "x-amz-server-side-encryption": "AES256"}
+    rename = {"x-amz-rename-source": "plain", "x-amz-server-side-encryption": "AES256"}
     assert raw.send("PUT", f"/{bucket}/l?renameObject", rename).status == 501
+
+
+def test_an_append_names_the_key_and_context_of_the_object_or_none(
+    tls: "S3Client", quant: "S3Client", vault: str
+) -> None:
+    context = base64.b64encode(b'{"desk": "fx"}').decode()
+    tls.put_object(Bucket=vault, Key="k", Body=b"x", SSEKMSEncryptionContext=context, **BY_DESK)
+    at: Any = {"Bucket": vault, "Key": "k", "Body": b"y"}
+    for wrong in [
+        {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "bond"},
+        {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": ARN + "aws-s3"},
+        {"ServerSideEncryption": "AES256"},
+        BY_DESK | {"SSEKMSEncryptionContext": base64.b64encode(b"{}").decode()},
+    ]:
+        with refused("InvalidRequest", 400):
+            tls.put_object(WriteOffsetBytes=1, **at, **wrong)
+    with refused("AccessDenied", 403, "kms:GenerateDataKey"):
+        quant.put_object(WriteOffsetBytes=1, **at, **BY_DESK)
+    tls.put_object(WriteOffsetBytes=1, **at, ServerSideEncryption="aws:kms", SSEKMSKeyId=ARN + "desk")
+    tls.put_object(WriteOffsetBytes=2, **at, SSEKMSEncryptionContext=context, **BY_DESK)
+    assert tls.get_object(Bucket=vault, Key="k")["Body"].read() == b"xyy"
 
 
 def test_an_upload_may_end_with_a_part_without_bytes(tls: "S3Client", vault: str) -> None:

@@ -17,7 +17,7 @@ PAST, FUTURE = "Thu, 01 Jan 1970 00:00:01 GMT", "Fri, 31 Dec 9999 00:00:00 GMT"
 
 
 def rename(raw: Raw, bucket: str, source: str, target: str, headers: dict[str, str] | None = None) -> Answer:
-    named = {"x-amz-rename-source": quote(f"{bucket}/{source}")}
+    named = {"x-amz-rename-source": quote(source)}
     return raw.send("PUT", f"/{bucket}/{quote(target)}?renameObject", named | (headers or {}))
 
 
@@ -64,19 +64,33 @@ def test_an_upload_in_parts_keeps_its_parts(s3: "S3Client", raw: Raw, bucket: st
 
 def test_the_ways_to_name_a_source(s3: "S3Client", raw: Raw, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="0", Body=b"x")
-    for number, form in enumerate(["/{bucket}/{key}", "{bucket}/{key}", "/{key}", "{key}"]):
+    for number, form in enumerate(["/{bucket}/{key}", "{key}", "%2F{bucket}/{key}"]):
         headers = {"x-amz-rename-source": form.format(bucket=bucket, key=number)}
         assert raw.send("PUT", f"/{bucket}/{number + 1}?renameObject", headers).status == 200, form
-    assert keys(s3, bucket) == ["4"]
+    for form in ["/{key}", "/another/{key}"]:
+        headers = {"x-amz-rename-source": form.format(key=3)}
+        answer = raw.send("PUT", f"/{bucket}/4?renameObject", headers)
+        assert (answer.status, answer.code) == (400, "InvalidArgument"), form
+    assert keys(s3, bucket) == ["3"]
+
+
+def test_a_key_may_begin_with_the_buckets_name(s3: "S3Client", raw: Raw, bucket: str) -> None:
+    for key in ("a", f"{bucket}/a"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    assert rename(raw, bucket, f"{bucket}/a", "b").status == 200
+    assert s3.get_object(Bucket=bucket, Key="b")["Body"].read() == f"{bucket}/a".encode()
+    answer = rename(raw, bucket, f"{bucket}/a", "c")
+    assert (answer.status, answer.code) == (404, "NoSuchKey")
+    assert keys(s3, bucket) == ["a", "b"]
 
 
 def test_boto3_renames(s3: "S3Client", bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="a", Body=b"x")
-    s3.rename_object(Bucket=bucket, Key="b", RenameSource=f"{bucket}/a", ClientToken="once")
-    s3.rename_object(Bucket=bucket, Key="b", RenameSource=f"{bucket}/a", ClientToken="once")
+    s3.rename_object(Bucket=bucket, Key="b", RenameSource="a", ClientToken="once")
+    s3.rename_object(Bucket=bucket, Key="b", RenameSource="a", ClientToken="once")
     assert keys(s3, bucket) == ["b"]
     with pytest.raises(ClientError, match="NoSuchKey"):
-        s3.rename_object(Bucket=bucket, Key="b", RenameSource=f"{bucket}/a", ClientToken="twice")
+        s3.rename_object(Bucket=bucket, Key="b", RenameSource="a", ClientToken="twice")
 
 
 def test_a_destination_is_replaced_unless_it_must_be_absent(s3: "S3Client", raw: Raw, bucket: str) -> None:
@@ -141,7 +155,7 @@ def test_keys_that_end_with_a_slash_are_refused(
 
 def test_what_is_no_rename_is_refused(s3: "S3Client", raw: Raw, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="a", Body=b"x")
-    source = {"x-amz-rename-source": f"{bucket}/a"}
+    source = {"x-amz-rename-source": "a"}
     assert raw.send("PUT", f"/{bucket}/b", source).status == 501
     assert raw.send("PUT", f"/{bucket}/b?renameObject").status == 400
     copies = {"x-amz-copy-source": f"{bucket}/a"}

@@ -182,6 +182,17 @@ pub(crate) struct Extras {
     bucket_key: Option<bool>,
 }
 
+impl Extras {
+    /// Whether the object has what is asked for beside its method.
+    fn is_held(&self, held: Option<&Encryption>) -> bool {
+        match (&self.context, held) {
+            (None, _) => true,
+            (Some(asked), Some(Encryption::Kms { context, .. })) => asked == context,
+            (Some(_), _) => false,
+        }
+    }
+}
+
 impl Asked {
     /// Whether anything is asked for.
     pub fn is_set(&self) -> bool {
@@ -335,8 +346,8 @@ impl Face {
         self.may(asker, action, Resource::Identity(&arn)).map(drop)
     }
 
-    /// The key that a request brings for a part, as the upload was opened with.
-    pub(crate) fn part_writer_error(error: Error) -> S3Error {
+    /// What is wrong with the key that a request on an upload brings, or doesn't.
+    pub(crate) fn upload_key_error(error: Error) -> S3Error {
         match error {
             Error::CustomerKeyMissing => invalid_request(
                 "The multipart upload initiate requested encryption. Subsequent part requests must include the \
@@ -353,11 +364,23 @@ impl Face {
         format!("arn:aws:kms:{}:{}:key/{key}", self.region, owner::ACCOUNT)
     }
 
-    /// Leave to write to an object under the key that it is encrypted with. What a request asks for beside that key can't
-    /// change how it is.
-    pub(crate) fn may_extend(&self, asker: &Asker, headers: &HeaderMap, held: Option<&Encryption>) -> S3Result<()> {
-        let method = headers.get(&METHOD);
-        if method.is_some() && method != self.told_encryption(held, None).get(&METHOD) {
+    /// Leave to write to an object under the key that it is encrypted with. A request that asks for another method, key or
+    /// context is refused, since the object has one of each.
+    pub(crate) fn may_extend(&self, asker: &Asker, asked: &Asked, held: Option<&Encryption>) -> S3Result<()> {
+        let fits = match asked {
+            Asked::Customer(_) => true,
+            Asked::Default(extras) => extras.is_held(held),
+            Asked::Method(Method::Managed, extras) => {
+                matches!(held, Some(Encryption::Managed { .. })) && extras.is_held(held)
+            }
+            Asked::Method(Method::Kms(Kms { name, .. }), extras) => match held {
+                Some(Encryption::Kms { key, .. }) => {
+                    (name.is_empty() || self.key_id(name)? == key.as_str()) && extras.is_held(held)
+                }
+                _ => false,
+            },
+        };
+        if !fits {
             return Err(invalid_request("What is appended is encrypted as the object is."));
         }
         self.may_use_key_of(asker, held, Action::GenerateDataKey)

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use packstone_access::{Action, Grant};
 
-use super::Version;
 use super::document::{Document, Replaces};
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::commit::{BucketState, Op, Outcome};
@@ -289,12 +288,17 @@ impl Store {
         }
     }
 
-    /// Checks the key that a request brings against a version that it wants described.
+    /// Checks the key that a request brings against how an object, or an upload, of the bucket is encrypted.
     ///
     /// # Errors
     /// A customer's key that is missing, doesn't fit or isn't asked for.
-    pub fn check_key(&self, grant: &Grant, version: &Version, customer: Option<&CustomerKey>) -> Result<()> {
-        self.key_of(&*self.bucket_of(grant)?, version.attributes.encryption.as_ref(), customer).map(drop)
+    pub fn check_key(
+        &self,
+        grant: &Grant,
+        encryption: Option<&Encryption>,
+        customer: Option<&CustomerKey>,
+    ) -> Result<()> {
+        self.key_of(&*self.bucket_of(grant)?, encryption, customer).map(drop)
     }
 
     /// Makes a key of the KMS. Blocks.

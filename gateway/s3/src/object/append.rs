@@ -32,7 +32,7 @@ impl Face {
         let (mut writer, base) = appender.map_err(from_store)?;
         let base = base.filter(|base| base.size > 0);
         if let Some(base) = &base {
-            self.may_extend(&asker, &headers, base.attributes.encryption.as_ref())?;
+            self.may_extend(&asker, &encrypted, base.attributes.encryption.as_ref())?;
         }
         let of_base = base.as_ref().and_then(|base| base.attributes.checksum.as_ref());
         let algorithm = announced.algorithm().or(of_base.map(|checksum| checksum.algorithm));

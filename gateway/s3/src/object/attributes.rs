@@ -44,8 +44,9 @@ impl Face {
         let unread = |error| self.missing(&asker, (&input.bucket, &input.key), version::unread(error, named.is_some()));
         let version = self.store.describe(&grant, named).map_err(unread)?;
         let version = &version;
-        self.may_use_key_of(&asker, version.attributes.encryption.as_ref(), Action::Decrypt)?;
-        self.store.check_key(&grant, version, customer.as_ref().map(Customer::key)).map_err(from_store)?;
+        let encryption = version.attributes.encryption.as_ref();
+        self.may_use_key_of(&asker, encryption, Action::Decrypt)?;
+        self.store.check_key(&grant, encryption, customer.as_ref().map(Customer::key)).map_err(from_store)?;
         let mut output = GetObjectAttributesOutput {
             last_modified: Some(whole_seconds(version.modified)),
             version_id: self.told_version(&input.bucket, version.version),

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hyper::HeaderMap;
 use packstone_access::{Action, Grant};
 use packstone_store::object::{
-    Checksum, ChecksumAlgorithm, Etag, MAX_PARTS, NamedPart, Part, Upload, UploadId, Version,
+    Attributes, Checksum, ChecksumAlgorithm, Encryption, Etag, MAX_PARTS, NamedPart, Part, Upload, UploadId, Version,
 };
 use s3s::dto::{ChecksumType, CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
@@ -13,9 +12,17 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use super::{part, version};
 use crate::asker::Asker;
 use crate::checksum::{self, Announced, place};
+use crate::encryption::{Customer, Of};
 use crate::error::{from_store, invalid_request};
 use crate::face::Face;
 use crate::{digest, etag, owner};
+
+/// What a request brings beside the names of upload and key.
+struct Brought {
+    named: Vec<CompletedPart>,
+    announced: Option<Announced>,
+    customer: Option<Customer>,
+}
 
 impl Face {
     pub(crate) async fn complete_multipart_upload_verb(
@@ -27,9 +34,11 @@ impl Face {
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let id = part::upload_id(&input.upload_id)?;
         let named = input.multipart_upload.take().and_then(|upload| upload.parts).unwrap_or_default();
+        let customer = Customer::parse(&headers, Of::Object, &asker)?;
+        let brought = Brought { named, announced: Announced::parse(&headers)?, customer };
         let grant = self.may_on(&asker, Action::PutObject, &input.bucket, &input.key)?;
-        let version = match self.complete(&asker, &grant, id, &input, &headers, &named).await {
-            Err(error) if *error.code() == S3ErrorCode::NoSuchUpload => self.completed(&grant, id, &named)?,
+        let version = match self.complete(&asker, &grant, id, &input, &brought).await {
+            Err(error) if *error.code() == S3ErrorCode::NoSuchUpload => self.completed(&grant, id, &brought)?,
             outcome => outcome?,
         };
 
@@ -47,7 +56,7 @@ impl Face {
             output.checksum_type = Some(checksum::kind_dto(checksum.kind));
         }
         let mut response = S3Response::new(output);
-        response.headers.extend(self.told_encryption(attributes.encryption.as_ref(), None));
+        response.headers.extend(self.told_encryption(attributes.encryption.as_ref(), brought.customer.as_ref()));
         Ok(response)
     }
 
@@ -57,12 +66,11 @@ impl Face {
         grant: &Grant,
         id: UploadId,
         input: &CompleteMultipartUploadInput,
-        headers: &HeaderMap,
-        named: &[CompletedPart],
+        Brought { named, announced, customer }: &Brought,
     ) -> S3Result<Version> {
         let precondition = etag::precondition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
-        let announced = Announced::parse(headers)?;
         let upload = self.store.upload(grant, id).map_err(from_store)?;
+        self.expect_key(grant, &upload.attributes, customer.as_ref())?;
         self.may_use_key_of(asker, upload.attributes.encryption.as_ref(), Action::GenerateDataKey)?;
         expect_kind(&upload, input.checksum_type.as_ref())?;
         let uploaded = self.all_parts(grant, id).await?;
@@ -82,14 +90,26 @@ impl Face {
     }
 
     /// What the upload became, for a client that lost the answer and asks again with the same parts.
-    fn completed(&self, grant: &Grant, id: UploadId, named: &[CompletedPart]) -> S3Result<Version> {
+    fn completed(&self, grant: &Grant, id: UploadId, brought: &Brought) -> S3Result<Version> {
         let version = self.store.completed_upload(grant, id).map_err(from_store)?;
+        self.expect_key(grant, &version.attributes, brought.customer.as_ref())?;
         let tags: Option<Vec<Etag>> =
-            named.iter().map(|entry| entry.e_tag.as_ref().and_then(|tag| etag::parse(tag.value()))).collect();
+            brought.named.iter().map(|entry| entry.e_tag.as_ref().and_then(|tag| etag::parse(tag.value()))).collect();
         match tags.map(|tags| whole_etag(tags.into_iter())) {
             Some(tag) if tag == version.attributes.etag => Ok(version),
             _ => Err(S3Error::new(S3ErrorCode::NoSuchUpload)),
         }
+    }
+
+    /// Refuses a client's key that isn't the upload's. Completing needs none, since it moves no bytes; AWS asks for it
+    /// where the object will have a checksum.
+    fn expect_key(&self, grant: &Grant, attributes: &Attributes, customer: Option<&Customer>) -> S3Result<()> {
+        let encryption = attributes.encryption.as_ref();
+        let needed = matches!(encryption, Some(Encryption::Customer { .. })) && attributes.checksum.is_some();
+        if customer.is_none() && !needed {
+            return Ok(());
+        }
+        self.store.check_key(grant, encryption, customer.map(Customer::key)).map_err(Self::upload_key_error)
     }
 
     /// Every part of an upload, by its number.

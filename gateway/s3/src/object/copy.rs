@@ -154,7 +154,7 @@ impl Face {
         let algorithm = upload.attributes.checksum.as_ref().map(|checksum| checksum.algorithm);
         let key = customer.as_ref().map(Customer::key);
         let writer = self.store.part_writer(&grant, id, number, Some(length), key);
-        let mut writer = writer.map_err(Self::part_writer_error)?;
+        let mut writer = writer.map_err(Self::upload_key_error)?;
         let sums = pour(source, range, algorithm, &mut writer).await?;
         let version = part::commit(writer, &sums).await?;
         let mut result = CopyPartResult {

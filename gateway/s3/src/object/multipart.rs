@@ -82,7 +82,7 @@ impl Face {
 
         let key = customer.as_ref().map(Customer::key);
         let writer = self.store.part_writer(&grant, id, number, Some(announced.length), key);
-        let mut writer = writer.map_err(Self::part_writer_error)?;
+        let mut writer = writer.map_err(Self::upload_key_error)?;
         let sums = announced.pour(input.body, algorithm, &mut writer).await?;
         let version = part::commit(writer, &sums).await?;
 

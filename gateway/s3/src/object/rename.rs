@@ -89,14 +89,17 @@ impl Face {
     }
 }
 
-/// The key that is renamed. AWS documents `bucket/key` and shows the key alone, each with and without a slash in front:
-/// what begins with the bucket's name and a slash is the former.
+/// The key that is renamed. AWS's guide and its own clients name the key alone, and a key may begin with the bucket's
+/// name; the pattern that AWS documents has the bucket in front, which counts where a slash says that a path begins.
 fn source(headers: &HeaderMap, bucket: &str) -> S3Result<String> {
-    let unread = || invalid_argument("x-amz-rename-source must name a key of the same bucket, percent-encoded.");
+    let unread =
+        || invalid_argument("x-amz-rename-source must be a key, or /bucket/key with the same bucket, percent-encoded.");
     let value = headers.get(SOURCE).ok_or_else(unread)?;
     let decoded = percent_decode(value.as_bytes()).decode_utf8().map_err(|_| unread())?;
-    let path = decoded.strip_prefix('/').unwrap_or(&decoded);
-    let key = path.strip_prefix(bucket).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path);
+    let key = match decoded.strip_prefix('/') {
+        None => &*decoded,
+        Some(path) => path.strip_prefix(bucket).and_then(|rest| rest.strip_prefix('/')).ok_or_else(unread)?,
+    };
     if key.is_empty() { Err(unread()) } else { Ok(key.to_owned()) }
 }
 
