@@ -102,6 +102,10 @@ def test_a_session_by_a_token(node: Node, issuer: Issuer, provider: str, assume:
         session.s3(node).put_object(Bucket=bucket, Key="k", Body=b"1")
     assert session.client(node, "sts").get_caller_identity()["Arn"] == told["AssumedRoleUser"]["Arn"]
     assert issuer.asked == [f"{issuer.realm}/.well-known/openid-configuration", f"{issuer.realm}/keys"]
+    line = next(line for line in node.log().splitlines() if told["Credentials"]["AccessKeyId"] in line)
+    for said in ("INFO", issuer.url, SUBJECT, told["AssumedRoleUser"]["Arn"].split("/")[1], "morning"):
+        assert said in line, "who it was is in the log"
+    assert told["Credentials"]["SecretAccessKey"] not in node.log()
     for _ in range(5):
         assume(issuer.token())
     assert len(issuer.asked) == 2, "keys are remembered"
@@ -240,6 +244,7 @@ def test_an_issuer_that_can_not_be_asked(iam: "IAMClient", node: Node, make_role
         {"padding": 300_000},
         {"discovery": {"issuer": "http://127.0.0.1:1/other"}},
         {"discovery": {"jwks_uri": "http://issuer.example/keys"}},
+        {"discovery": {"jwks_uri": "http://127.0.0.1:1/keys"}},
         {"discovery": {"jwks_uri": 7}},
         {"keys": []},
     ],

@@ -123,7 +123,8 @@ impl Iam {
         Ok(texts)
     }
 
-    pub(super) fn open(&self, xml: &mut Xml, subject: Subject, life: u32, terms: Terms) -> Result<(), Fault> {
+    /// Tells of a session that begins, and returns its access key.
+    pub(super) fn open(&self, xml: &mut Xml, subject: Subject, life: u32, terms: Terms) -> Result<String, Fault> {
         let Terms { policies, tags, claims } = terms;
         let (issued, access_key) = (now(), mint(Prefix::SessionKey)?);
         let master = self.directory.ring().master();
@@ -138,7 +139,7 @@ impl Iam {
             xml.leaf("AccessKeyId", &session.access_key).leaf("SecretAccessKey", &secret);
             xml.leaf("SessionToken", &token).leaf("Expiration", &iso(expires).unwrap_or_default());
         });
-        Ok(())
+        Ok(session.access_key)
     }
 }
 

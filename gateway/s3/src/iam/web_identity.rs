@@ -46,7 +46,17 @@ impl Iam {
         let terms = Terms { policies, tags: verified.tags, claims: Some(claims) };
         let subject = Subject::Role { id: role.record.id.clone(), session: name.to_owned() };
         let mut xml = Xml::default();
-        self.open(&mut xml, subject, life, terms)?;
+        let access_key = self.open(&mut xml, subject, life, terms)?;
+        // Nobody signed the call: the lines of the session's requests lead here, and from here to who it was.
+        tracing::info!(
+            issuer = issuer.url(),
+            subject = verified.subject,
+            audience = verified.audience,
+            role = arn,
+            session = name,
+            access_key,
+            "a session was opened for a web identity"
+        );
         let session = records.role_session(role, name, &BTreeMap::new());
         xml.leaf("SubjectFromWebIdentityToken", &verified.subject);
         xml.node("AssumedRoleUser", |xml| {

@@ -57,10 +57,12 @@ impl Issuer {
         [self.url.trim_end_matches('/'), DISCOVERY].concat()
     }
 
-    /// Whether this one may say that its keys are there: an issuer that is trusted over TLS can't send anybody to
-    /// where there is none.
+    /// Whether this one may say that its keys are there: one that is trusted over TLS anywhere over TLS, one on this
+    /// machine where it listens itself, so that it can't have the node ask what else listens here.
     pub fn may_point_at(&self, url: &str) -> bool {
-        secured(url).is_ok_and(|uri| uri.scheme() == Some(&Scheme::HTTPS) || self.url.starts_with("http://"))
+        let (Ok(own), Ok(uri)) = (secured(&self.url), secured(url)) else { return false };
+        let place = |uri: &Uri| (uri.host().map(str::to_owned), uri.port_u16().unwrap_or(80));
+        uri.scheme() == own.scheme() && (own.scheme() == Some(&Scheme::HTTPS) || place(&uri) == place(&own))
     }
 }
 
