@@ -21,6 +21,8 @@ UserOption = Annotated[str | None, typer.Option("--user", metavar="USER")]
 GroupOption = Annotated[str | None, typer.Option("--group", metavar="GROUP")]
 RoleOption = Annotated[str | None, typer.Option("--role", metavar="ROLE")]
 
+PROVIDED: Final = "arn:aws:iam::aws:"
+"""What the ARNs of policies begin with that come with the node."""
 VERSIONS: Final = 5
 """The most versions that IAM keeps of a policy."""
 
@@ -163,10 +165,10 @@ def _policies(iam: "IAMClient") -> list[Any]:
 
 
 def _arn(iam: "IAMClient", name: str) -> str:
-    """The ARN of a managed policy, which carries its path beside its name."""
-    for policy in _policies(iam):
-        if policy["PolicyName"].lower() == name.lower():
-            return str(policy["Arn"])
+    """The ARN of a managed policy, which carries its path beside its name; one that was made here comes first."""
+    named = [str(policy["Arn"]) for policy in _policies(iam) if policy["PolicyName"].lower() == name.lower()]
+    if named:
+        return min(named, key=lambda arn: arn.startswith(PROVIDED))
     raise OperatorError(f"{name}: there is no such policy")
 
 

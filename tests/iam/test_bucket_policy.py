@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.iam.conftest import ACCOUNT, Key, allow, anonymous, deny, document, give
+from tests.iam.conftest import ACCOUNT, Key, allow, anonymous, deny, document, give, make_key
 from tests.refusal import refused
 from tests.served import Node
 
@@ -55,6 +55,38 @@ def test_it_gives_to_a_user_by_name(s3: "S3Client", node: Node, user: str, key: 
         client.put_object(Bucket=bucket, Key="k", Body=b"1")
     with refused("AccessDenied", 403):
         anonymous(node).get_object(Bucket=bucket, Key="k")
+
+
+def test_what_it_gives_is_not_inherited_with_a_name(
+    s3: "S3Client", iam: "IAMClient", node: Node, user: str, key: Key, bucket: str
+) -> None:
+    arn, named = f"arn:aws:iam::{ACCOUNT}:user/{user}", {"AWS": [f"arn:aws:iam::{ACCOUNT}:user/{user}", ACCOUNT]}
+    text = document(allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*", Principal=named))
+    s3.put_bucket_policy(Bucket=bucket, Policy=text)
+    assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == text
+
+    def told() -> list[str]:
+        policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+        who: list[str] = policy["Statement"][0]["Principal"]["AWS"]
+        return who
+
+    iam.update_user(UserName=user, NewUserName=f"{user}-renamed")
+    assert key.s3(node).get_object(Bucket=bucket, Key="k")["Body"].read() == b"body"
+    assert told() == [f"{arn}-renamed", ACCOUNT]
+    gone = iam.get_user(UserName=f"{user}-renamed")["User"]["UserId"]
+    iam.delete_access_key(UserName=f"{user}-renamed", AccessKeyId=key.access)
+    iam.delete_user(UserName=f"{user}-renamed")
+    assert told() == [gone, ACCOUNT]
+    with refused("MalformedPolicy", 400, "Invalid principal in policy"):
+        s3.put_bucket_policy(Bucket=bucket, Policy=text)
+
+    iam.create_user(UserName=user)
+    again = make_key(iam, user)
+    with refused("AccessDenied", 403):
+        again.s3(node).get_object(Bucket=bucket, Key="k")
+    assert told() == [gone, ACCOUNT]
+    s3.put_bucket_policy(Bucket=bucket, Policy=text)
+    assert again.s3(node).get_object(Bucket=bucket, Key="k")["Body"].read() == b"body"
 
 
 def test_it_gives_to_everybody(s3: "S3Client", node: Node, bucket: str) -> None:

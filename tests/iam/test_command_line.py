@@ -82,6 +82,12 @@ def test_it_explains_what_decides(node: Node, bucket: str, tmp_path: Path) -> No
     assert told == {"decision": "denied by statement 2 (Not) of identity-based policy daves"}
     nobody = node.command("policy", "explain", "anonymous", "s3:GetObject", f"{bucket}/k")
     assert nobody == "denied: no resource-based policy allows it\n"
+    node.command("policy", "attach", "amazons3fullaccess", "--user", "dave")
+    assert "policy AmazonS3FullAccess" in node.command("policy", "explain", "dave", "s3:PutObject", f"{bucket}/k")
+    assert "comes with the node" in fault(node, "policy", "replace", "AmazonS3FullAccess", file)
+    node.command("policy", "make", "AmazonS3FullAccess", file)
+    node.command("policy", "rm", "AmazonS3FullAccess")
+    node.command("policy", "detach", "AmazonS3FullAccess", "--user", "dave")
     node.command("policy", "detach", "daves", "--user", "dave")
     node.command("policy", "rm", "daves")
     node.command("user", "rm", "dave")

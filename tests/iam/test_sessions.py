@@ -2,11 +2,11 @@
 
 import base64
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.iam.conftest import ACCOUNT, Key, allow, deny, document, give, key_of
+from tests.iam.conftest import ACCOUNT, Key, allow, deny, document, give, key_of, make_key
 from tests.refusal import refused
 from tests.served import Node
 from tests.signing import Raw
@@ -30,6 +30,24 @@ def role(iam: "IAMClient", user: str, bucket: str) -> str:
     reads = document(allow(["s3:GetObject", "s3:ListBucket"], [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]))
     iam.put_role_policy(RoleName=name, PolicyName="reads", PolicyDocument=reads)
     return arn
+
+
+def test_trust_is_not_inherited_with_a_name(iam: "IAMClient", node: Node, user: str, role: str) -> None:
+    gone = iam.get_user(UserName=user)["User"]["UserId"]
+    iam.delete_user(UserName=user)
+    iam.create_user(UserName=user)
+    again = make_key(iam, user).client(node, "sts")
+    with refused("AccessDenied", 403):
+        again.assume_role(RoleArn=role, RoleSessionName="morning")
+    name = f"role-of-{user}"
+    trust: Any = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    assert trust["Statement"][0]["Principal"]["AWS"] == gone
+    with refused("MalformedPolicyDocument", 400, "Invalid principal in policy"):
+        iam.update_assume_role_policy(
+            RoleName=name, PolicyDocument=trusting(f"arn:aws:iam::{ACCOUNT}:user/{user}-absent")
+        )
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=trusting(f"arn:aws:iam::{ACCOUNT}:user/{user}"))
+    again.assume_role(RoleArn=role, RoleSessionName="morning")
 
 
 def test_who_am_i(sts: "STSClient", node: Node, user: str, key: Key) -> None:

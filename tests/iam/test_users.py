@@ -1,6 +1,7 @@
 """Users, groups and policies: what each lets its users do on S3."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -157,6 +158,62 @@ def test_groups_and_managed_policies(iam: "IAMClient", node: Node, user: str, ke
     iam.delete_policy(PolicyArn=arn)
     with refused("NoSuchEntity", 404):
         iam.get_policy(PolicyArn=arn)
+
+
+def test_policies_that_come_with_the_node(iam: "IAMClient", node: Node, user: str, key: Key, bucket: str) -> None:
+    arn = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    client = key.s3(node)
+    iam.attach_user_policy(UserName=user, PolicyArn=arn)
+    client.get_object(Bucket=bucket, Key="k")
+    client.list_buckets()
+    with refused("AccessDenied", 403):
+        client.put_object(Bucket=bucket, Key="k", Body=b"1")
+    attached = [{"PolicyName": "AmazonS3ReadOnlyAccess", "PolicyArn": arn}]
+    assert iam.list_attached_user_policies(UserName=user)["AttachedPolicies"] == attached
+    assert [held["UserName"] for held in iam.list_entities_for_policy(PolicyArn=arn)["PolicyUsers"]] == [user]
+    told = iam.get_policy(PolicyArn=arn)["Policy"]
+    assert (told["Arn"], told["AttachmentCount"], told["DefaultVersionId"]) == (arn, 1, "v1")
+    version: Any = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]
+    assert version["Statement"]["Action"] == ["s3:Get*", "s3:List*"]
+
+    # One of that name may be made here, and isn't that one.
+    text = document(allow("s3:PutObject", "*"))
+    own = iam.create_policy(PolicyName="AmazonS3ReadOnlyAccess", PolicyDocument=text)["Policy"]["Arn"]
+    changes: list[Callable[[], Any]] = [
+        lambda: iam.delete_policy(PolicyArn=arn),
+        lambda: iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True),
+        lambda: iam.tag_policy(PolicyArn=arn, Tags=[{"Key": "a", "Value": "b"}]),
+    ]
+    for change in changes:
+        with refused("AccessDenied", 403, "comes with the node"):
+            change()
+
+    def listed(scope: Any) -> list[str]:
+        arns = [policy["Arn"] for policy in iam.list_policies(Scope=scope)["Policies"]]
+        return [found for found in arns if found.endswith("/AmazonS3ReadOnlyAccess")]
+
+    assert (listed("Local"), listed("AWS"), sorted(listed("All"))) == ([own], [arn], [own, arn])
+    iam.delete_policy(PolicyArn=own)
+    client.get_object(Bucket=bucket, Key="k")
+    iam.detach_user_policy(UserName=user, PolicyArn=arn)
+    with refused("AccessDenied", 403):
+        client.get_object(Bucket=bucket, Key="k")
+
+
+def test_the_account_is_summed_up(iam: "IAMClient", node: Node, user: str, key: Key) -> None:
+    before = iam.get_account_summary()["SummaryMap"]
+    assert (before["AccessKeysPerUserQuota"], before["GroupsPerUserQuota"], before["UserPolicySizeQuota"]) == (
+        2,
+        10,
+        2048,
+    )
+    iam.create_user(UserName=f"{user}-more")
+    assert iam.get_account_summary()["SummaryMap"] == before | {"Users": before["Users"] + 1}
+    theirs = key.client(node, "iam")
+    with refused("AccessDenied", 403, "iam:GetAccountSummary"):
+        theirs.get_account_summary()
+    give(iam, user, allow("iam:GetAccountSummary", "*"))
+    assert theirs.get_account_summary()["SummaryMap"]["Users"] == before["Users"] + 1
 
 
 def test_a_boundary_bounds(iam: "IAMClient", node: Node, user: str, key: Key, bucket: str) -> None:

@@ -1,6 +1,6 @@
 //! Policies compiled: what a statement asks is prepared once, and statements are found by action.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::action::Action;
@@ -63,7 +63,24 @@ impl Policy {
     /// # Errors
     /// [`Malformed`], as AWS words it.
     pub fn parse(kind: PolicyKind, name: &str, text: &str) -> Result<Arc<Self>, Malformed> {
-        let document = Document::parse(&kind, text)?;
+        Self::parse_bound(kind, name, text, &BTreeMap::new())
+    }
+
+    /// As [`Self::parse`], of a document that names users, roles and sessions by ARNs that were theirs once: each ARN in
+    /// `ids` stands for the user or role with that id, and for nobody else.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_bound(
+        kind: PolicyKind,
+        name: &str,
+        text: &str,
+        ids: &BTreeMap<String, String>,
+    ) -> Result<Arc<Self>, Malformed> {
+        let mut document = Document::parse(&kind, text)?;
+        for named in document.statements.iter_mut().filter_map(|statement| statement.principals.as_mut()) {
+            named.items.iter_mut().for_each(|name| name.bind(ids));
+        }
         let by_action = ByAction::new(&document.statements);
         let statements: Box<[Statement]> = document.statements.into_iter().enumerate().map(Statement::new).collect();
         let public = statements.iter().any(Statement::is_public);
@@ -73,6 +90,15 @@ impl Policy {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The ARNs of users, roles and sessions that its statements name.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        let listed = self.statements.iter().filter_map(|statement| statement.principals.as_ref());
+        listed.flat_map(|listed| &listed.items).filter_map(|name| match name {
+            PrincipalName::Arn { arn, .. } => Some(&**arn),
+            _ => None,
+        })
     }
 
     #[must_use]
@@ -186,6 +212,12 @@ impl Statement {
 }
 
 impl PrincipalName {
+    fn bind(&mut self, ids: &BTreeMap<String, String>) {
+        if let Self::Arn { arn, id } = self {
+            *id = ids.get(&**arn).map(|id| id.as_str().into());
+        }
+    }
+
     fn naming(&self, principal: &Principal) -> Option<Naming> {
         match self {
             // A session can't be let out of its bounds by a statement that doesn't name it.
@@ -199,8 +231,11 @@ impl PrincipalName {
             Self::CanonicalUser(id) if principal.has_account() && **id == *principal.canonical_id() => {
                 Some(if principal.is_root() { Naming::Direct } else { Naming::Account })
             }
-            Self::Arn(arn) if **arn == *principal.acting_arn() => Some(Naming::Direct),
-            Self::Arn(arn) if **arn == *principal.arn() && !principal.arn().is_empty() => Some(Naming::Role),
+            Self::Arn { id: Some(id), .. } if principal.entity_id() != Some(id) => None,
+            // Whatever the user is called by then.
+            Self::Arn { id: Some(_), .. } if matches!(principal.kind(), Kind::User { .. }) => Some(Naming::Direct),
+            Self::Arn { arn, .. } if **arn == *principal.acting_arn() => Some(Naming::Direct),
+            Self::Arn { arn, .. } if **arn == *principal.arn() && !principal.arn().is_empty() => Some(Naming::Role),
             Self::Federated(name) => match principal.kind() {
                 Kind::Federated { provider } if provider == name => Some(Naming::Direct),
                 _ => None,
@@ -209,7 +244,7 @@ impl PrincipalName {
                 Kind::Service { name: held } if held == name => Some(Naming::Direct),
                 _ => None,
             },
-            Self::Account(_) | Self::CanonicalUser(_) | Self::Arn(_) => None,
+            Self::Account(_) | Self::CanonicalUser(_) | Self::Arn { .. } => None,
         }
     }
 }

@@ -127,6 +127,14 @@ impl Principal {
         &self.user_id
     }
 
+    /// The id of the user or of the role, which no other ever has.
+    pub(crate) fn entity_id(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::User { id, .. } | Kind::Role { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
     pub(crate) fn username(&self) -> Option<&str> {
         match &self.kind {
             Kind::User { name, .. } => Some(name),

@@ -407,3 +407,28 @@ fn nobody_unnamed_assumes_a_role() {
     let vouched = Identity::new(Principal::new(Kind::Federated { provider: provider.into() }, nobody));
     assert!(!may(vouched, Action::AssumeRoleWithWebIdentity), "the policy names no provider");
 }
+
+#[test]
+fn an_arn_that_was_looked_up_stands_for_who_had_it() {
+    let bound = |named: &str, id: &str| {
+        let statement = format!(
+            r#"{{"Effect": "Allow", "Principal": {}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::ticks/*"}}"#,
+            aws(named)
+        );
+        let ids = [(named.to_owned(), id.to_owned())].into();
+        Policy::parse_bound(PolicyKind::Bucket(BUCKET.into()), BUCKET, &document(&statement), &ids).unwrap()
+    };
+    let alice = format!("arn:aws:iam::{ACCOUNT}:user/alice");
+    assert!(may_get(user("alice"), Some(&bound(&alice, "AIDAALICE")), "a"));
+    assert!(!may_get(user("alice"), Some(&bound(&alice, "AIDAGONE")), "a"), "another one of that name");
+    assert!(may_get(user("carol"), Some(&bound(&alice, "AIDACAROL")), "a"), "by another name");
+    assert!(!may_get(session("alice", "s"), Some(&bound(&alice, "AIDAALICE")), "a"));
+    let reader = format!("arn:aws:iam::{ACCOUNT}:role/reader");
+    let night = format!("arn:aws:sts::{ACCOUNT}:assumed-role/reader/night");
+    for (named, by, allowed) in [(&reader, "night", true), (&night, "night", true), (&night, "day", false)] {
+        assert_eq!(may_get(session("reader", by), Some(&bound(named, "AROAROLE")), "a"), allowed, "{named} {by}");
+        assert!(!may_get(session("reader", by), Some(&bound(named, "AROAGONE")), "a"), "{named} {by}");
+    }
+    let policy = bound(&alice, "AIDAALICE");
+    assert_eq!(policy.named().collect::<Vec<_>>(), [alice.as_str()]);
+}

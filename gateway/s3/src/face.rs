@@ -7,10 +7,14 @@ use packstone_store::Store;
 use s3s::dto;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
+use crate::identity::KeyRing;
+
 /// What S3's verbs act on.
 #[derive(Clone)]
 pub(crate) struct Face {
     pub store: Store,
+    /// Who is meant where a policy names somebody.
+    pub ring: KeyRing,
     pub region: Box<str>,
     /// What a bucket has that is made without naming any.
     pub object_ownership: ObjectOwnership,

@@ -11,6 +11,7 @@ mod acl;
 mod asker;
 mod backup;
 mod body;
+mod bound_policy;
 mod bucket;
 mod checksum;
 mod condition;
@@ -88,7 +89,8 @@ impl Server {
         let directory = Directory::open(store.clone(), ring.clone())?;
         let backup = Backup::new(store.clone(), directory.clone());
         let object_ownership = settings.object_ownership;
-        let face = Face { store: store.clone(), region: settings.region.as_str().into(), object_ownership };
+        let region = settings.region.as_str().into();
+        let face = Face { store: store.clone(), ring: ring.clone(), region, object_ownership };
         let _within = handle.enter();
         let delivery = Delivery::start(face.clone(), settings.log_interval);
         let collaborators = Collaborators {

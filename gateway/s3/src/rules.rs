@@ -7,6 +7,7 @@ use packstone_store::object::BucketState;
 use s3s::dto::ServerSideEncryptionConfiguration;
 
 use crate::acl;
+use crate::bound_policy::BoundPolicy;
 use crate::bucket::access::{self, BLOCK, OWNERSHIP};
 use crate::bucket::configuration::read;
 use crate::encryption::Method;
@@ -42,8 +43,8 @@ impl Rules {
     fn new(state: &BucketState) -> Self {
         let bytes = |kind| state.document(kind, "").map(|document| &*document.value);
         let name = &*state.bucket.name;
-        let policy = bytes(POLICY).map(|text| {
-            Policy::parse(PolicyKind::Bucket(name.into()), name, std::str::from_utf8(text).unwrap_or_default())
+        let policy = bytes(POLICY).map(|bytes| {
+            BoundPolicy::decode(bytes).and_then(|held| held.compile(PolicyKind::Bucket(name.into()), name).ok())
         });
         let acl = bytes(ACL).map(acl::decode);
         let (ownership, block) = (bytes(OWNERSHIP).map(access::ownership), bytes(BLOCK).map(access::block));
@@ -53,7 +54,7 @@ impl Rules {
             })
             .transpose();
         let broken =
-            matches!(policy, Some(Err(_))) || acl == Some(None) || ownership == Some(None) || block == Some(None);
+            matches!(policy, Some(None)) || acl == Some(None) || ownership == Some(None) || block == Some(None);
         if encryption.is_err() {
             tracing::error!(
                 bucket = name,
@@ -64,7 +65,7 @@ impl Rules {
             tracing::error!(bucket = name, "what it says of access can't be read: only root is let in");
         }
         Self {
-            policy: policy.and_then(Result::ok),
+            policy: policy.flatten(),
             acl: acl.flatten(),
             ownership: ownership.flatten().unwrap_or_default(),
             block: block.flatten().unwrap_or_default(),

@@ -9,8 +9,11 @@ pub(crate) enum PrincipalName {
     Anyone,
     /// The whole account, by its twelve digits or its root.
     Account(Box<str>),
-    /// A user, a role or a session.
-    Arn(Box<str>),
+    /// A user, a role or a session; `id` is the user's or role's who had that name when it was looked up.
+    Arn {
+        arn: Box<str>,
+        id: Option<Box<str>>,
+    },
     CanonicalUser(Box<str>),
     Federated(Box<str>),
     Service(Box<str>),
@@ -62,7 +65,7 @@ fn aws(value: &str) -> Option<PrincipalName> {
         ("iam", Some(("user" | "role", rest))) | ("sts", Some(("assumed-role" | "federated-user", rest)))
             if !rest.is_empty() =>
         {
-            Some(PrincipalName::Arn(value.into()))
+            Some(PrincipalName::Arn { arn: value.into(), id: None })
         }
         _ => None,
     }

@@ -10,6 +10,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use crate::asker::Asker;
 use crate::body::verify_document;
+use crate::bound_policy::{self, BoundPolicy, Nobody};
 use crate::error::{access_denied, from_store, refused};
 use crate::face::Face;
 use crate::owner;
@@ -31,8 +32,13 @@ impl Face {
         if Rules::of(&*self.state(&input.bucket)?).block.refuses_policy(&policy) {
             return Err(access_denied());
         }
-        let text = Some(input.policy.into_bytes().into());
-        self.store.put_document(&grant, POLICY, "", text, Replaces::Anything).await.map_err(from_store)?;
+        let ids = bound_policy::ids(&policy, &self.ring.records())
+            .map_err(|Nobody(_)| refused(S3ErrorCode::MalformedPolicy, "Invalid principal in policy"))?;
+        let document = BoundPolicy { text: input.policy, ids }.encode().map_err(|_| unreadable())?;
+        self.store
+            .put_document(&grant, POLICY, "", Some(document.into()), Replaces::Anything)
+            .await
+            .map_err(from_store)?;
         Ok(S3Response::new(PutBucketPolicyOutput {}))
     }
 
@@ -45,8 +51,9 @@ impl Face {
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let grant = self.may(&asker, Action::GetBucketPolicy, Resource::Bucket(&input.bucket))?;
         let document = self.store.document(&grant, POLICY, "").map_err(from_store)?.ok_or_else(no_policy)?;
-        let text = String::from_utf8_lossy(&document.value).into_owned();
-        Ok(S3Response::new(GetBucketPolicyOutput { policy: Some(text) }))
+        let BoundPolicy { text, ids } = BoundPolicy::decode(&document.value).ok_or_else(unreadable)?;
+        let told = bound_policy::told(&text, &ids, &self.ring.records());
+        Ok(S3Response::new(GetBucketPolicyOutput { policy: Some(told) }))
     }
 
     pub(crate) async fn delete_bucket_policy_verb(
@@ -74,6 +81,10 @@ impl Face {
         let status = PolicyStatus { is_public: Some(policy.is_public()) };
         Ok(S3Response::new(GetBucketPolicyStatusOutput { policy_status: Some(status) }))
     }
+}
+
+fn unreadable() -> S3Error {
+    S3Error::new(S3ErrorCode::InternalError)
 }
 
 fn no_policy() -> S3Error {

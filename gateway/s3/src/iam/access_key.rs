@@ -11,7 +11,7 @@ use crate::facts::iso;
 use crate::identity::{AccessKey, Class, Own, Prefix, Purpose, Record, mint, now, secret};
 
 /// The most access keys of one user: an old one and a new one while it is replaced.
-const MOST: usize = 2;
+pub(super) const MOST: usize = 2;
 
 impl Iam {
     pub(super) async fn create_access_key(&self, ask: &Ask) -> Result<Xml, Fault> {

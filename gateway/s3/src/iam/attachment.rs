@@ -2,7 +2,7 @@
 
 use packstone_access::{Policy, PolicyKind};
 
-use super::entity::{arn_or, boundary, encoded, paged, policy_of};
+use super::entity::{arn_or, boundary, encoded, paged, policy_of, sorted};
 use super::fault::Fault;
 use super::form::{check_name, field};
 use super::xml::Xml;
@@ -10,10 +10,10 @@ use super::{Ask, Iam, named};
 use crate::identity::Class;
 
 /// The most managed policies of one user, group or role.
-const MOST: usize = 20;
+pub(super) const MOST: usize = 20;
 
 /// Characters without white space that all inline policies may have together.
-const fn room(class: Class) -> usize {
+pub(super) const fn room(class: Class) -> usize {
     match class {
         Class::User | Class::Policy | Class::Provider => 2_048,
         Class::Group => 5_120,
@@ -97,9 +97,8 @@ impl Iam {
         let name = ask.form.name(class)?;
         ask.may(&records, &arn_or(&records, class, name))?;
         let known = named(&records, class, name)?;
-        let attached = records.all(Class::Policy).filter(|policy| known.record.attached.contains(&policy.record.id));
-        let attached = attached.map(|policy| (policy.record.name.to_lowercase(), policy)).collect();
-        paged(&ask.form, "AttachedPolicies", attached, |xml, policy| {
+        let attached = known.record.attached.iter().filter_map(|id| records.by_id(id));
+        paged(&ask.form, "AttachedPolicies", sorted(attached), |xml, policy| {
             xml.leaf("PolicyName", &policy.record.name).leaf("PolicyArn", &policy.record.arn());
         })
     }

@@ -9,8 +9,11 @@ use super::form::{Form, field};
 use super::tag::check_numbers;
 use super::xml::Xml;
 use super::{Ask, Iam, named};
+use crate::bound_policy;
 use crate::facts::iso;
-use crate::identity::{Change, Class, Known, Own, PolicyVersion, Record, Records, arn, mint, now};
+use crate::identity::{
+    Change, Class, Known, Own, PolicyVersion, Record, Records, arn, is_provided, mint, now, provided_policies,
+};
 use crate::owner;
 
 /// How long a session of a role may be unless it says otherwise, in seconds.
@@ -23,7 +26,7 @@ impl Iam {
         let path = form.path("Path")?;
         let (records, new) = (self.records(), arn(class, path, name));
         ask.may(&records, &new)?;
-        let own = new_own(form, class, name)?;
+        let own = new_own(form, &records, class, name)?;
         let tags = if class == Class::Group { BTreeMap::new() } else { form.tags()? };
         check_numbers(&tags)?;
         if !tags.is_empty() {
@@ -86,12 +89,13 @@ impl Iam {
         let prefix = ask.form.get("PathPrefix").unwrap_or("/");
         let records = self.records();
         ask.may(&records, &arn(class, prefix, "*"))?;
-        let found = records.all(class).filter(|known| known.record.path.starts_with(prefix));
+        let scope = ask.form.get("Scope").unwrap_or("All");
+        let of_node = if class == Class::Policy && scope != "Local" { provided_policies() } else { &[] };
+        let own = records.all(class).filter(|_| class != Class::Policy || scope != "AWS");
+        let found = own.chain(of_node).filter(|known| known.record.path.starts_with(prefix));
         let attached = ask.form.get("OnlyAttached") == Some("true");
         let found = found.filter(|known| !attached || !records.users_of(&known.record.id).is_empty());
-        // No policies come with the node.
-        let found = found.filter(|_| ask.form.get("Scope") != Some("AWS"));
-        let items: Vec<_> = found.map(|known| (known.record.name.to_lowercase(), known)).collect();
+        let items = sorted(found);
         let plural = if class == Class::Policy { "Policies".to_owned() } else { format!("{}s", element(class)) };
         paged(&ask.form, &plural, items, |xml, known| self.tell(xml, &known.record))
     }
@@ -120,7 +124,7 @@ impl Iam {
         self.directory
             .change(|records| {
                 let known = match class {
-                    Class::Policy => policy_of(records, &ask.form)?,
+                    Class::Policy => own_policy_of(records, &ask.form)?,
                     _ => {
                         let name = ask.form.name(class)?;
                         ask.may(records, &arn_or(records, class, name))?;
@@ -145,8 +149,9 @@ impl Iam {
         let records = self.records();
         match &record.own {
             Own::User { .. } | Own::Group | Own::Provider { .. } => {}
-            Own::Role { trust, description, longest } => {
-                xml.leaf("AssumeRolePolicyDocument", &encoded(trust)).leaf("Description", description);
+            Own::Role { trust, trusted, description, longest } => {
+                let trust = bound_policy::told(trust, trusted, &records);
+                xml.leaf("AssumeRolePolicyDocument", &encoded(&trust)).leaf("Description", description);
                 xml.leaf("MaxSessionDuration", &longest.to_string());
             }
             Own::Policy { description, versions, default, .. } => {
@@ -189,16 +194,17 @@ pub(super) const fn tagging(class: Class) -> Action {
     }
 }
 
-fn new_own(form: &Form, class: Class, name: &str) -> Result<Own, Fault> {
+fn new_own(form: &Form, records: &Records, class: Class, name: &str) -> Result<Own, Fault> {
     let description = || form.get("Description").unwrap_or_default().to_owned();
     Ok(match class {
         Class::User => Own::User { keys: Vec::new(), groups: BTreeSet::new() },
         Class::Group => Own::Group,
         Class::Role => {
             let trust = form.need("AssumeRolePolicyDocument")?;
-            Policy::parse(PolicyKind::Trust, name, trust)?;
+            let policy = Policy::parse(PolicyKind::Trust, name, trust)?;
             Own::Role {
                 trust: trust.to_owned(),
+                trusted: bound_policy::ids(&policy, records)?,
                 description: description(),
                 longest: longest(form)?.unwrap_or(LONGEST),
             }
@@ -233,6 +239,15 @@ pub(super) fn boundary(records: &Records, arn: &str) -> Result<String, Fault> {
 pub(super) fn policy_of<'r>(records: &'r Records, form: &Form) -> Result<&'r std::sync::Arc<Known>, Fault> {
     let arn = form.need("PolicyArn")?;
     records.policy_of_arn(arn).ok_or_else(|| Fault::no_such(Class::Policy, arn))
+}
+
+/// As [`policy_of`], to be changed: what comes with the node can't be.
+pub(super) fn own_policy_of<'r>(records: &'r Records, form: &Form) -> Result<&'r std::sync::Arc<Known>, Fault> {
+    let policy = policy_of(records, form)?;
+    if is_provided(&policy.record) {
+        return Err(Fault::denied(format_args!("{} comes with the node and can't be changed.", policy.record.arn())));
+    }
+    Ok(policy)
 }
 
 /// The ARN of what has that name, or would have it: who may not ask doesn't learn whether it is there.
@@ -284,6 +299,17 @@ pub(super) fn tell_tags(xml: &mut Xml, tags: &BTreeMap<String, String>) {
     xml.list("Tags", tags, |xml, (key, value)| {
         xml.leaf("Key", key).leaf("Value", value);
     });
+}
+
+/// By name; what comes with the node may have the same one as what was made here.
+pub(super) fn sorted<'r>(
+    found: impl Iterator<Item = &'r std::sync::Arc<Known>>,
+) -> Vec<(String, &'r std::sync::Arc<Known>)> {
+    // No name has a space, which sorts before whatever one has.
+    let key = |known: &Known| format!("{} {}", known.record.name.to_lowercase(), known.record.id);
+    let mut items: Vec<_> = found.map(|known| (key(known), known)).collect();
+    items.sort_by(|one, other| one.0.cmp(&other.0));
+    items
 }
 
 /// A page of a list whose items are sorted by the key that markers are made of.

@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use packstone_access::Malformed;
 use packstone_store::Error;
 
+use crate::bound_policy::Nobody;
 use crate::front::query_api::Unheard;
 use crate::identity::{self, Class, DirectoryError, NoRandomness, Stranger};
 use crate::oidc::{Invalid, Unusable};
@@ -89,6 +90,13 @@ impl Fault {
 
     pub fn limit(message: impl fmt::Display) -> Self {
         Self::new(StatusCode::CONFLICT, "LimitExceeded", message)
+    }
+}
+
+impl From<Nobody> for Fault {
+    fn from(Nobody(arn): Nobody) -> Self {
+        let message = format!("Invalid principal in policy: \"AWS\":\"{arn}\"");
+        Self::new(StatusCode::BAD_REQUEST, "MalformedPolicyDocument", message)
     }
 }
 

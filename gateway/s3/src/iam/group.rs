@@ -7,7 +7,7 @@ use super::{Ask, Iam, named};
 use crate::identity::{Change, Class, Own};
 
 /// The most groups of one user.
-const MOST: usize = 10;
+pub(super) const MOST: usize = 10;
 
 impl Iam {
     pub(super) async fn join(&self, ask: &Ask, joins: bool) -> Result<Xml, Fault> {

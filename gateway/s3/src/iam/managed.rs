@@ -2,7 +2,7 @@
 
 use packstone_access::{Policy, PolicyKind};
 
-use super::entity::{encoded, paged, policy_of};
+use super::entity::{encoded, own_policy_of, paged, policy_of};
 use super::fault::Fault;
 use super::form::Form;
 use super::xml::Xml;
@@ -11,7 +11,7 @@ use crate::facts::iso;
 use crate::identity::{Class, Own, PolicyVersion, Record, Records, now};
 
 /// The most versions of one policy.
-const MOST: usize = 5;
+pub(super) const MOST: usize = 5;
 
 impl Iam {
     pub(super) fn get_policy(&self, ask: &Ask) -> Result<Xml, Fault> {
@@ -111,7 +111,7 @@ impl Iam {
     ) -> Result<T, Fault> {
         let records = self.records();
         ask.may(&records, ask.form.need("PolicyArn")?)?;
-        let name = policy_of(&records, &ask.form)?.record.name.clone();
+        let name = own_policy_of(&records, &ask.form)?.record.name.clone();
         self.alter(ask, Class::Policy, &name, |_, record| change(record)).await
     }
 }

@@ -13,6 +13,7 @@ mod managed;
 mod provider;
 mod role;
 mod sts;
+mod summary;
 mod tag;
 mod web_identity;
 mod xml;
@@ -194,6 +195,7 @@ impl Iam {
             Action::AddUserToGroup => self.join(ask, true).await,
             Action::RemoveUserFromGroup => self.join(ask, false).await,
             Action::ListGroupsForUser => self.groups_of(ask),
+            Action::GetAccountSummary => self.account_summary(ask),
             _ => self.perform_on_policies(ask).await,
         }
     }

@@ -12,7 +12,7 @@ use crate::identity::{Change, Class, Known, Own, Record, Records, arn, mint, now
 use crate::oidc::Issuer;
 
 /// The most providers, the most clients of one, and the most thumbprints of one.
-const MOST: usize = 100;
+pub(super) const MOST: usize = 100;
 const MOST_CLIENTS: usize = 100;
 const MOST_THUMBPRINTS: usize = 5;
 
@@ -135,12 +135,12 @@ impl Iam {
     }
 }
 
-/// The provider that a call names by its ARN.
 /// What condition keys call a provider, by its name.
 pub(super) fn key_name(name: &str) -> String {
     name.trim_end_matches('/').to_lowercase()
 }
 
+/// The provider that a call names by its ARN.
 pub(super) fn provider_of<'r>(records: &'r Records, form: &Form) -> Result<&'r Arc<Known>, Fault> {
     let arn = form.name(Class::Provider)?;
     records.of_arn(Class::Provider, arn).ok_or_else(|| Fault::no_such(Class::Provider, arn))

@@ -6,14 +6,16 @@ use super::entity::longest;
 use super::fault::Fault;
 use super::xml::Xml;
 use super::{Ask, Iam};
+use crate::bound_policy;
 use crate::identity::{Class, Own};
 
 impl Iam {
     pub(super) async fn update_trust(&self, ask: &Ask) -> Result<Xml, Fault> {
         let (name, text) = (ask.form.name(Class::Role)?, ask.form.need("PolicyDocument")?);
-        Policy::parse(PolicyKind::Trust, name, text)?;
-        self.alter(ask, Class::Role, name, |_, record| {
-            if let Own::Role { trust, .. } = &mut record.own {
+        let policy = Policy::parse(PolicyKind::Trust, name, text)?;
+        self.alter(ask, Class::Role, name, |records, record| {
+            if let Own::Role { trust, trusted, .. } = &mut record.own {
+                *trusted = bound_policy::ids(&policy, records)?;
                 text.clone_into(trust);
             }
             Ok(())

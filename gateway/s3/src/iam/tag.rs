@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::entity::{arn_or, is_untag, paged, policy_of};
+use super::entity::{arn_or, is_untag, own_policy_of, paged};
 use super::fault::Fault;
 use super::form::{MOST_TAGS, too_many_tags};
 use super::provider::provider_of;
@@ -50,7 +50,7 @@ impl Iam {
     fn tagged(&self, ask: &Ask, class: Class) -> Result<String, Fault> {
         let records = self.records();
         match class {
-            Class::Policy => Ok(policy_of(&records, &ask.form)?.record.name.clone()),
+            Class::Policy => Ok(own_policy_of(&records, &ask.form)?.record.name.clone()),
             Class::Provider => Ok(provider_of(&records, &ask.form)?.record.name.clone()),
             Class::User | Class::Group | Class::Role => ask.form.name(class).map(str::to_owned),
         }

@@ -1,11 +1,12 @@
 //! Users, groups, roles, managed policies, identity providers and access keys: who may sign, and what they were given.
 //!
-//! [`record`] is what is kept, [`records`] all of it in memory, [`ring`] what a request looks up, [`directory`] how it
+//! [`record`] is what is kept, [`provided`] what comes with the node, [`records`] all of it in memory, [`ring`] what a request looks up, [`directory`] how it
 //! changes, [`token`] what sessions are, [`master_key`] what secrets are sealed with.
 
 mod directory;
 mod ids;
 mod master_key;
+mod provided;
 mod record;
 mod records;
 mod ring;
@@ -18,6 +19,7 @@ pub use ring::{Bearer, KeyRing, Stranger};
 pub(crate) use directory::Change;
 pub(crate) use ids::{NoRandomness, Prefix, mint, secret};
 pub(crate) use master_key::{Purpose, equal};
+pub(crate) use provided::{all as provided_policies, is_provided};
 pub(crate) use record::{AccessKey, Class, Own, PolicyVersion, Record, arn};
 pub(crate) use records::{Known, Records};
 pub(crate) use ring::now;

@@ -7,6 +7,7 @@ use packstone_store::object::Document;
 use serde::{Deserialize, Serialize};
 
 use super::ids::Prefix;
+use super::provided;
 use crate::owner;
 
 /// The kind of the documents.
@@ -78,6 +79,9 @@ pub enum Own {
     Role {
         /// Who may assume it.
         trust: String,
+        /// Ids of those whom that names, by their ARNs.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        trusted: BTreeMap<String, String>,
         description: String,
         /// Seconds.
         longest: u32,
@@ -134,7 +138,7 @@ impl Record {
     }
 
     pub fn arn(&self) -> String {
-        arn(self.class(), &self.path, &self.name)
+        provided::arn(self).unwrap_or_else(|| arn(self.class(), &self.path, &self.name))
     }
 
     pub fn keys(&self) -> &[AccessKey] {

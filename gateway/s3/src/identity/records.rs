@@ -11,6 +11,7 @@ use packstone_access::{Identity, Kind, Policy, PolicyKind, Principal};
 use s3s::auth::SecretKey;
 
 use super::master_key::{MasterKey, Purpose};
+use super::provided;
 use super::record::{AccessKey, Class, Own, Record};
 use crate::owner;
 
@@ -33,23 +34,28 @@ impl Known {
             Own::Policy { .. } => {
                 Some(compile_or_deny(PolicyKind::Managed, &record.name, record.text().unwrap_or_default()))
             }
-            Own::Role { trust, .. } => compile(PolicyKind::Trust, &record.name, trust),
+            Own::Role { trust, trusted, .. } => compile(PolicyKind::Trust, &record.name, trust, trusted),
             Own::User { .. } | Own::Group | Own::Provider { .. } => None,
         };
         let secrets = record.keys().iter().filter_map(|key| Some((key.id.clone(), unsealed(master, key)?))).collect();
         Self { record, inline, policy, secrets }
     }
+
+    /// A managed policy that comes with the node.
+    pub(super) fn provided(record: Record, policy: Arc<Policy>) -> Self {
+        Self { record, inline: Vec::new(), policy: Some(policy), secrets: HashMap::new() }
+    }
 }
 
-fn compile(kind: PolicyKind, name: &str, text: &str) -> Option<Arc<Policy>> {
-    let compiled = Policy::parse(kind, name, text);
+fn compile(kind: PolicyKind, name: &str, text: &str, ids: &BTreeMap<String, String>) -> Option<Arc<Policy>> {
+    let compiled = Policy::parse_bound(kind, name, text, ids);
     compiled
         .inspect_err(|error| tracing::error!(policy = name, %error, "a policy can't be read: it denies everything"))
         .ok()
 }
 
 fn compile_or_deny(kind: PolicyKind, name: &str, text: &str) -> Arc<Policy> {
-    compile(kind, name, text).unwrap_or_else(nothing)
+    compile(kind, name, text, &BTreeMap::new()).unwrap_or_else(nothing)
 }
 
 fn unsealed(master: &MasterKey, key: &AccessKey) -> Option<SecretKey> {
@@ -72,10 +78,10 @@ impl Records {
     }
 
     pub fn by_id(&self, id: &str) -> Option<&Arc<Known>> {
-        self.by_id.get(id)
+        self.by_id.get(id).or_else(|| provided::by_id(id))
     }
 
-    /// All of a class by name.
+    /// All of a class by name, without what comes with the node.
     pub fn all(&self, class: Class) -> impl Iterator<Item = &Arc<Known>> {
         self.by_name
             .range((class, String::new())..)
@@ -84,7 +90,7 @@ impl Records {
     }
 
     pub fn policy_of_arn(&self, arn: &str) -> Option<&Arc<Known>> {
-        self.of_arn(Class::Policy, arn)
+        self.of_arn(Class::Policy, arn).or_else(|| provided::of_arn(arn))
     }
 
     pub fn of_arn(&self, class: Class, arn: &str) -> Option<&Arc<Known>> {
