@@ -36,6 +36,21 @@ def initialise(configuration: Configuration, *, allow_no_parity: bool = False) -
         return packstone_engine.initialise(engine_settings(configuration), allow_no_parity=allow_no_parity)
 
 
+def replace_drive(configuration: Configuration, path: Path) -> int:
+    """Give the empty drive at `path` the place of the one that is configured there and gone, and return its number.
+
+    Raises OperatorError when no drive is configured there, it answers, isn't empty, or its file system isn't mounted.
+    """
+    drive = path.absolute()
+    if not drive.is_dir():
+        raise OperatorError(f"{drive}: there is no such directory: mount the drive there first")
+    missing = unmounted(drive)
+    if missing is not None:
+        raise OperatorError(f"{missing}: is not mounted: mount the new drive first")
+    with operator_errors():
+        return packstone_engine.replace_drive(engine_settings(configuration), str(drive))
+
+
 def ensure_initialised(configuration: Configuration) -> bool:
     """Initialise the embedded default where that wasn't done yet; return whether it was done now.
 

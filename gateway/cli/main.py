@@ -11,6 +11,7 @@ from gateway.cli import (
     backup,
     bucket,
     copy,
+    drive,
     group,
     index,
     initialise,
@@ -43,6 +44,7 @@ app.command("seal")(seal.seal)
 app.command("verify")(verify.verify)
 app.command("rebuild-index")(index.rebuild_index)
 app.add_typer(bucket.app, name="bucket")
+app.add_typer(drive.app, name="drive")
 app.command("cp")(copy.cp)
 app.command("ls")(listing.ls)
 app.command("rm")(remove.rm)

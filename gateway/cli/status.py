@@ -41,11 +41,19 @@ def _show(document: "StatusDocument") -> None:
         f"epoch {journal.epoch}, LSN {journal.lsn}, {format_size(journal.bytes)} unsealed in {journal.files} files on "
         f"{len(journal.copies)} drives"
     )
-    pools = table("Pools", "Pool", "Class", "Profile", "Drives", "Segments", "Payload", "Dead", numbers=("Segments",))
+    healing = document.healing
+    if healing.open or healing.healed:
+        print_line(
+            f"healing: {healing.open} shards to be made anew; {healing.healed} made since start, "
+            f"{format_size(healing.bytes)}"
+        )
+    columns = ("Pool", "Class", "Profile", "Drives", "Segments", "Degraded", "Payload", "Dead")
+    pools = table("Pools", *columns, numbers=("Segments", "Degraded"))
     for pool in document.pools:
         online = f"{pool.online} of {pool.drives} online"
         sizes = (format_size(pool.bytes), format_size(pool.dead))
-        pools.add_row(pool.name, pool.drive_class, f"{pool.data}+{pool.parity}", online, str(pool.segments), *sizes)
+        counts = (str(pool.segments), str(pool.degraded))
+        pools.add_row(pool.name, pool.drive_class, f"{pool.data}+{pool.parity}", online, *counts, *sizes)
     drives = table("Drives", "Drive", "Pool", "State", "Used", "Free", "Total", numbers=("Used", "Free", "Total"))
     for drive in document.drives:
         state = f"{drive.state}: {drive.reason}" if drive.reason else drive.state

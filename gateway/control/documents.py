@@ -30,7 +30,10 @@ class DriveDocument(_Document):
 
 
 class PoolDocument(_Document):
-    """One pool; `bytes` is payload without parity, `dead` the part of it that no live record claims."""
+    """One pool; `bytes` is payload without parity, `dead` the part of it that no live record claims.
+
+    `degraded` counts segments that lack a shard, or have one on a drive that is out of use.
+    """
 
     name: str
     drive_class: str
@@ -41,6 +44,20 @@ class PoolDocument(_Document):
     segments: int
     bytes: int
     dead: int
+    degraded: int
+
+
+class HealingDocument(_Document):
+    """Shards to be made anew (`open`), those of them that could not be lately, and what was healed since start.
+
+    `lost` counts places in these that too few others had.
+    """
+
+    open: int
+    stuck: int
+    healed: int
+    bytes: int
+    lost: int
 
 
 class JournalDocument(_Document):
@@ -75,6 +92,7 @@ class EngineDocument(_Document):
     clock: ClockDocument
     drives: list[DriveDocument]
     pools: list[PoolDocument]
+    healing: HealingDocument
     journal: JournalDocument
     buckets: list[BucketDocument]
     segments: int

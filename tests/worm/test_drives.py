@@ -84,7 +84,7 @@ def test_all_drives_exchanged(node: Node, record: Record) -> None:
 
 @protects(Clause.WORM, Clause.AUTHENTIC)
 def test_a_drive_from_before_the_lock(node: Node) -> None:
-    """A drive put back as it was before the lock: it is stale, and what it holds is not believed."""
+    """A drive put back as it was before the lock: it is brought up to date, and what it says is not believed."""
     s3 = node.client()
     bucket = records.lock_bucket(s3, "records")
     node.stop()
@@ -96,7 +96,36 @@ def test_a_drive_from_before_the_lock(node: Node) -> None:
     drive(node, 10).rename(drive(node, 0))
     node.start()
     record.assert_locked(node.client())
-    assert "stale" in node.command("status")
+    assert "drive taken in again" in node.log()
+    node.stop()
+    drive(node, 1).rename(drive(node, 11))
+    node.start()
+    record.assert_locked(node.client())
+
+
+@protects(Clause.WORM, Clause.AVAILABLE)
+def test_more_than_m_drives_replaced(node: Node, record: Record) -> None:
+    """`packstone drive replace` for two drives of an appliance that may lose one: what is left is not served."""
+    node.stop()
+    for number in (1, 2):
+        drive(node, number).rename(drive(node, number + 10))
+        drive(node, number).mkdir()
+        node.command("drive", "replace", drive(node, number))
+    assert "2 of the appliance's 4 drives are out of use and at most 1 may be" in refusal(node)
+    for number in (1, 2):
+        shutil.rmtree(drive(node, number))
+        drive(node, number + 10).rename(drive(node, number))
+    node.start()
+    record.assert_locked(node.client())
+
+
+@protects(Clause.WORM)
+def test_replace_a_drive_that_answers(node: Node, record: Record) -> None:
+    """`packstone drive replace` for a drive that holds records, and answers."""
+    node.stop()
+    assert "nothing to replace" in node.command("drive", "replace", drive(node, 0), code=1)
+    node.start()
+    record.assert_locked(node.client())
 
 
 @protects(Clause.DURATION, Clause.AUTHENTIC)

@@ -26,6 +26,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<settings::S3Settings>()?;
     module.add_class::<status::DriveStatus>()?;
     module.add_class::<status::PoolStatus>()?;
+    module.add_class::<status::HealingStatus>()?;
     module.add_class::<status::JournalStatus>()?;
     module.add_class::<status::BucketUsage>()?;
     module.add_class::<status::ClockStatus>()?;
@@ -41,6 +42,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(node::initialise, module)?)?;
     module.add_function(wrap_pyfunction!(node::is_initialised, module)?)?;
     module.add_function(wrap_pyfunction!(node::rebuild_index, module)?)?;
+    module.add_function(wrap_pyfunction!(node::replace_drive, module)?)?;
     log::install();
     Ok(())
 }

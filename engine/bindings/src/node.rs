@@ -3,6 +3,7 @@
 //! Any Python thread may call; the front and the runtime stand behind locks that are held for a moment only, and `close`
 //! takes both out, so that it can be called twice.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -248,6 +249,11 @@ pub fn initialise(py: Python<'_>, settings: &EngineSettings, allow_no_parity: bo
 #[pyfunction]
 pub fn is_initialised(py: Python<'_>, settings: &EngineSettings) -> bool {
     py.detach(|| packstone_store::is_initialised(&settings.0))
+}
+
+#[pyfunction]
+pub fn replace_drive(py: Python<'_>, settings: &EngineSettings, path: PathBuf) -> PyResult<u16> {
+    py.detach(|| packstone_store::replace_drive(&settings.0, &path)).map_err(from_recovery)
 }
 
 #[pyfunction]

@@ -53,6 +53,24 @@ pub struct PoolStatus {
     segments: usize,
     bytes: u64,
     dead: u64,
+    degraded: usize,
+}
+
+#[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
+#[derive(Clone)]
+pub struct HealingStatus {
+    open: u64,
+    stuck: u64,
+    healed: u64,
+    bytes: u64,
+    lost: u64,
+}
+
+impl From<status::HealingStatus> for HealingStatus {
+    fn from(healing: status::HealingStatus) -> Self {
+        let status::HealingStatus { open, stuck, healed, bytes, lost } = healing;
+        Self { open, stuck, healed, bytes, lost }
+    }
 }
 
 impl From<status::PoolStatus> for PoolStatus {
@@ -67,6 +85,7 @@ impl From<status::PoolStatus> for PoolStatus {
             segments: pool.segments,
             bytes: pool.bytes,
             dead: pool.dead,
+            degraded: pool.degraded,
         }
     }
 }
@@ -113,6 +132,7 @@ pub struct Status {
     clock: ClockStatus,
     drives: Vec<DriveStatus>,
     pools: Vec<PoolStatus>,
+    healing: HealingStatus,
     journal: JournalStatus,
     buckets: Vec<BucketUsage>,
     segments: usize,
@@ -134,6 +154,7 @@ impl From<status::Status> for Status {
             clock: status.clock.into(),
             drives: status.drives.into_iter().map(Into::into).collect(),
             pools: status.pools.into_iter().map(Into::into).collect(),
+            healing: status.healing.into(),
             journal: JournalStatus {
                 epoch: journal.epoch,
                 lsn: journal.lsn,

@@ -133,6 +133,7 @@ fn change(Logged { lsn, entry }: Logged) -> Option<Change> {
         | Entry::StreamOpen(_)
         | Entry::Sealed(_)
         | Entry::Erased { .. }
+        | Entry::Placed { .. }
         | Entry::UploadOpen { .. }
         | Entry::Part { .. }
         | Entry::UploadAbort { .. }

@@ -1,11 +1,12 @@
-//! The store's own workers: sealing, spare journal files, space, compaction, abandoned uploads.
+//! The store's own workers: sealing, healing, spare journal files, space, compaction, abandoned uploads.
 //!
-//! All run on two threads that wake a few times a second: one seals (`sealer`), one does the rest (`compactor`,
-//! `abandoned`, and what stands here). Each step can be cut short by the end of the process anywhere; what is half done then is swept or
+//! All run on three threads that wake a few times a second: one seals (`sealer`), one heals (`healer`), one does the rest
+//! (`compactor`, `abandoned`, and what stands here). Each step can be cut short by the end of the process anywhere; what is half done then is swept or
 //! resumed at the next start.
 
 mod abandoned;
 mod compactor;
+mod healer;
 mod sealer;
 
 use std::collections::HashMap;
@@ -123,6 +124,7 @@ impl Keepers {
         };
         threads.push(run("packstone-seal", Work::seal_loop)?);
         threads.push(run("packstone-keep", Work::keep_loop)?);
+        threads.push(run("packstone-heal", Work::heal_loop)?);
         Ok(Self { work, threads, committer })
     }
 

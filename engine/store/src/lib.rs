@@ -1,7 +1,7 @@
 //! The store: object-storage engine of one node.
 //!
 //! Rooms, from the ground up: `drive`, `erasure`, `crypto`, `journal`, `segment`, `index`, `commit`, `object`; beside them
-//! `recovery`, `sealing`, `compaction`. `docs/format.md` draws the bytes, `docs/durability.md` says what is promised.
+//! `recovery`, `sealing`, `healing`, `compaction`. `docs/format.md` draws the bytes, `docs/durability.md` says what is promised.
 
 mod cache;
 pub mod checksum;
@@ -17,6 +17,7 @@ pub mod epoch;
 pub mod erasure;
 pub mod error;
 pub mod feed;
+pub mod healing;
 pub mod index;
 pub mod journal;
 mod keeper;
@@ -27,6 +28,7 @@ pub mod pool;
 pub mod quota;
 pub mod record;
 pub mod recovery;
+mod replacement;
 pub mod retention;
 pub mod sealing;
 pub mod segment;
@@ -40,4 +42,5 @@ pub mod version;
 
 pub use error::{Error, Result};
 pub use object::{Object, ObjectReader, ObjectWriter};
+pub use replacement::replace_drive;
 pub use store::{RebuildReport, Settings, Store, check_pools, initialise, is_initialised, rebuild_index};

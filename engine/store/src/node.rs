@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::drive::{DriveNumber, Executor, Member};
 use crate::erasure::Codes;
 use crate::pool::Pool;
+use crate::segment::Wounds;
 
 #[derive(Debug)]
 pub struct Hardware {
@@ -17,6 +18,8 @@ pub struct Hardware {
     pub executor: Arc<dyn Executor>,
     /// A drive that takes longer than this for one call is taken out of use.
     pub timeout: Duration,
+    /// What reads found missing or rotten.
+    pub wounds: Arc<Wounds>,
 }
 
 impl Hardware {

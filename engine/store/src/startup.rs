@@ -14,20 +14,21 @@ use crate::commit::superblocks::{self, Superblocks};
 use crate::commit::{BucketState, Buckets, Core, Living, Shared, is_open_stream};
 use crate::compliance::{Clock, ComplianceClock, MachineClock, Reading};
 use crate::configuration::VERSIONING;
-use crate::drive::{DriveState, Executor};
+use crate::drive::{DriveNumber, DriveState, Executor};
 use crate::epoch::{Epoch, Fence};
 use crate::erasure::Codes;
+use crate::healing::HealingCounts;
 use crate::index::apply::Marks;
 use crate::index::row::{BucketRow, DocumentRow};
 use crate::index::{Index, IndexError, IndexResult, Snapshot, Space, keys};
-use crate::journal::{self, LiveSet};
+use crate::journal::LiveSet;
 use crate::node::Hardware;
 use crate::object::{Bucket, Document};
 use crate::quota::{OWNER_QUOTA, Quota};
 use crate::recovery::drives::{Candidate, Inventory, PoolSettings, take_inventory};
 use crate::recovery::journals::{self, Recovered};
 use crate::recovery::replay::{self, Replayed};
-use crate::recovery::{Progress, RecoveryError, RecoveryResult};
+use crate::recovery::{Progress, RecoveryError, RecoveryResult, returned};
 use crate::segment::{self, Home, shard};
 use crate::time::to_system_time;
 
@@ -115,7 +116,7 @@ fn fresh() -> Recovered {
 /// # Errors
 /// TOCs that can't be read, a fault of the index, or no drive that takes a journal.
 pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) -> RecoveryResult<(Core, Replayed)> {
-    let FoundNode { inventory, recovered, executor, timeout, clock } = found;
+    let FoundNode { inventory, mut recovered, executor, timeout, clock } = found;
     let compliance = resume_clock(&inventory, recovered.time, clock)?;
     let fences = inventory.fences;
     let superblocks: Superblocks = Arc::new(Mutex::new(inventory.superblocks));
@@ -126,6 +127,7 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
         codes: Codes::default(),
         executor,
         timeout,
+        wounds: Arc::default(),
     };
     let shared = Arc::new(share(hardware, compliance, index, &recovered));
     for info in recovered.segments.values() {
@@ -142,10 +144,14 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
         .claims
         .lock()
         .extend(recovered.segments.values().filter(|info| is_open_stream(info)).map(|info| (info.id, Vec::new())));
-    sweep(&shared.hardware, &recovered);
+    let back = returned::take_in(&shared.hardware, &superblocks);
+    for info in returned::leave_streams(&mut recovered.segments, &back) {
+        shared.publish(info).map_err(|error| RecoveryError::Operator(error.to_string()))?;
+    }
     let fence = Fence { epoch: recovered.epoch, lsn: recovered.next_lsn - 1 };
     let online = log::count_online(&shared.hardware);
-    let epoch = begin_epoch(&shared, &superblocks, fence, fences)?;
+    let epoch = begin_epoch(&shared, &superblocks, (fence, fences), &back)?;
+    returned::sweep(&shared.hardware, &recovered);
     let live = LiveSet {
         next_file: recovered.next_file,
         next_bucket: recovered.next_bucket,
@@ -170,16 +176,23 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
 fn begin_epoch(
     shared: &Shared,
     superblocks: &Superblocks,
-    fence: Fence,
-    mut fences: Vec<Fence>,
+    (fence, mut fences): (Fence, Vec<Fence>),
+    back: &[DriveNumber],
 ) -> RecoveryResult<Epoch> {
     let newest = superblocks.lock().values().map(|superblock| superblock.epoch.number).max().unwrap_or(0);
     let epoch = Epoch::after(newest.max(fence.epoch.number))?;
     let online = shared.hardware.members.values().filter(|member| member.online());
     let held: Vec<Epoch> =
         online.filter_map(|member| superblocks.lock().get(&member.number).map(|held| held.epoch)).collect();
-    fences.extend(held.into_iter().filter(|held| *held != fence.epoch).map(|epoch| Fence { epoch, lsn: 0 }));
     fences.push(fence);
+    // One that took effect has its end among them, whoever was away since then, or nobody knows of it any more.
+    let current: Vec<_> = superblocks.lock().values().filter(|held| !back.contains(&held.number)).cloned().collect();
+    let ended = |epoch: &Epoch| {
+        fences.iter().any(|fence| fence.epoch == *epoch) || current.iter().any(|held| held.forgot(epoch.number))
+    };
+    let idle: Vec<Fence> =
+        held.into_iter().filter(|epoch| !ended(epoch)).map(|epoch| Fence { epoch, lsn: 0 }).collect();
+    fences.extend(idle);
     superblocks::begin_epoch(shared, superblocks, epoch, &fences)?;
     Ok(epoch)
 }
@@ -213,6 +226,8 @@ fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>,
         removed_rows: AtomicU64::new(0),
         quota_refusals: AtomicU64::new(0),
         abandoned_uploads: AtomicU64::new(0),
+        healing: HealingCounts::default(),
+        reads: AtomicU64::new(0),
         closed: Mutex::default(),
         claims: Mutex::default(),
     }
@@ -270,31 +285,4 @@ fn read_documents(snapshot: &dyn Snapshot, mut state: BucketState) -> IndexResul
         state = state.with(&kind, &name, Some(document)).map_err(|error| IndexError(error.to_string()))?;
     }
     Ok(state)
-}
-
-/// Removes files that nothing names: what a crash left of segments and journals that were never sealed or are no more.
-fn sweep(hardware: &Hardware, recovered: &Recovered) {
-    let journals: Vec<u64> = recovered.journals.iter().map(|journal| journal.id).collect();
-    for member in hardware.members.values().filter(|member| member.online()) {
-        let leftover = |directory: &str, live: &dyn Fn(&str) -> bool| -> std::io::Result<()> {
-            for name in member.drive.list(directory)?.iter().filter(|name| !live(name)) {
-                member.drive.remove(&format!("{directory}/{name}"))?;
-            }
-            Ok(())
-        };
-        let live_shard = |name: &str| {
-            shard::parse_name(name).is_some_and(|(id, place)| {
-                recovered.segments.get(&id).is_some_and(|info| info.drives.get(place) == Some(&member.number))
-            })
-        };
-        let live_journal = |name: &str| {
-            let id = name.strip_suffix(".journal").and_then(|id| u64::from_str_radix(id, 16).ok());
-            name.starts_with("spare-") || id.is_some_and(|id| journals.contains(&id))
-        };
-        let swept =
-            leftover(segment::DIRECTORY, &live_shard).and_then(|()| leftover(journal::DIRECTORY, &live_journal));
-        if let Err(error) = swept {
-            member.note_fault(format!("sweeping leftovers: {error}"));
-        }
-    }
 }

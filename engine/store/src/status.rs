@@ -43,6 +43,22 @@ pub struct PoolStatus {
     pub bytes: u64,
     /// Of these, bytes that no live record claims.
     pub dead: u64,
+    /// Segments that lack a shard, or have one on a drive that is out of use.
+    pub degraded: usize,
+}
+
+/// What healing has to do, and did since start.
+#[derive(Clone, Copy, Debug)]
+pub struct HealingStatus {
+    /// Shards that are known to be missing and have a drive to go to.
+    pub open: u64,
+    /// Of these, shards that could not be made lately.
+    pub stuck: u64,
+    pub healed: u64,
+    /// Bytes of the shards that were healed.
+    pub bytes: u64,
+    /// Places in these that too few shards had.
+    pub lost: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +90,7 @@ pub struct Status {
     pub clock: Now,
     pub drives: Vec<DriveStatus>,
     pub pools: Vec<PoolStatus>,
+    pub healing: HealingStatus,
     pub journal: JournalStatus,
     pub buckets: Vec<BucketUsage>,
     pub segments: usize,
@@ -109,9 +126,10 @@ impl Store {
         Ok(Status {
             appliance: shared.hardware.appliance,
             clock,
-            warnings: warnings(&drives, room, clock, self.inner.keyring.is_foreign()),
+            warnings: warnings(&drives, room, clock, self.inner.keyring.is_foreign(), self.healing()),
             drives,
             pools: self.pools()?,
+            healing: self.healing(),
             journal: self.journal(),
             segments,
             objects: buckets.iter().map(|bucket| bucket.objects).sum(),
@@ -173,6 +191,7 @@ impl Store {
                 segments: 0,
                 bytes: 0,
                 dead: 0,
+                degraded: 0,
             };
             for home in shared.table.all().values() {
                 let Home::Segment(segment) = home else { continue };
@@ -185,6 +204,8 @@ impl Store {
                     (SegmentKind::Stream, false) => live,
                     _ => segment.info.payload,
                 };
+                let in_use = |number| shared.hardware.members.get(number).is_some_and(|member| member.online());
+                status.degraded += usize::from(!segment.info.drives.iter().all(in_use));
                 status.segments += 1;
                 status.bytes += bytes;
                 status.dead += bytes.saturating_sub(live);
@@ -192,6 +213,18 @@ impl Store {
             pools.push(status);
         }
         Ok(pools)
+    }
+
+    fn healing(&self) -> HealingStatus {
+        let counts = &self.inner.shared.healing;
+        let read = |count: &std::sync::atomic::AtomicU64| count.load(std::sync::atomic::Ordering::Relaxed);
+        HealingStatus {
+            open: read(&counts.open),
+            stuck: read(&counts.stuck),
+            healed: read(&counts.healed),
+            bytes: read(&counts.bytes),
+            lost: read(&counts.lost),
+        }
     }
 
     fn journal(&self) -> JournalStatus {
@@ -230,7 +263,13 @@ impl Store {
     }
 }
 
-fn warnings(drives: &[DriveStatus], room: bool, clock: Now, foreign_master: bool) -> Vec<String> {
+fn warnings(
+    drives: &[DriveStatus],
+    room: bool,
+    clock: Now,
+    foreign_master: bool,
+    healing: HealingStatus,
+) -> Vec<String> {
     let mut warnings: Vec<String> = drives
         .iter()
         .filter_map(|drive| match drive.state {
@@ -247,6 +286,9 @@ fn warnings(drives: &[DriveStatus], room: bool, clock: Now, foreign_master: bool
     if clock.lag() > WORTH_TELLING {
         let lag = to_seconds(clock.lag());
         warnings.push(format!("the compliance clock is {lag} s behind the wall clock: locks hold so much longer"));
+    }
+    if healing.stuck > 0 {
+        warnings.push(format!("{} shards can't be made anew: the log says why", healing.stuck));
     }
     if foreign_master {
         warnings.push(crate::crypto::FOREIGN_MASTER.into());

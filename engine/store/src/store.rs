@@ -79,10 +79,10 @@ pub struct Inner {
 
 /// Keeps a second process away from the same data: the index, and every drive by its superblock.
 #[derive(Debug)]
-struct DataLock(#[allow(dead_code, reason = "dropping the files is what unlocks them")] Vec<File>);
+pub(crate) struct DataLock(#[allow(dead_code, reason = "dropping the files is what unlocks them")] Vec<File>);
 
 impl DataLock {
-    fn take(settings: &Settings, executor: &Arc<dyn Executor>) -> RecoveryResult<Self> {
+    pub(crate) fn take(settings: &Settings, executor: &Arc<dyn Executor>) -> RecoveryResult<Self> {
         let beside = settings.index.with_extension("lock");
         if let Some(parent) = beside.parent() {
             fs::create_dir_all(parent)?;
@@ -120,7 +120,7 @@ fn lock(file: File, path: &Path) -> RecoveryResult<File> {
 }
 
 /// Opens every configured drive that is there.
-fn candidates(settings: &Settings, executor: &Arc<dyn Executor>) -> Vec<Candidate> {
+pub(crate) fn candidates(settings: &Settings, executor: &Arc<dyn Executor>) -> Vec<Candidate> {
     let open = |path: &Path| {
         let path = path.to_owned();
         within(&**executor, settings.io_timeout, move || Ok(Arc::new(DirectoryDrive::open(&path)?) as Arc<dyn Drive>))
@@ -174,7 +174,7 @@ pub fn initialise(settings: &Settings, allow_no_parity: bool) -> RecoveryResult<
     for (pool, place) in settings.pools.iter().zip(0..) {
         for path in &pool.drives {
             let drive = DirectoryDrive::open(path)?;
-            format(&drive, pool, place, Identity { appliance, number, drives, reading })?;
+            format(&drive, pool, place, Identity { appliance, number, drives, reading, retain_until: 0 })?;
             number += 1;
         }
     }
@@ -206,6 +206,8 @@ pub(crate) struct Identity {
     pub drives: usize,
     /// Where the compliance clock begins.
     pub reading: Reading,
+    /// Until when the appliance's drives must be kept, Unix nanoseconds.
+    pub retain_until: i64,
 }
 
 /// Gives a drive its directories and superblock.
@@ -223,7 +225,7 @@ pub(crate) fn format(drive: &dyn Drive, pool: &PoolSettings, place: u8, own: Ide
         profile: pool.profile,
         epoch: Epoch::default(),
         fences: Vec::new(),
-        retain_until: 0,
+        retain_until: own.retain_until,
         formatted: own.reading.time,
         clock: Some(own.reading),
         change: 0,

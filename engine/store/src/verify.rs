@@ -44,7 +44,7 @@ impl Store {
         let of_how_many = chosen.len() as u64 + objects;
         for id in ids.iter().filter(|id| chosen.contains(id)) {
             if let Some(Home::Segment(segment)) = table.get(id) {
-                report.faults.extend(segment.scrub());
+                report.faults.extend(segment.scrub(&self.inner.shared.hardware, &|_| ()));
                 if segment.info.sealed
                     && let Err(error) = segment.read_toc()
                 {
@@ -86,13 +86,6 @@ impl Store {
             }
             report.records += 1;
             report.bytes += record.stored();
-            for extent in &record.extents {
-                if let Some(Home::Segment(segment)) = self.inner.shared.table.get(extent.segment)
-                    && segment.info.kind == SegmentKind::Stream
-                {
-                    report.faults.extend(segment.scrub_extent(extent));
-                }
-            }
             let whole = record.extents.iter().try_for_each(|extent| self.inner.check(extent));
             if let Err(error) = whole {
                 // What moved or ended meanwhile is not lost.

@@ -6,6 +6,7 @@ from packstone_engine._native import ClockStatus as ClockStatus
 from packstone_engine._native import DriveStatus as DriveStatus
 from packstone_engine._native import EngineError as EngineError
 from packstone_engine._native import EngineSettings as EngineSettings
+from packstone_engine._native import HealingStatus as HealingStatus
 from packstone_engine._native import JournalStatus as JournalStatus
 from packstone_engine._native import LedgerEvent as LedgerEvent
 from packstone_engine._native import LockableBucket as LockableBucket
@@ -24,3 +25,4 @@ from packstone_engine._native import __version__ as __version__
 from packstone_engine._native import initialise as initialise
 from packstone_engine._native import is_initialised as is_initialised
 from packstone_engine._native import rebuild_index as rebuild_index
+from packstone_engine._native import replace_drive as replace_drive

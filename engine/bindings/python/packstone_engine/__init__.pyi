@@ -98,6 +98,17 @@ class PoolStatus:
     segments: int
     bytes: int  # payload bytes, without parity
     dead: int  # of these, bytes that no live record claims
+    degraded: int  # segments that lack a shard, or have one on a drive that is out of use
+
+@final
+class HealingStatus:
+    """What healing has to do, and did since start: shards, their bytes, and places in them that too few others had."""
+
+    open: int  # known to be missing, with a drive to go to
+    stuck: int  # of these, could not be made lately
+    healed: int
+    bytes: int
+    lost: int
 
 @final
 class JournalStatus:
@@ -124,6 +135,7 @@ class Status:
     clock: ClockStatus
     drives: list[DriveStatus]
     pools: list[PoolStatus]
+    healing: HealingStatus
     journal: JournalStatus
     buckets: list[BucketUsage]
     segments: int
@@ -212,6 +224,12 @@ def is_initialised(settings: EngineSettings) -> bool:
 
 def rebuild_index(settings: EngineSettings, progress: Callable[[int, int], None] | None = None) -> RebuildReport:
     """Make the index anew from journals and TOCs, with the node stopped. `progress(done, total)` counts segments."""
+
+def replace_drive(settings: EngineSettings, path: str) -> int:
+    """Give an empty directory the place of the missing drive that is configured there, with the node stopped; its number.
+
+    Raises OperatorError when no drive is configured there, the one that is answers, or the directory isn't empty.
+    """
 
 @final
 class Node:

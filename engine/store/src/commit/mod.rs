@@ -34,8 +34,10 @@ pub use queue::CommitQueue;
 use self::decide::{Decider, Site};
 use self::log::Log;
 use crate::compliance::ComplianceClock;
+use crate::drive::NO_DRIVE;
 use crate::erasure::ErasureError;
 use crate::error::{Error, Result};
+use crate::healing::HealingCounts;
 use crate::index::Index;
 use crate::index::apply::Applier;
 use crate::journal::batch::Batch;
@@ -44,7 +46,7 @@ use crate::node::Hardware;
 use crate::object::{Bucket, Document};
 use crate::quota::{OWNER_QUOTA, Quota};
 use crate::record::Extent;
-use crate::segment::{Home, Pin, Segment, SegmentInfo, SegmentKind, SegmentTable};
+use crate::segment::{Home, Pin, Segment, SegmentInfo, SegmentKind, SegmentTable, Wound};
 use crate::time::{to_seconds, to_system_time};
 
 /// What readers and workers share with the commit loop.
@@ -68,6 +70,9 @@ pub struct Shared {
     pub quota_refusals: AtomicU64,
     /// Uploads that were aborted since start because nobody completed them.
     pub abandoned_uploads: AtomicU64,
+    pub healing: HealingCounts,
+    /// Pieces of objects that were read since start.
+    pub reads: AtomicU64,
     /// Closed journals that wait to be sealed, oldest first.
     pub closed: Mutex<VecDeque<Arc<Journal>>>,
     /// Who has bytes in each stream that is not sealed. An entry's claim is here before its commit is answered.
@@ -86,7 +91,7 @@ impl Shared {
             Some(Home::Segment(open)) => open.pin.clone(),
             _ => Pin::default(),
         };
-        let segment = Segment::new(info, self.hardware.appliance, &self.hardware.members, code, pin);
+        let segment = Segment::new(info, &self.hardware, code, pin);
         self.table.insert(id, &Home::Segment(Arc::new(segment)));
         Ok(())
     }
@@ -274,9 +279,19 @@ impl Core {
             Entry::Sealed(info) => {
                 let info = SegmentInfo { sealed_lsn: lsn, ..info.clone() };
                 self.shared.publish(info.clone()).map_err(|error| Error::Unavailable(error.to_string()))?;
+                note_wounds(&self.shared.hardware, &info);
                 self.living.closed.remove(&info.id);
                 self.shared.claims.lock().remove(&info.id);
                 self.living.segments.insert(info.id, info);
+            }
+            Entry::Placed { id, shard, drive } => {
+                if let Some(info) = self.living.segments.get_mut(id)
+                    && let Some(place) = info.drives.get_mut(usize::from(*shard))
+                {
+                    *place = *drive;
+                    let info = info.clone();
+                    self.shared.publish(info).map_err(|error| Error::Unavailable(error.to_string()))?;
+                }
             }
             Entry::Erased { id } => {
                 self.living.closed.remove(id);
@@ -378,6 +393,12 @@ impl Core {
         self.fence_retired()?;
         if self.must_fence || self.log.batches > 1 { self.rotate() } else { Ok(()) }
     }
+}
+
+/// Notes the shards that there was no drive for.
+fn note_wounds(hardware: &Hardware, info: &SegmentInfo) {
+    let without = info.drives.iter().enumerate().filter(|(_, drive)| **drive == NO_DRIVE);
+    without.for_each(|(shard, _)| hardware.wounds.add(Wound { segment: info.id, shard }));
 }
 
 /// Notes which open streams an entry has bytes in.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::checksum::Hash;
 use crate::configuration::MAX_DOCUMENTS;
+use crate::drive::DriveNumber;
 use crate::index::{Place, Row};
 use crate::object::append::Appended;
 use crate::object::attributes::MAX_ENCODED;
@@ -148,6 +149,12 @@ pub enum Op {
     OpenStream(SegmentInfo),
     /// A segment is durable; a packed one without sources is what the journal of its id became.
     Sealed(SegmentInfo),
+    /// A shard of a sealed segment is whole and durable on that drive: it is read there from here on.
+    Place {
+        id: u64,
+        shard: usize,
+        drive: DriveNumber,
+    },
     /// Nothing in the segment lives: it may go.
     Erase {
         id: u64,
@@ -248,7 +255,7 @@ impl Op {
                 Self::CreateBucket { documents, .. } => documents.iter().map(NewDocument::weight).sum(),
                 Self::ApproveTime { actor, .. } => actor.len() as u64 + (64 << 10),
                 Self::DeleteBucket { .. } => (MAX_DOCUMENTS * 16) as u64,
-                Self::Erase { .. } | Self::Relocate(_) | Self::CloseJournal | Self::KeepTime => 0,
+                Self::Place { .. } | Self::Erase { .. } | Self::Relocate(_) | Self::CloseJournal | Self::KeepTime => 0,
             }
     }
 }
@@ -264,6 +271,8 @@ pub enum Outcome {
     Document(u64),
     /// How many rows were moved.
     Moved(usize),
+    /// Whether the segment is still there, and has no other shard on that drive.
+    Placed(bool),
     /// Whether the compliance clock goes on.
     Approved {
         second: bool,

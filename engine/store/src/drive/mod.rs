@@ -93,7 +93,7 @@ pub enum DriveState {
     Missing = 3,
 }
 
-/// A drive with its place in the appliance and its health. Health only ever gets worse while the node runs.
+/// A drive with its place in the appliance and its health. Once the node runs, health only ever gets worse.
 #[derive(Debug)]
 pub struct Member {
     pub number: DriveNumber,
@@ -168,6 +168,11 @@ impl Member {
     #[must_use]
     pub fn faults(&self) -> (u64, String) {
         (self.faults.load(Ordering::Relaxed), self.last_fault.lock().clone())
+    }
+
+    /// Takes the drive in again, if it was away; for starts alone, before anybody reads.
+    pub fn take_in(&self) {
+        self.watch.take_in();
     }
 
     /// Takes the drive out of use; the first reason stays.

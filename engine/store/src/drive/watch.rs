@@ -79,6 +79,16 @@ impl Watch {
         }
     }
 
+    /// Takes a drive in again that was away; for starts alone, before anybody reads.
+    pub fn take_in(&self) {
+        let mut held = self.reason.lock();
+        if self.state() == DriveState::Stale {
+            tracing::info!(drive = self.path, was = *held, "drive taken in again");
+            held.clear();
+            self.state.store(DriveState::Online as u8, Ordering::Release);
+        }
+    }
+
     /// Whether a prompt read waits for longer than its hedge. One that waits for longer than the time-out takes the
     /// drive out of use.
     pub fn hesitates(&self) -> bool {

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -117,6 +118,7 @@ fn encrypted(extents: &[(Extent, Home)], range: &Range<u64>, key: &Arc<DataKey>,
 impl ObjectReader {
     /// The next bytes; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<Bytes>> {
+        self.store.shared.reads.fetch_add(1, Ordering::Relaxed);
         loop {
             let piece = self.pieces.front_mut()?;
             let Some(run) = piece.runs.pop_front() else {

@@ -139,6 +139,12 @@ impl State {
                     self.segments.remove(id);
                     self.sealed.insert(*id);
                 }
+                Entry::Placed { id, shard, drive } => {
+                    let info = self.segments.get_mut(id);
+                    if let Some(place) = info.and_then(|info| info.drives.get_mut(usize::from(*shard))) {
+                        *place = *drive;
+                    }
+                }
                 Entry::BucketCreate { id, .. } => self.next_bucket = self.next_bucket.max(id + 1),
                 _ => {}
             }

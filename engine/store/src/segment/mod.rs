@@ -8,16 +8,21 @@
 mod info;
 pub mod pack;
 mod read;
+pub mod rebuild;
+mod scrub;
 pub mod shard;
 mod shards;
 pub mod stream;
 pub mod stripe;
+mod stripes;
 pub mod table;
 pub mod toc;
+mod wounds;
 
 pub use info::{SegmentInfo, SegmentKind, Toc};
 pub use read::{Pin, Segment};
 pub use table::{Home, SegmentTable};
+pub use wounds::{Wound, Wounds};
 
 /// Where shard files stand on a drive.
 pub const DIRECTORY: &str = "segments";

@@ -3,19 +3,19 @@
 //! A record of a packed segment is checked by its hash alone; only when that fails, or a shard is missing, do block CRCs
 //! say which shard is wrong. Pieces of a stream are always checked by block CRCs, since a range has no hash.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::shard::{self, Blocks};
+use super::shard::Blocks;
 use super::shards::Shards;
 use super::stripe::stripe_at;
 use super::{SegmentError, SegmentInfo, toc};
 use crate::checksum::{BLOCK, record_hash};
-use crate::drive::{DriveNumber, Member, Patience};
+use crate::drive::Patience;
 use crate::erasure::Code;
 use crate::journal::Logged;
+use crate::node::Hardware;
 use crate::record::Extent;
 
 /// Keeps the shard files of a segment where they are: shared by what stands for the segment in the table, open and sealed.
@@ -25,20 +25,14 @@ pub type Pin = Arc<()>;
 pub struct Segment {
     pub info: SegmentInfo,
     pub pin: Pin,
-    shards: Arc<Shards>,
-    code: Arc<Code>,
+    pub(super) shards: Arc<Shards>,
+    pub(super) code: Arc<Code>,
 }
 
 impl Segment {
     #[must_use]
-    pub fn new(
-        info: SegmentInfo,
-        appliance: u128,
-        members: &BTreeMap<DriveNumber, Arc<Member>>,
-        code: Arc<Code>,
-        pin: Pin,
-    ) -> Self {
-        let shards = Arc::new(Shards::new(&info, appliance, members));
+    pub fn new(info: SegmentInfo, hardware: &Hardware, code: Arc<Code>, pin: Pin) -> Self {
+        let shards = Arc::new(Shards::new(&info, hardware));
         Self { info, pin, shards, code }
     }
 
@@ -160,26 +154,33 @@ impl Segment {
     fn read_blocks_with(&self, patience: Patience, shard: usize, blocks: Blocks) -> Result<Vec<u8>, SegmentError> {
         match self.read_shard(patience, shard, blocks) {
             Some(data) => Ok(data),
-            None => self.rebuild(patience, shard, blocks),
+            None => self.rebuild(patience, (shard, &[]), blocks),
         }
     }
 
     /// Blocks of a shard as it has them; `None` where it is not there, has them wrong, or is not waited for.
-    fn read_shard(&self, patience: Patience, shard: usize, blocks: Blocks) -> Option<Vec<u8>> {
+    pub(super) fn read_shard(&self, patience: Patience, shard: usize, blocks: Blocks) -> Option<Vec<u8>> {
         let read = self.try_shard(patience, shard, blocks);
         read.inspect_err(|error| self.shards.note_fault(shard, error)).ok()
     }
 
-    fn try_shard(&self, patience: Patience, shard: usize, blocks: Blocks) -> io::Result<Vec<u8>> {
+    pub(super) fn try_shard(&self, patience: Patience, shard: usize, blocks: Blocks) -> io::Result<Vec<u8>> {
         let id = self.info.id;
         self.shards.read(shard, patience, move |read_at| blocks.read(read_at, id, shard))
     }
 
-    /// Blocks of a shard, from the same range of others that pass their checks.
-    fn rebuild(&self, patience: Patience, lost: usize, blocks: Blocks) -> Result<Vec<u8>, SegmentError> {
+    /// Blocks of a shard, from the same range of others that pass their checks, and of none that is left out.
+    fn rebuild(
+        &self,
+        patience: Patience,
+        (lost, left_out): (usize, &[usize]),
+        blocks: Blocks,
+    ) -> Result<Vec<u8>, SegmentError> {
         let mut range: Vec<Option<Vec<u8>>> = vec![None; self.shards.count()];
         let mut healthy = 0;
-        for (shard, slot) in range.iter_mut().enumerate().filter(|(shard, _)| *shard != lost) {
+        for (shard, slot) in
+            range.iter_mut().enumerate().filter(|(shard, _)| *shard != lost && !left_out.contains(shard))
+        {
             if healthy == self.data() {
                 break;
             }
@@ -202,89 +203,58 @@ impl Segment {
     /// # Errors
     /// A TOC that can't be read whole even with parity.
     pub fn read_toc(&self) -> Result<Vec<Logged>, SegmentError> {
+        toc::decode(&self.info.toc, &self.read_stored_toc()?).map_err(|error| self.malformed(&error.to_string()))
+    }
+
+    /// The TOC as it is stored.
+    pub(super) fn read_stored_toc(&self) -> Result<Vec<u8>, SegmentError> {
         let at = &self.info.toc;
-        let stored = match self.info.kind {
+        match self.info.kind {
             super::SegmentKind::Packed => match self.read_payload(at.offset, at.length, false) {
-                Ok(plain) if record_hash(&plain) == at.digest => plain,
-                _ => self.read_payload(at.offset, at.length, true)?,
+                Ok(plain) if record_hash(&plain) == at.digest => Ok(plain),
+                _ => self.expect_digest(self.read_payload(at.offset, at.length, true)?),
             },
             super::SegmentKind::Stream => {
-                let extent = Extent {
-                    segment: self.info.id,
-                    offset: at.offset,
-                    length: at.length,
-                    part: 0,
-                    claim: 0,
-                    hash: at.digest,
-                };
-                let mut stored = Vec::new();
-                while (stored.len() as u64) < at.length {
-                    stored.extend(self.read_stream(&extent, stored.len() as u64..at.length)?);
-                }
-                stored
+                let plain = self.read_stream_toc(&[]).and_then(|stored| self.expect_digest(stored));
+                // Drives that were away when the stream was sealed may have other rows there that pass their checks.
+                let parity = usize::from(self.info.profile.parity);
+                let mut without = (1..=parity).flat_map(|count| subsets(self.shards.count(), count));
+                plain.or_else(|error| {
+                    let right = |lying: Vec<usize>| self.expect_digest(self.read_stream_toc(&lying).ok()?).ok();
+                    without.find_map(right).ok_or(error)
+                })
             }
-        };
-        toc::decode(at, &stored).map_err(|error| self.malformed(&error.to_string()))
+        }
     }
 
-    /// Reads every block of every shard that should be there; one line for each shard that is not whole.
-    #[must_use]
-    pub fn scrub(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        for shard in 0..self.shards.count() {
-            let Some(member) = self.shards.member(shard) else { continue };
-            if let Err(error) = self.scrub_shard(shard) {
-                self.shards.note_fault(shard, &error);
-                faults.push(match error.kind() {
-                    io::ErrorKind::NotFound => {
-                        format!("{}: not there ({})", shard::path_of(self.info.id, shard), member.drive.path())
-                    }
-                    _ => format!("{}: {error}", shard::path_of(self.info.id, shard)),
+    fn expect_digest(&self, stored: Vec<u8>) -> Result<Vec<u8>, SegmentError> {
+        if record_hash(&stored) == self.info.toc.digest {
+            Ok(stored)
+        } else {
+            Err(self.malformed("a table of contents that is not its own"))
+        }
+    }
+
+    /// The TOC of a stream as it is stored, from other shards than those left out.
+    fn read_stream_toc(&self, left_out: &[usize]) -> Result<Vec<u8>, SegmentError> {
+        let data = self.info.profile.data;
+        let length = self.info.toc.length;
+        let mut stored = Vec::new();
+        while (stored.len() as u64) < length {
+            let stripe = stripe_at(self.info.toc.offset, length, data, stored.len() as u64);
+            let blocks = Blocks::of_unit(stripe.row, stripe.unit, 0, stripe.unit);
+            let end = stored.len() as u64 + stripe.length;
+            for shard in 0..self.data() {
+                let asked = !left_out.contains(&shard);
+                let held = asked.then(|| self.read_shard(Patience::Whole, shard, blocks)).flatten();
+                stored.extend(match held {
+                    Some(unit) => unit,
+                    None => self.rebuild(Patience::Whole, (shard, left_out), blocks)?,
                 });
             }
+            stored.truncate(usize::try_from(end).map_err(io::Error::other)?);
         }
-        faults
-    }
-
-    /// Reads every unit of a stream's extent on every shard, parity too; one line for each that is not whole.
-    #[must_use]
-    pub fn scrub_extent(&self, extent: &Extent) -> Vec<String> {
-        let mut faults = Vec::new();
-        let mut at = 0;
-        while at < extent.length {
-            let stripe = stripe_at(extent.offset, extent.length, self.info.profile.data, at);
-            let blocks = Blocks::of_unit(stripe.row, stripe.unit, 0, stripe.unit);
-            for shard in 0..self.shards.count() {
-                match self.try_shard(Patience::Whole, shard, blocks) {
-                    Ok(_) => {}
-                    // What is not there is said once, of the whole segment.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => {
-                        self.shards.note_fault(shard, &error);
-                        let path = shard::path_of(self.info.id, shard);
-                        faults.push(format!("{path} at row {}: {error}", stripe.row));
-                    }
-                }
-            }
-            at += stripe.length;
-        }
-        faults
-    }
-
-    /// Reads a shard to its end; of a stream's only that it is there, since its units are checked with the records that
-    /// they belong to (see [`Self::scrub_extent`]).
-    fn scrub_shard(&self, shard: usize) -> io::Result<()> {
-        if self.info.kind == super::SegmentKind::Stream {
-            return self.shards.read(shard, Patience::Whole, |_| Ok(()));
-        }
-        let step = 1 << 20;
-        let mut at = 0;
-        while at < self.info.shard_length {
-            let end = (at + step).min(self.info.shard_length);
-            self.try_shard(Patience::Whole, shard, Blocks::of_packed(&self.info, at, end))?;
-            at = end;
-        }
-        Ok(())
+        Ok(stored)
     }
 
     fn malformed(&self, what: &str) -> SegmentError {
@@ -292,7 +262,35 @@ impl Segment {
     }
 }
 
+/// Every choice of `count` numbers below `end`.
+fn subsets(end: usize, count: usize) -> impl Iterator<Item = Vec<usize>> {
+    let first: Vec<usize> = (0..count).collect();
+    let next = move |held: &Vec<usize>| {
+        let mut next = held.clone();
+        let place = (0..count).rev().find(|place| next.get(*place).is_some_and(|at| *at < end - count + place))?;
+        let start = next.get(place)? + 1;
+        for (offset, slot) in next.iter_mut().skip(place).enumerate() {
+            *slot = start + offset;
+        }
+        Some(next)
+    };
+    std::iter::successors((count <= end).then_some(first), next)
+}
+
 fn cut(data: &[u8], start: u64, length: usize) -> &[u8] {
     let start = usize::try_from(start).unwrap_or(usize::MAX);
     data.get(start..start.saturating_add(length)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subsets;
+
+    #[test]
+    fn every_subset_is_named_once() {
+        let of: Vec<Vec<usize>> = subsets(4, 2).collect();
+        assert_eq!(of, [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]].map(Vec::from));
+        assert_eq!(subsets(11, 3).count(), 165);
+        assert_eq!((subsets(3, 3).count(), subsets(2, 3).count()), (1, 0));
+    }
 }

@@ -1,13 +1,19 @@
 //! The shard files of a segment that is read: opened on first use, and asked one by one.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
+
 use super::SegmentInfo;
 use super::shard::{self, Origin, ReadAt};
+use super::wounds::{Wound, Wounds};
 use crate::checksum::BLOCK;
-use crate::drive::{DriveFile, DriveNumber, Member, Patience};
+use crate::drive::{DriveFile, DriveState, Job, Member, Patience};
+use crate::node::Hardware;
+
+/// Where a job leaves what it read.
+type Slot = Arc<Mutex<Option<Vec<u8>>>>;
 
 #[derive(Debug)]
 struct Handle {
@@ -20,13 +26,18 @@ struct Handle {
 pub struct Shards {
     origin: Origin,
     handles: Vec<Handle>,
+    wounds: Arc<Wounds>,
 }
 
 impl Shards {
     #[must_use]
-    pub fn new(info: &SegmentInfo, appliance: u128, members: &BTreeMap<DriveNumber, Arc<Member>>) -> Self {
-        let handle = |number| Handle { member: members.get(number).cloned(), file: OnceLock::new() };
-        Self { origin: Origin::of(appliance, info), handles: info.drives.iter().map(handle).collect() }
+    pub fn new(info: &SegmentInfo, hardware: &Hardware) -> Self {
+        let handle = |number| Handle { member: hardware.members.get(number).cloned(), file: OnceLock::new() };
+        Self {
+            origin: Origin::of(hardware.appliance, info),
+            handles: info.drives.iter().map(handle).collect(),
+            wounds: hardware.wounds.clone(),
+        }
     }
 
     #[must_use]
@@ -57,6 +68,9 @@ impl Shards {
 
     fn note(&self, shard: usize, error: &io::Error) {
         if let Some(member) = self.member(shard) {
+            if member.online() {
+                self.wounds.add(Wound { segment: self.origin.segment, shard });
+            }
             member.note_fault(format!("{}: {error}", shard::path_of(self.origin.segment, shard)));
         }
     }
@@ -106,6 +120,52 @@ impl Shards {
             let file = own.open(shard)?;
             read(&mut |offset, buffer| file.read_at(offset, buffer))
         })
+    }
+
+    /// Bytes of a shard's file from `offset` on, as many of `length` as it has.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_up_to(self: &Arc<Self>, shard: usize, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let (_, member) = self.in_use(shard).ok_or(io::ErrorKind::NotFound)?;
+        let own = self.clone();
+        member.read(Patience::Whole, move || {
+            let file = own.open(shard)?;
+            let here = usize::try_from(file.length()?.saturating_sub(offset)).unwrap_or(usize::MAX).min(length);
+            let mut bytes = vec![0; here];
+            file.read_at(offset, &mut bytes)?;
+            Ok(bytes)
+        })
+    }
+
+    /// Asks several shards at once, and notes their faults. A drive that does not answer in time goes out of use.
+    pub fn ask(
+        self: &Arc<Self>,
+        hardware: &Hardware,
+        shards: &[usize],
+        read: impl Fn(&Arc<Self>, usize) -> io::Result<Vec<u8>> + Clone + Send + 'static,
+    ) -> Vec<(usize, io::Result<Vec<u8>>)> {
+        let slots: Vec<Slot> = shards.iter().map(|_| Slot::default()).collect();
+        let jobs = shards.iter().zip(&slots).map(|(shard, slot)| -> Job {
+            let (shard, slot, read, own) = (*shard, slot.clone(), read.clone(), self.clone());
+            Box::new(move || {
+                *slot.lock() = Some(read(&own, shard)?);
+                Ok(())
+            })
+        });
+        let answers = shards.iter().zip(slots.iter()).zip(hardware.executor.run(jobs.collect(), hardware.timeout));
+        let settle = |((shard, slot), result): ((&usize, &Slot), io::Result<()>)| {
+            if let Err(error) = &result {
+                match self.member(*shard) {
+                    Some(member) if error.kind() == io::ErrorKind::TimedOut => {
+                        member.retire(DriveState::Failed, error.to_string());
+                    }
+                    _ => self.note_fault(*shard, error),
+                }
+            }
+            (*shard, result.and_then(|()| slot.lock().take().ok_or_else(|| io::ErrorKind::NotFound.into())))
+        };
+        answers.map(settle).collect()
     }
 
     /// The shard's file, if it is what it should be.

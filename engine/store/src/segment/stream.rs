@@ -53,32 +53,10 @@ impl OpenStream {
     /// # Errors
     /// Too few drives, or no space: the stream is then of no more use.
     pub fn write_stripe(&mut self, hardware: &Hardware, data: &[u8]) -> Result<(), SegmentError> {
-        let unit = unit_for(data.len() as u64, self.info.profile.data);
-        let size = usize::try_from(unit).map_err(std::io::Error::other)?;
-        let whole = usize::try_from(rows(unit)).map_err(std::io::Error::other)?;
-        let shards = usize::from(self.info.profile.data);
+        let (stripe, whole) = encode_stripe(&self.info, &self.code, self.next_row, data)?;
         let offset = BLOCK as u64 + self.next_row;
-        // Each shard's unit with its table, one behind the other, where direct I/O can take them from.
-        let mut stripe: AVec<u8, ConstAlign<BLOCK>> = AVec::with_capacity(BLOCK, whole * self.info.profile.shards());
-        let mut pieces = data.chunks(size);
-        for filled in 1..=shards {
-            stripe.extend_from_slice(pieces.next().unwrap_or_default());
-            stripe.resize(filled * whole, 0);
-        }
-        stripe.resize(whole * self.info.profile.shards(), 0);
-        let (units, parity) = stripe.split_at_mut(shards * whole);
-        let units: Vec<&[u8]> = units.chunks_exact(whole).filter_map(|unit| unit.get(..size)).collect();
-        let mut parity: Vec<&mut [u8]> =
-            parity.chunks_exact_mut(whole).filter_map(|unit| unit.get_mut(..size)).collect();
-        self.code.encode(&units, &mut parity)?;
-        for (shard, unit) in stripe.chunks_exact_mut(whole).enumerate() {
-            let (unit, table) = unit.split_at_mut(size);
-            for (to, crc) in table.chunks_exact_mut(4).zip(crcs(self.info.id, shard, offset, unit)) {
-                to.copy_from_slice(&crc);
-            }
-        }
         self.writers.write_stripe(hardware, &mut self.info, offset, &Bytes::from_owner(stripe), whole)?;
-        self.next_row += rows(unit);
+        self.next_row += whole as u64;
         self.info.shard_length = self.next_row;
         Ok(())
     }
@@ -118,4 +96,36 @@ impl OpenStream {
         let (writers, length) = ShardWriters::reopen(hardware, &mut info)?;
         Ok(Self { info, writers, code, next_row: length })
     }
+}
+
+/// Each shard's unit of a stripe with its table, one behind the other, where direct I/O can take them from; and how many
+/// bytes each takes.
+pub(super) fn encode_stripe(
+    info: &SegmentInfo,
+    code: &Code,
+    row: u64,
+    data: &[u8],
+) -> Result<(AVec<u8, ConstAlign<BLOCK>>, usize), SegmentError> {
+    let unit = unit_for(data.len() as u64, info.profile.data);
+    let size = usize::try_from(unit).map_err(std::io::Error::other)?;
+    let whole = usize::try_from(rows(unit)).map_err(std::io::Error::other)?;
+    let shards = usize::from(info.profile.data);
+    let mut stripe: AVec<u8, ConstAlign<BLOCK>> = AVec::with_capacity(BLOCK, whole * info.profile.shards());
+    let mut pieces = data.chunks(size);
+    for filled in 1..=shards {
+        stripe.extend_from_slice(pieces.next().unwrap_or_default());
+        stripe.resize(filled * whole, 0);
+    }
+    stripe.resize(whole * info.profile.shards(), 0);
+    let (units, parity) = stripe.split_at_mut(shards * whole);
+    let units: Vec<&[u8]> = units.chunks_exact(whole).filter_map(|unit| unit.get(..size)).collect();
+    let mut parity: Vec<&mut [u8]> = parity.chunks_exact_mut(whole).filter_map(|unit| unit.get_mut(..size)).collect();
+    code.encode(&units, &mut parity)?;
+    for (shard, unit) in stripe.chunks_exact_mut(whole).enumerate() {
+        let (unit, table) = unit.split_at_mut(size);
+        for (to, crc) in table.chunks_exact_mut(4).zip(crcs(info.id, shard, BLOCK as u64 + row, unit)) {
+            to.copy_from_slice(&crc);
+        }
+    }
+    Ok((stripe, whole))
 }

@@ -9,6 +9,7 @@ mod approval;
 mod check;
 mod compliance;
 mod directed;
+mod healing;
 mod housekeeping;
 mod model;
 mod moves;
@@ -17,6 +18,7 @@ mod parts;
 mod run;
 mod verbs;
 mod versions;
+mod wounds;
 
 use packstone_store::pool::Profile;
 

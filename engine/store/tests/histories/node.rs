@@ -163,18 +163,26 @@ impl Node {
             };
             superblock.store(drive).unwrap();
         }
-        let mut victims: Vec<usize> = (0..drives.len()).collect();
-        for at in 0..victims.len() {
-            victims.swap(at, generator.below(drives.len() as u64) as usize);
-        }
-        victims.truncate(generator.below(u64::from(profile.parity) + 1) as usize);
         let index = PoweredIndex {
             memory: MemoryIndex::default(),
             world: world.clone(),
             image: Arc::default(),
             failing: Arc::default(),
         };
-        Self { world, drives, index, profile, victims, gone: Vec::new(), images: Vec::new() }
+        let mut node =
+            Self { world, drives, index, profile, victims: Vec::new(), gone: Vec::new(), images: Vec::new() };
+        node.pick_victims(generator);
+        node
+    }
+
+    /// Says which drives are harmed from here on: m at most.
+    pub fn pick_victims(&mut self, generator: &mut Generator) {
+        let mut victims: Vec<usize> = (0..self.drives.len()).collect();
+        for at in 0..victims.len() {
+            victims.swap(at, generator.below(self.drives.len() as u64) as usize);
+        }
+        victims.truncate(generator.below(u64::from(self.profile.parity) + 1) as usize);
+        self.victims = victims;
     }
 
     fn find_and_bring_up(&self) -> RecoveryResult<Core> {

@@ -20,6 +20,7 @@ use super::op::{Body, Draft, Op, Outcome};
 use super::{BucketState, Buckets};
 use crate::checksum::Hash;
 use crate::crypto::CHUNK_LENGTH;
+use crate::drive::DriveNumber;
 use crate::error::{Error, Result};
 use crate::index::apply::Applier;
 use crate::index::row::corrupt;
@@ -148,11 +149,23 @@ impl<'live, 'index> Decider<'live, 'index> {
                 info.sealed_lsn = self.next_lsn();
                 self.push(Entry::Sealed(info)).map(|()| Outcome::Done)
             }
+            Op::Place { id, shard, drive } => self.place_shard(*id, *shard, *drive),
             Op::Erase { id } => self.push(Entry::Erased { id: *id }).map(|()| Outcome::Done),
             Op::Restate(step) => self.restate(step),
             Op::ApproveTime { actor, user, time } => self.approve_time(actor, user, *time),
             // These make no entry: the loop carries them out.
             Op::Relocate(_) | Op::CloseJournal | Op::KeepTime => Ok(Outcome::Done),
+        }
+    }
+
+    fn place_shard(&mut self, id: u64, shard: usize, drive: DriveNumber) -> Result<Outcome> {
+        let is_other = |(at, held): (usize, &DriveNumber)| at != shard && *held == drive;
+        let info = self.segments.get(&id).filter(|info| info.sealed && shard < info.drives.len());
+        match (info, u8::try_from(shard)) {
+            (Some(info), Ok(shard)) if !info.drives.iter().enumerate().any(is_other) => {
+                self.push(Entry::Placed { id, shard, drive }).map(|()| Outcome::Placed(true))
+            }
+            _ => Ok(Outcome::Placed(false)),
         }
     }
 

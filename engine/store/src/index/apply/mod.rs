@@ -151,7 +151,12 @@ impl<'a> Applier<'a> {
                 }
             }
             Entry::Erased { id } => self.forget(*id)?,
-            Entry::Live(_) | Entry::StreamOpen(_) | Entry::Sealed(_) | Entry::Grave { .. } | Entry::Claims(_) => {}
+            Entry::Live(_)
+            | Entry::StreamOpen(_)
+            | Entry::Sealed(_)
+            | Entry::Placed { .. }
+            | Entry::Grave { .. }
+            | Entry::Claims(_) => {}
         }
         Ok(())
     }

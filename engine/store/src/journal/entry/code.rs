@@ -25,6 +25,7 @@ const PUT_VERSION: u8 = 15;
 const MARKER: u8 = 16;
 const KILL_VERSION: u8 = 17;
 const AMEND: u8 = 18;
+const PLACED: u8 = 19;
 
 impl Entry {
     /// Appends the entry with its length in front.
@@ -55,6 +56,12 @@ impl Entry {
             Self::Erased { id } => {
                 out.u8(ERASED);
                 out.u64(*id);
+            }
+            Self::Placed { id, shard, drive } => {
+                out.u8(PLACED);
+                out.u64(*id);
+                out.u8(*shard);
+                out.u16(*drive);
             }
             Self::BucketCreate { id, name, created } => {
                 out.u8(BUCKET_CREATE);
@@ -172,6 +179,7 @@ impl Entry {
             STREAM_OPEN => Self::StreamOpen(SegmentInfo::decode(from)?),
             SEALED => Self::Sealed(SegmentInfo::decode(from)?),
             ERASED => Self::Erased { id: from.u64()? },
+            PLACED => Self::Placed { id: from.u64()?, shard: from.u8()?, drive: from.u16()? },
             BUCKET_CREATE => Self::BucketCreate { id: from.u32()?, name: from.short_str()?, created: from.i64()? },
             BUCKET_DELETE => Self::BucketDelete { name: from.short_str()?, kills: decode_kills(from)? },
             PUT => {

@@ -11,6 +11,7 @@
 mod code;
 mod live;
 
+use crate::drive::DriveNumber;
 use crate::index::{Place, Space, keys};
 use crate::record::Record;
 use crate::segment::SegmentInfo;
@@ -52,6 +53,12 @@ pub enum Entry {
     /// The segment is no more; its files may go.
     Erased {
         id: u64,
+    },
+    /// A shard of a sealed segment stands on this drive from here on, whole and durable.
+    Placed {
+        id: u64,
+        shard: u8,
+        drive: DriveNumber,
     },
     BucketCreate {
         id: u32,
@@ -184,6 +191,7 @@ impl Entry {
             | Self::StreamOpen(_)
             | Self::Sealed(_)
             | Self::Erased { .. }
+            | Self::Placed { .. }
             | Self::BucketCreate { .. }
             | Self::UploadOpen { .. }
             | Self::Claims(_) => &[],
@@ -208,6 +216,7 @@ impl Entry {
             | Self::StreamOpen(_)
             | Self::Sealed(_)
             | Self::Erased { .. }
+            | Self::Placed { .. }
             | Self::BucketCreate { .. }
             | Self::UploadOpen { .. }
             | Self::Claims(_) => {}
@@ -247,6 +256,7 @@ impl Entry {
             | Self::StreamOpen(_)
             | Self::Sealed(_)
             | Self::Erased { .. }
+            | Self::Placed { .. }
             | Self::BucketDelete { .. }
             | Self::Kill { .. }
             | Self::KillVersion { .. }

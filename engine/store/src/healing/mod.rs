@@ -1,0 +1,212 @@
+//! Making segments whole again: finding the shards that they lack, and making these anew. `docs/healing.md` has the states
+//! and what a crash at each step leaves.
+//!
+//! Nothing here keeps state between calls: what is to be healed follows from the segment table and the drives, and
+//! [`Wounds`](crate::segment::Wounds) only says where to look.
+
+mod choose;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+pub use choose::{Patient, choose};
+
+use crate::commit::{Op, Shared};
+use crate::compaction::tenants;
+use crate::drive::{DriveNumber, Member, NO_DRIVE};
+use crate::segment::rebuild::Pace;
+use crate::segment::shard::{parse_name, path_of};
+use crate::segment::stripe::extent_rows;
+use crate::segment::{DIRECTORY, Home, Segment, SegmentError, SegmentInfo, SegmentKind, Wound};
+
+/// Segments and shards of the files on a drive.
+type Names = HashSet<(u64, usize)>;
+
+/// What healing came to since start.
+#[derive(Debug, Default)]
+pub struct HealingCounts {
+    /// Shards that are known to be missing and have a drive to go to.
+    pub open: AtomicU64,
+    /// Of these, shards that could not be made lately.
+    pub stuck: AtomicU64,
+    /// Shards that were made anew, and their bytes.
+    pub healed: AtomicU64,
+    pub bytes: AtomicU64,
+    /// Rows of these that live, and that too few shards had.
+    pub lost: AtomicU64,
+}
+
+/// What is missing on the drives of what the segment table names: every shard without a drive, without a file on a drive in
+/// use, or with one that is too short or, in a stream, has another table of contents. Blocks.
+#[must_use]
+pub fn survey(shared: &Shared, pace: &Pace<'_>) -> BTreeSet<Wound> {
+    let mut there: BTreeMap<DriveNumber, (&Arc<Member>, Names)> = BTreeMap::new();
+    for member in shared.hardware.members.values().filter(|member| member.online()) {
+        match member.drive.list(DIRECTORY) {
+            Ok(names) => {
+                let names = names.iter().filter_map(|name| parse_name(name)).collect();
+                there.insert(member.number, (member, names));
+            }
+            Err(error) => member.note_fault(format!("{DIRECTORY}: {error}")),
+        }
+    }
+    let mut wounds = BTreeSet::new();
+    let table = shared.table.all();
+    for segment in sealed(&table) {
+        let began = Instant::now();
+        for (shard, number) in segment.info.drives.iter().enumerate() {
+            let is_whole = match there.get(number) {
+                None => *number != NO_DRIVE,
+                Some((member, held)) => held.contains(&(segment.info.id, shard)) && is_whole(segment, shard, member),
+            };
+            if !is_whole {
+                wounds.insert(Wound { segment: segment.info.id, shard });
+            }
+        }
+        if !pace(began.elapsed()) {
+            break;
+        }
+    }
+    wounds
+}
+
+fn sealed(table: &std::collections::HashMap<u64, Home>) -> impl Iterator<Item = &Arc<Segment>> {
+    table.values().filter_map(|home| match home {
+        Home::Segment(segment) if segment.info.sealed => Some(segment),
+        _ => None,
+    })
+}
+
+/// Whether a shard's file has the length and the table of contents that it should have. One that can't be asked is not said
+/// to be wounded.
+fn is_whole(segment: &Segment, shard: usize, member: &Member) -> bool {
+    let path = path_of(segment.info.id, shard);
+    // Not through the segment, which would keep the file open.
+    let looked = member.drive.open(&path).and_then(|file| Ok((file.length()?, file)));
+    match looked {
+        Ok((length, _)) if length < segment.shard_file_length() => false,
+        Ok((_, file)) if segment.info.kind == SegmentKind::Stream => segment.has_toc(shard, &file).unwrap_or(true),
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::TimedOut,
+    }
+}
+
+/// The segments that wounds are in, as they stand: without what was healed or is gone meanwhile, or has no drive to go to.
+#[must_use]
+pub fn patients(shared: &Shared, wounds: &BTreeSet<Wound>) -> Vec<Patient> {
+    let mut by_segment: BTreeMap<u64, BTreeSet<usize>> = BTreeMap::new();
+    for wound in wounds {
+        by_segment.entry(wound.segment).or_default().insert(wound.shard);
+    }
+    let mut patients = Vec::new();
+    for (id, shards) in by_segment {
+        let Some(Home::Segment(segment)) = shared.table.get(id) else { continue };
+        let info = &segment.info;
+        let is_away = |number: &&DriveNumber| is_away(shared, **number);
+        let away = info.drives.iter().filter(is_away).count();
+        let wounded: BTreeSet<usize> =
+            shards.into_iter().filter(|shard| target(shared, info, *shard).is_some()).collect();
+        if info.sealed && !wounded.is_empty() {
+            patients.push(Patient { segment: id, parity: usize::from(info.profile.parity), wounded, away });
+        }
+    }
+    patients
+}
+
+fn is_away(shared: &Shared, number: DriveNumber) -> bool {
+    shared.hardware.members.get(&number).is_some_and(|member| !member.online())
+}
+
+/// The drive that a shard is to be made on: its own while that is in use; where it never had one, another of the pool that
+/// holds no shard of the segment, with the most space.
+fn target(shared: &Shared, info: &SegmentInfo, shard: usize) -> Option<Arc<Member>> {
+    let members = &shared.hardware.members;
+    let own = info.drives.get(shard)?;
+    if *own != NO_DRIVE {
+        return members.get(own).filter(|member| member.online()).cloned();
+    }
+    let free = |member: &&Arc<Member>| member.drive.space().map_or(0, |space| space.free);
+    let pool = shared.hardware.pool(info.pool)?;
+    let others = pool.members.iter().filter(|member| member.online() && !info.drives.contains(&member.number));
+    others.max_by_key(free).cloned()
+}
+
+/// A shard that was made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Healed {
+    pub wound: Wound,
+    /// Where it is.
+    pub drive: DriveNumber,
+    /// Of its file.
+    pub bytes: u64,
+    /// Places in it that live, and that too few others have right now.
+    pub lost: u64,
+}
+
+impl Healed {
+    /// What has it read there, once it is committed.
+    #[must_use]
+    pub fn place(&self) -> Op {
+        Op::Place { id: self.wound.segment, shard: self.wound.shard, drive: self.drive }
+    }
+}
+
+/// Makes a shard anew, under its name and durable. What stood under that name stays there until then, and what of it was
+/// right stands in the new one. `None` where there is nothing to heal any more, or no drive for it. Blocks.
+///
+/// # Errors
+/// The drive takes no file, a TOC or the index can't be read, or `pace` ended it.
+pub fn heal(shared: &Shared, wound: Wound, pace: &Pace<'_>) -> Result<Option<Healed>, SegmentError> {
+    let Wound { segment: id, shard } = wound;
+    let Some(Home::Segment(segment)) = shared.table.get(id) else { return Ok(None) };
+    let Some(member) = target(shared, &segment.info, shard).filter(|_| segment.info.sealed) else {
+        return Ok(None);
+    };
+    let path = path_of(id, shard);
+    let beside = format!("{path}.heal");
+    let made = member.drive.create(&beside).map_err(SegmentError::from).and_then(|file| {
+        let rebuilt = segment.rebuild_shard(&shared.hardware, shard, &file, pace)?;
+        let lost = lost_rows(shared, &segment.info, &rebuilt.gaps)?;
+        member.drive.rename(&beside, &path)?;
+        member.drive.sync_directory(DIRECTORY)?;
+        Ok((rebuilt.bytes, lost))
+    });
+    match made {
+        Ok((bytes, lost)) => {
+            shared.hardware.wounds.forget(wound);
+            Ok(Some(Healed { wound, drive: member.number, bytes, lost }))
+        }
+        Err(error) => {
+            // The next start removes what this can't.
+            let _ = member.drive.remove(&beside);
+            Err(error)
+        }
+    }
+}
+
+/// How many gaps of a shard something that lives may be in. Of a stream a crash leaves some that nobody was told of.
+fn lost_rows(shared: &Shared, info: &SegmentInfo, gaps: &[Range<u64>]) -> Result<u64, SegmentError> {
+    if gaps.is_empty() || info.kind == SegmentKind::Packed {
+        return Ok(gaps.len() as u64);
+    }
+    let tenants = tenants(shared, &[info.id]).map_err(|error| io::Error::other(error.to_string()))?;
+    let extents = tenants.values().flatten().flat_map(|(_, row)| &row.record.extents);
+    let rows: Vec<Range<u64>> = extents
+        .filter(|extent| extent.segment == info.id)
+        .map(|extent| extent.offset..extent.offset + extent_rows(extent.length, info.profile.data))
+        .collect();
+    let lives = |gap: &&Range<u64>| rows.iter().any(|held| held.start < gap.end && gap.start < held.end);
+    Ok(gaps.iter().filter(lives).count() as u64)
+}
+
+/// Removes a shard that was made for a segment which is gone by now.
+pub fn discard(shared: &Shared, healed: &Healed) {
+    if let Some(member) = shared.hardware.members.get(&healed.drive).filter(|member| member.online()) {
+        // The next start removes what this can't.
+        let _ = member.drive.remove(&path_of(healed.wound.segment, healed.wound.shard));
+    }
+}

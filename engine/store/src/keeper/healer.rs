@@ -1,0 +1,127 @@
+//! Carrying out what `healing::choose` decides, one shard at a time, on a thread of its own.
+//!
+//! What is to be heard of it stands in [`HealingCounts`]. Cut short anywhere, the survey of the next start finds what is left.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::Work;
+use crate::commit::Outcome;
+use crate::error::{Error, Result};
+use crate::healing;
+use crate::segment::rebuild::Pace;
+use crate::segment::{Home, Wound};
+
+/// How long a shard is left alone that could not be made.
+const BACK_OFF: Duration = Duration::from_secs(300);
+/// So long after a request the drives are left to requests for most of the time.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// What is known to be open.
+#[derive(Debug, Default)]
+struct Ward {
+    open: BTreeSet<Wound>,
+    /// What could not be healed, and since when.
+    stuck: HashMap<Wound, Instant>,
+}
+
+/// How busy requests keep the drives.
+#[derive(Debug)]
+struct Pulse {
+    seen: u64,
+    since: Instant,
+}
+
+impl Work {
+    pub(super) fn heal_loop(&self) {
+        let pulse = RefCell::new(Pulse { seen: self.activity(), since: Instant::now() });
+        let pace = |took| self.yield_to_requests(&mut pulse.borrow_mut(), took);
+        let mut ward = Ward { open: healing::survey(&self.shared, &pace), stuck: HashMap::new() };
+        if !ward.open.is_empty() {
+            tracing::info!(shards = ward.open.len(), "shards are missing: making them anew where there is a drive");
+        }
+        while !self.stopping() {
+            if !self.heal_next(&mut ward, &pace) {
+                std::thread::park_timeout(super::TICK);
+            }
+        }
+    }
+
+    /// Heals one shard; whether there was one.
+    fn heal_next(&self, ward: &mut Ward, pace: &Pace<'_>) -> bool {
+        ward.open.append(&mut self.shared.hardware.wounds.take());
+        ward.stuck.retain(|_, since| since.elapsed() < BACK_OFF);
+        let open: BTreeSet<Wound> = ward.open.iter().filter(|wound| !ward.stuck.contains_key(wound)).copied().collect();
+        let order = if open.is_empty() { Vec::new() } else { healing::choose(&healing::patients(&self.shared, &open)) };
+        let room = self.shared.room.load(Ordering::Relaxed);
+        let next = order.first().copied().filter(|_| room);
+        if order.is_empty() {
+            // What is left has no drive to go to, or is gone: the next start looks again. Open streams are sealed some day.
+            ward.open.retain(|wound| ward.stuck.contains_key(wound) || self.is_open(wound.segment));
+        }
+        self.shared.healing.open.store(ward.open.len() as u64, Ordering::Relaxed);
+        self.shared.healing.stuck.store(ward.stuck.len() as u64, Ordering::Relaxed);
+        let Some(wound) = next else { return false };
+        let Wound { segment, shard } = wound;
+        match self.heal(wound, pace) {
+            Ok(0) => {
+                ward.open.remove(&wound);
+            }
+            Ok(lost) => {
+                tracing::error!(
+                    "shard {shard} of segment {segment:016x} lacks {lost} places that too few others have: `packstone verify` \
+                     tells which objects these are in"
+                );
+                ward.stuck.insert(wound, Instant::now());
+            }
+            Err(Error::ShuttingDown) => {}
+            Err(_) if self.stopping() => {}
+            Err(error) => {
+                tracing::warn!(%error, "shard {shard} of segment {segment:016x} can't be made anew: trying again later");
+                ward.stuck.insert(wound, Instant::now());
+            }
+        }
+        true
+    }
+
+    fn is_open(&self, segment: u64) -> bool {
+        matches!(self.shared.table.get(segment), Some(Home::Segment(held)) if !held.info.sealed)
+    }
+
+    /// Heals a shard; how many places of it could not be.
+    fn heal(&self, wound: Wound, pace: &Pace<'_>) -> Result<u64> {
+        let Some(healed) = healing::heal(&self.shared, wound, pace)? else { return Ok(0) };
+        match self.queue.commit_blocking(healed.place())? {
+            Outcome::Placed(true) => {
+                let counts = &self.shared.healing;
+                counts.healed.fetch_add(1, Ordering::Relaxed);
+                counts.bytes.fetch_add(healed.bytes, Ordering::Relaxed);
+                counts.lost.fetch_add(healed.lost, Ordering::Relaxed);
+                Ok(healed.lost)
+            }
+            _ => {
+                healing::discard(&self.shared, &healed);
+                Ok(0)
+            }
+        }
+    }
+
+    /// What requests have read and written so far, in steps of no set size.
+    fn activity(&self) -> u64 {
+        self.shared.reads.load(Ordering::Relaxed) + self.shared.lsn.load(Ordering::Relaxed)
+    }
+
+    /// Rests after a step, if requests came lately: a drive that reads for healing answers others later. Whether to go on.
+    fn yield_to_requests(&self, pulse: &mut Pulse, took: Duration) -> bool {
+        let now = self.activity();
+        if now != pulse.seen {
+            *pulse = Pulse { seen: now, since: Instant::now() };
+        }
+        if pulse.since.elapsed() <= QUIET && !self.stopping() {
+            std::thread::sleep((took * super::RESTS).min(super::LONGEST_REST));
+        }
+        !self.stopping()
+    }
+}

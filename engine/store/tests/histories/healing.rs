@@ -1,0 +1,78 @@
+//! Healing in histories, and what it owes: once every drive is back and every wound healed, any other m drives may be lost.
+
+use packstone_store::commit::Outcome;
+use packstone_store::healing;
+use packstone_store::segment::{Home, Wound};
+
+use crate::run::{Life, Run, Step};
+
+impl Run {
+    /// Heals some of what a survey finds, as the keeper does it.
+    pub fn heal(&mut self, life: &mut Life) -> Step {
+        let shared = life.core.shared.clone();
+        let mut wounds = healing::survey(&shared, &|_| true);
+        wounds.append(&mut shared.hardware.wounds.take());
+        let order = healing::choose(&healing::patients(&shared, &wounds));
+        let most = self.below(4) as usize + 1;
+        self.say(|| format!("healing {order:?}, {most} of them at most"));
+        for wound in order.into_iter().take(most) {
+            self.heal_one(life, wound)?;
+        }
+        Ok(())
+    }
+
+    fn heal_one(&mut self, life: &mut Life, wound: Wound) -> Step {
+        let shared = life.core.shared.clone();
+        // What victims break meanwhile is tried again another time.
+        let Ok(Some(healed)) = healing::heal(&shared, wound, &|_| true) else { return Ok(()) };
+        match self.commit_for(life, healed.place())? {
+            Outcome::Placed(true) => {}
+            _ => healing::discard(&shared, &healed),
+        }
+        Ok(())
+    }
+
+    /// With every drive there and nobody harming them, makes everything whole, and then has others be harmed from here on.
+    pub fn make_whole(&mut self, life: &mut Life) {
+        let shared = life.core.shared.clone();
+        if !shared.hardware.members.values().all(|member| member.online()) {
+            return;
+        }
+        self.node.heal_faults();
+        for info in std::mem::take(&mut life.left_open) {
+            life.left_open.push(info);
+            if self.seal_streams(life).is_err() {
+                return;
+            }
+        }
+        for pass in 0.. {
+            let table = shared.table.all();
+            let mut ids: Vec<u64> = table.keys().copied().collect();
+            ids.sort_unstable();
+            let mut faults = Vec::new();
+            for id in ids {
+                if let Some(Home::Segment(segment)) = table.get(&id) {
+                    faults.extend(segment.scrub(&shared.hardware, &|_| ()));
+                }
+            }
+            let mut wounds = healing::survey(&shared, &|_| true);
+            wounds.append(&mut shared.hardware.wounds.take());
+            if wounds.is_empty() {
+                assert_eq!(faults, Vec::<String>::new(), "seed {}: faults without a wound", self.seed);
+                break;
+            }
+            assert!(pass < 4, "seed {}: {wounds:?} are not healed: {faults:?}", self.seed);
+            for wound in healing::choose(&healing::patients(&shared, &wounds)) {
+                let healed = healing::heal(&shared, wound, &|_| true).unwrap_or_else(|error| {
+                    panic!("seed {}: {wound:?} can't be healed: {error}", self.seed);
+                });
+                let Some(healed) = healed else { continue };
+                assert_eq!(healed.lost, 0, "seed {}: {wound:?}", self.seed);
+                let placed = self.commit_for(life, healed.place()).unwrap();
+                assert!(matches!(placed, Outcome::Placed(true)), "seed {}: {placed:?}", self.seed);
+            }
+        }
+        self.node.pick_victims(&mut self.generator);
+        self.say(|| "all is whole: others may be harmed".into());
+    }
+}
