@@ -112,6 +112,9 @@ class EngineSection(_Section):
     io_timeout: Duration = 10.0
     """How long a drive may take for one call before it counts as failed. Reads turn to others after a twentieth."""
 
+    scrub_period: Age = 14 * 86400.0
+    """Every segment is read and checked once in so long, such as `"14 d"`; 0 or `"never"`: none is."""
+
 
 class UploadsSection(_Section):
     """What becomes of uploads in parts."""

@@ -46,6 +46,7 @@ def engine_settings(
         space_reserve=engine.space_reserve,
         io_timeout=engine.io_timeout,
         abandoned_after=configuration.uploads.abandoned_after or None,
+        scrub_period=engine.scrub_period or None,
         master_key=None if master_key is None else master_key.key(),
     )
 

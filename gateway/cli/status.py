@@ -47,6 +47,10 @@ def _show(document: "StatusDocument") -> None:
             f"healing: {healing.open} shards to be made anew; {healing.healed} made since start, "
             f"{format_size(healing.bytes)}"
         )
+    scrub = document.scrubbing
+    if scrub.total:
+        ended = f"{datetime.fromtimestamp(scrub.last_ended, UTC):%Y-%m-%d}" if scrub.last_ended else "never"
+        print_line(f"scrubbing: {scrub.done * 100 // scrub.total} % of this pass; the last whole one ended: {ended}")
     columns = ("Pool", "Class", "Profile", "Drives", "Segments", "Degraded", "Payload", "Dead")
     pools = table("Pools", *columns, numbers=("Segments", "Degraded"))
     for pool in document.pools:

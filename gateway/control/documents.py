@@ -60,6 +60,19 @@ class HealingDocument(_Document):
     lost: int
 
 
+class ScrubDocument(_Document):
+    """Verification of all segments: bytes of shards in this pass, when the last one ended, and counts since start.
+
+    `last_ended` is in seconds since 1970, 0 for never.
+    """
+
+    done: int
+    total: int
+    last_ended: float
+    segments: int
+    faults: int
+
+
 class JournalDocument(_Document):
     """The journal; `lsn` is the newest durable one, `files` those not yet sealed, `copies` the drives it stands on."""
 
@@ -93,6 +106,7 @@ class EngineDocument(_Document):
     drives: list[DriveDocument]
     pools: list[PoolDocument]
     healing: HealingDocument
+    scrubbing: ScrubDocument
     journal: JournalDocument
     buckets: list[BucketDocument]
     segments: int

@@ -75,9 +75,9 @@ def test_harmed_shards_are_healed(appliance: Appliance, harm: str) -> None:
             file.unlink()
     appliance.node.kill()
     appliance.node.start()
-    appliance.check()
     if harm == "rot":
         appliance.node.command("verify", code=1)
+    appliance.check()
     appliance.wait_until_whole()
     appliance.node.stop()
     appliance.take_away(3)

@@ -66,6 +66,23 @@ pub struct HealingStatus {
     lost: u64,
 }
 
+#[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
+#[derive(Clone)]
+pub struct ScrubStatus {
+    done: u64,
+    total: u64,
+    last_ended: f64,
+    segments: u64,
+    faults: u64,
+}
+
+impl From<status::ScrubStatus> for ScrubStatus {
+    fn from(scrub: status::ScrubStatus) -> Self {
+        let status::ScrubStatus { done, total, last_ended, segments, faults } = scrub;
+        Self { done, total, last_ended: seconds(last_ended), segments, faults }
+    }
+}
+
 impl From<status::HealingStatus> for HealingStatus {
     fn from(healing: status::HealingStatus) -> Self {
         let status::HealingStatus { open, stuck, healed, bytes, lost } = healing;
@@ -133,6 +150,7 @@ pub struct Status {
     drives: Vec<DriveStatus>,
     pools: Vec<PoolStatus>,
     healing: HealingStatus,
+    scrubbing: ScrubStatus,
     journal: JournalStatus,
     buckets: Vec<BucketUsage>,
     segments: usize,
@@ -155,6 +173,7 @@ impl From<status::Status> for Status {
             drives: status.drives.into_iter().map(Into::into).collect(),
             pools: status.pools.into_iter().map(Into::into).collect(),
             healing: status.healing.into(),
+            scrubbing: status.scrubbing.into(),
             journal: JournalStatus {
                 epoch: journal.epoch,
                 lsn: journal.lsn,

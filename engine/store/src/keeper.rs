@@ -1,12 +1,13 @@
-//! The store's own workers: sealing, healing, spare journal files, space, compaction, abandoned uploads.
+//! The store's own workers: sealing, healing, scrubbing, spare journal files, space, compaction, abandoned uploads.
 //!
-//! All run on three threads that wake a few times a second: one seals (`sealer`), one heals (`healer`), one does the rest
+//! All run on three threads that wake a few times a second: one seals (`sealer`), one heals and scrubs (`healer`, `scrubber`), one does the rest
 //! (`compactor`, `abandoned`, and what stands here). Each step can be cut short by the end of the process anywhere; what is half done then is swept or
 //! resumed at the next start.
 
 mod abandoned;
 mod compactor;
 mod healer;
+mod scrubber;
 mod sealer;
 
 use std::collections::HashMap;
@@ -51,6 +52,7 @@ struct Work {
     dead_share: f64,
     space_reserve: u64,
     abandoned_after: Option<Duration>,
+    scrub_period: Option<Duration>,
     stopping: AtomicBool,
     /// Somebody waits for seals: no rests.
     hurried: AtomicBool,
@@ -103,6 +105,7 @@ impl Keepers {
             dead_share: settings.dead_share,
             space_reserve: settings.space_reserve,
             abandoned_after: settings.abandoned_after,
+            scrub_period: settings.scrub_period,
             stopping: AtomicBool::new(false),
             hurried: AtomicBool::new(false),
             lagging: AtomicBool::new(false),

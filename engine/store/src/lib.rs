@@ -30,6 +30,7 @@ pub mod record;
 pub mod recovery;
 mod replacement;
 pub mod retention;
+pub mod scrubbing;
 pub mod sealing;
 pub mod segment;
 pub mod startup;

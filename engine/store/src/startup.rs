@@ -29,6 +29,7 @@ use crate::recovery::drives::{Candidate, Inventory, PoolSettings, take_inventory
 use crate::recovery::journals::{self, Recovered};
 use crate::recovery::replay::{self, Replayed};
 use crate::recovery::{Progress, RecoveryError, RecoveryResult, returned};
+use crate::scrubbing::ScrubCounts;
 use crate::segment::{self, Home, shard};
 use crate::time::to_system_time;
 
@@ -227,6 +228,7 @@ fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>,
         quota_refusals: AtomicU64::new(0),
         abandoned_uploads: AtomicU64::new(0),
         healing: HealingCounts::default(),
+        scrubbing: ScrubCounts::default(),
         reads: AtomicU64::new(0),
         closed: Mutex::default(),
         claims: Mutex::default(),

@@ -61,6 +61,19 @@ pub struct HealingStatus {
     pub lost: u64,
 }
 
+/// How far verification of all segments came.
+#[derive(Clone, Copy, Debug)]
+pub struct ScrubStatus {
+    /// Bytes of shards that this pass has verified, of how many.
+    pub done: u64,
+    pub total: u64,
+    /// When the pass before ended, Unix nanoseconds by the compliance clock; 0 for none.
+    pub last_ended: i64,
+    /// Segments that were verified since start, and shards and records that were found wrong.
+    pub segments: u64,
+    pub faults: u64,
+}
+
 #[derive(Clone, Debug)]
 pub struct JournalStatus {
     pub epoch: u64,
@@ -91,6 +104,7 @@ pub struct Status {
     pub drives: Vec<DriveStatus>,
     pub pools: Vec<PoolStatus>,
     pub healing: HealingStatus,
+    pub scrubbing: ScrubStatus,
     pub journal: JournalStatus,
     pub buckets: Vec<BucketUsage>,
     pub segments: usize,
@@ -130,6 +144,7 @@ impl Store {
             drives,
             pools: self.pools()?,
             healing: self.healing(),
+            scrubbing: self.scrubbing(),
             journal: self.journal(),
             segments,
             objects: buckets.iter().map(|bucket| bucket.objects).sum(),
@@ -224,6 +239,18 @@ impl Store {
             healed: read(&counts.healed),
             bytes: read(&counts.bytes),
             lost: read(&counts.lost),
+        }
+    }
+
+    fn scrubbing(&self) -> ScrubStatus {
+        let counts = &self.inner.shared.scrubbing;
+        let read = |count: &std::sync::atomic::AtomicU64| count.load(std::sync::atomic::Ordering::Relaxed);
+        ScrubStatus {
+            done: read(&counts.done),
+            total: read(&counts.total),
+            last_ended: counts.last_ended.load(std::sync::atomic::Ordering::Relaxed),
+            segments: read(&counts.segments),
+            faults: read(&counts.faults),
         }
     }
 

@@ -54,6 +54,8 @@ pub struct Settings {
     pub io_timeout: Duration,
     /// Uploads that were opened so long ago are aborted; `None`: never.
     pub abandoned_after: Option<Duration>,
+    /// Every segment is verified once in so long; `None`: never.
+    pub scrub_period: Option<Duration>,
     /// What the keys that objects are encrypted with are wrapped under; without one nothing is encrypted.
     pub master_key: Option<MasterSecret>,
 }

@@ -22,6 +22,7 @@ pub(crate) fn store(scratch: &tempfile::TempDir) -> Store {
         space_reserve: 1 << 20,
         io_timeout: Duration::from_secs(10),
         abandoned_after: None,
+        scrub_period: None,
         master_key: None,
     };
     initialise(&settings, true).unwrap();

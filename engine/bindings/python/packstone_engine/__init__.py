@@ -19,6 +19,7 @@ from packstone_engine._native import PoolStatus as PoolStatus
 from packstone_engine._native import Quota as Quota
 from packstone_engine._native import RebuildReport as RebuildReport
 from packstone_engine._native import S3Settings as S3Settings
+from packstone_engine._native import ScrubStatus as ScrubStatus
 from packstone_engine._native import Status as Status
 from packstone_engine._native import VerifyReport as VerifyReport
 from packstone_engine._native import __version__ as __version__

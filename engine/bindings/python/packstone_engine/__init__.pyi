@@ -48,6 +48,7 @@ class EngineSettings:
         space_reserve: int = 1073741824,
         io_timeout: float = 10.0,
         abandoned_after: float | None = None,
+        scrub_period: float | None = None,
         master_key: bytes | None = None,
     ) -> EngineSettings: ...
 
@@ -111,6 +112,16 @@ class HealingStatus:
     lost: int
 
 @final
+class ScrubStatus:
+    """How far verification came: bytes of shards in this pass, when the last ended (0: never), counts since start."""
+
+    done: int
+    total: int
+    last_ended: float
+    segments: int
+    faults: int
+
+@final
 class JournalStatus:
     epoch: int
     lsn: int  # the newest durable one
@@ -136,6 +147,7 @@ class Status:
     drives: list[DriveStatus]
     pools: list[PoolStatus]
     healing: HealingStatus
+    scrubbing: ScrubStatus
     journal: JournalStatus
     buckets: list[BucketUsage]
     segments: int

@@ -46,6 +46,7 @@ use crate::node::Hardware;
 use crate::object::{Bucket, Document};
 use crate::quota::{OWNER_QUOTA, Quota};
 use crate::record::Extent;
+use crate::scrubbing::ScrubCounts;
 use crate::segment::{Home, Pin, Segment, SegmentInfo, SegmentKind, SegmentTable, Wound};
 use crate::time::{to_seconds, to_system_time};
 
@@ -71,6 +72,7 @@ pub struct Shared {
     /// Uploads that were aborted since start because nobody completed them.
     pub abandoned_uploads: AtomicU64,
     pub healing: HealingCounts,
+    pub scrubbing: ScrubCounts,
     /// Pieces of objects that were read since start.
     pub reads: AtomicU64,
     /// Closed journals that wait to be sealed, oldest first.

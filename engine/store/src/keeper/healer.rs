@@ -42,8 +42,9 @@ impl Work {
         if !ward.open.is_empty() {
             tracing::info!(shards = ward.open.len(), "shards are missing: making them anew where there is a drive");
         }
+        let mut round = self.resume_round();
         while !self.stopping() {
-            if !self.heal_next(&mut ward, &pace) {
+            if !self.heal_next(&mut ward, &pace) && !self.scrub_next(&mut round, &pace) {
                 std::thread::park_timeout(super::TICK);
             }
         }

@@ -13,6 +13,7 @@ use crate::index::row::DocumentRow;
 use crate::index::{Space, keys};
 use crate::ledger::{APPROVAL, EVENT};
 use crate::quota::{OWNER, QUOTA};
+use crate::scrubbing::SCRUB;
 use crate::store::Store;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,9 +78,9 @@ pub fn is_configuration(kind: &str) -> bool {
     KINDS.iter().any(|(held, ..)| *held == kind) || [QUOTA, OWNER].contains(&kind)
 }
 
-/// Whether documents of that kind are written by the engine and no face: keys, and the WORM ledger.
+/// Whether documents of that kind are written by the engine and no face: keys, the WORM ledger, how far scrubbing came.
 pub(super) fn is_engines_own(kind: &str) -> bool {
-    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL].contains(&kind)
+    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL, SCRUB].contains(&kind)
 }
 
 #[derive(Clone, Copy)]
@@ -162,7 +163,7 @@ impl Store {
         value.map(|value| read(&value)).transpose()
     }
 
-    /// Whether the node has documents of its own: identities, keys, quotas. The WORM ledger is none of these.
+    /// Whether the node has documents of its own: identities, keys, quotas. The WORM ledger and what workers put down are none of these.
     ///
     /// # Errors
     /// A grant for something else, or a fault of the index.
@@ -171,7 +172,7 @@ impl Store {
         let snapshot = self.inner.shared.index.snapshot();
         for pair in snapshot.prefix(Space::Documents, &0_u32.to_be_bytes()) {
             // The space's own mark begins so as well.
-            if keys::parse_document(&pair?.0).is_some_and(|(_, kind, _)| ![EVENT, APPROVAL].contains(&kind)) {
+            if keys::parse_document(&pair?.0).is_some_and(|(_, kind, _)| ![EVENT, APPROVAL, SCRUB].contains(&kind)) {
                 return Ok(true);
             }
         }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::pack::Rest;
+use super::rebuild::Pace;
 use super::shard::{Blocks, path_of};
 use super::shards::Shards;
 use super::stripe::rows;
@@ -16,21 +16,23 @@ use crate::drive::{NO_DRIVE, Patience};
 use crate::node::Hardware;
 
 impl Segment {
-    /// Reads every block of every shard that should be there; one line for each shard that is not whole, which is noted as a
-    /// wound where its drive is in use.
+    /// Reads every block of every shard that should be there, and of a packed segment every record against its hash; one line
+    /// for each shard that is not whole, which is noted as a wound where its drive is in use, and for each record. What was
+    /// found so far where `pace` ends it.
     #[must_use]
-    pub fn scrub(&self, hardware: &Hardware, rest: &Rest<'_>) -> Vec<String> {
+    pub fn scrub(&self, hardware: &Hardware, pace: &Pace<'_>) -> Vec<String> {
         let placed = self.info.drives.iter().enumerate().filter(|(_, drive)| **drive != NO_DRIVE);
         let mut left: Vec<usize> = placed.map(|(shard, _)| shard).collect();
         let mut faults = BTreeMap::new();
         match self.info.kind {
-            SegmentKind::Packed => self.scrub_packed(hardware, &mut left, &mut faults, rest),
-            SegmentKind::Stream => self.scrub_stream(hardware, &mut left, &mut faults, rest),
+            SegmentKind::Packed => self.scrub_packed(hardware, &mut left, &mut faults, pace),
+            SegmentKind::Stream => self.scrub_stream(hardware, &mut left, &mut faults, pace),
         }
         for shard in faults.keys().filter(|shard| self.shards.member(**shard).is_some_and(|member| member.online())) {
             hardware.wounds.add(Wound { segment: self.info.id, shard: *shard });
         }
-        faults.into_values().collect()
+        let records = if self.info.kind == SegmentKind::Packed { self.scrub_records(pace) } else { Vec::new() };
+        faults.into_values().chain(records).collect()
     }
 
     fn scrub_packed(
@@ -38,7 +40,7 @@ impl Segment {
         hardware: &Hardware,
         left: &mut Vec<usize>,
         faults: &mut BTreeMap<usize, String>,
-        rest: &Rest<'_>,
+        pace: &Pace<'_>,
     ) {
         let (id, mut at) = (self.info.id, 0);
         while at < self.info.shard_length && !left.is_empty() {
@@ -55,8 +57,31 @@ impl Segment {
             }
             left.retain(|shard| !faults.contains_key(shard));
             at = end;
-            rest(began.elapsed());
+            if !pace(began.elapsed()) {
+                return;
+            }
         }
+    }
+
+    /// Records whose bytes pass every check but their own hash, or can't be had at all.
+    fn scrub_records(&self, pace: &Pace<'_>) -> Vec<String> {
+        let mut faults = Vec::new();
+        let Ok(entries) = self.read_toc() else {
+            return vec![format!("segment {:016x}: its table of contents can't be read", self.info.id)];
+        };
+        for logged in &entries {
+            let began = Instant::now();
+            let extents = logged.entry.record().map(|record| record.extents.as_slice()).unwrap_or_default();
+            for extent in extents.iter().filter(|extent| extent.segment == self.info.id) {
+                if let Err(error) = self.read_record(extent) {
+                    faults.push(format!("record {}: {error}", logged.lsn));
+                }
+            }
+            if !pace(began.elapsed()) {
+                break;
+            }
+        }
+        faults
     }
 
     fn scrub_stream(
@@ -64,7 +89,7 @@ impl Segment {
         hardware: &Hardware,
         left: &mut Vec<usize>,
         faults: &mut BTreeMap<usize, String>,
-        rest: &Rest<'_>,
+        pace: &Pace<'_>,
     ) {
         // One that is not there, or is not the shard it should be, is told as that.
         for (shard, held) in self.shards.ask(hardware, left, |shards, shard| shards.read_up_to(shard, 0, BLOCK)) {
@@ -93,7 +118,9 @@ impl Segment {
                 }
             }
             row += rows(unit);
-            rest(began.elapsed());
+            if !pace(began.elapsed()) {
+                return;
+            }
         }
         for shard in left.iter().filter(|_| self.info.sealed) {
             let file = self.shards.member(*shard).map(|member| member.drive.open(&path_of(self.info.id, *shard)));

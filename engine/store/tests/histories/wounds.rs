@@ -73,7 +73,7 @@ fn heal_all(core: &mut Core) -> usize {
 
 fn scrub(core: &Core, id: u64) -> Vec<String> {
     let Some(Home::Segment(segment)) = core.shared.table.get(id) else { panic!("no segment") };
-    segment.scrub(&core.shared.hardware, &|_| ())
+    segment.scrub(&core.shared.hardware, &|_| true)
 }
 
 fn check_all(core: &Core, keys: &[&str]) {

@@ -40,6 +40,7 @@ impl Node {
             space_reserve: 1 << 20,
             io_timeout: Duration::from_secs(10),
             abandoned_after: None,
+            scrub_period: None,
             master_key: None,
         };
         initialise(&settings, profile.parity == 0).unwrap();
