@@ -30,6 +30,40 @@ def sequential_write(folder: Path, total: int) -> float:
     return total // WRITE * WRITE / took
 
 
+def sequential_read(folder: Path, total: int) -> float:
+    """Bytes a second that a file in `folder` gives by reads of 1 MiB, none of it in the page cache.
+
+    `total` is in bytes. The file is removed.
+    """
+    block = os.urandom(WRITE)
+    path = folder / "disk-floor"
+    try:
+        with path.open("wb", buffering=0) as file:
+            for _ in range(total // WRITE):
+                file.write(block)
+            os.fdatasync(file.fileno())
+        forget(folder)
+        began = time.monotonic()
+        with path.open("rb", buffering=0) as file:
+            while file.read(WRITE):
+                pass
+        took = time.monotonic() - began
+    finally:
+        path.unlink(missing_ok=True)
+    return total // WRITE * WRITE / took
+
+
+def forget(folder: Path) -> None:
+    """Takes every file below `folder` out of the page cache, as far as it is written."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
+
+
 def blocks_by_folder(folder: Path) -> dict[str, int]:
     """Bytes of disk blocks below each entry of `folder`, directories' own blocks included, preallocated ones too."""
     return {entry.name: _blocks(entry) for entry in sorted(folder.iterdir())}

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from perf import bench as benches
-from perf import deletion, growth, guard, machine, peer, restart, scenario, table
+from perf import deletion, drives, growth, guard, machine, peer, restart, scenario, table
 from perf.bench import Bench, Scale
 from perf.generator import Generator
 from perf.server import NotMeasurableError, Packstone, no_op_floor
@@ -32,6 +32,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "list": scenario.pages,
     "large": scenario.large,
     "guard": guard.guard,
+    "drives": drives.drives,
     "restart": restart.restart,
     "deleted": deletion.deleted,
 }

@@ -102,6 +102,10 @@ class Packstone(Started):
         """Turns the open journals into segments."""
         self._run("seal", "--data", str(self.data))
 
+    def replace_drive(self, drive: Path) -> None:
+        """Puts the empty directory `drive` in the place of the one that was there, with the server down."""
+        self._run("drive", "replace", str(drive), "--data", str(self.data))
+
     def status(self) -> object:
         """What `packstone status --json` says."""
         status: object = json.loads(self._run("status", "--data", str(self.data), "--json"))

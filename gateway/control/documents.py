@@ -215,7 +215,7 @@ class LedgerEventDocument(_Document):
     at: datetime
     compliance: datetime
     actor: str
-    deed: Literal["ended", "loosened", "released", "approved", "went on"]
+    deed: Literal["ended", "loosened", "released", "approved", "agreed"]
     bucket: str | None
     key: str | None
     version: str | None

@@ -159,7 +159,7 @@ def test_approved_by_two(timed: Node, seasoned: list[Administrator], clock: Wall
     events = json.loads(timed.command("worm", "ledger", "--json"))
     assert [(event["actor"].rpartition("/")[2], event["deed"]) for event in events] == [
         ("ann", "approved"),
-        ("bob", "went on"),
+        ("bob", "agreed"),
     ]
     assert all(event["time"] == time for event in events)
     kept = json.loads(timed.command("status", "--json"))["clock"]["compliance"]

@@ -97,7 +97,7 @@ impl From<(u64, Event)> for LedgerEvent {
             Deed::Loosened { held, from, to } => ("loosened", Some(held), Some(from), to, None),
             Deed::Released { held } => ("released", Some(held), None, None, None),
             Deed::Approved { time, second: false } => ("approved", None, None, None, Some(time)),
-            Deed::Approved { time, second: true } => ("went on", None, None, None, Some(time)),
+            Deed::Approved { time, second: true } => ("agreed", None, None, None, Some(time)),
         };
         let (bucket, key, version) = match held {
             Some(held) => (Some(held.bucket), Some(held.key), Some(held.version.to_string())),

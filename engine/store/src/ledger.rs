@@ -37,7 +37,7 @@ pub enum Deed {
     /// Took a legal hold off.
     Released { held: Held },
     /// Approved that the compliance clock go on to a time, Unix nanoseconds; `second` where another administrator had
-    /// approved the same, so that it went on.
+    /// approved the same, so that it goes on next.
     Approved { time: i64, second: bool },
 }
 

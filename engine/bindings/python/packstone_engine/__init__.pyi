@@ -206,7 +206,7 @@ class LedgerEvent:
     actor: str
     at: float
     compliance: int
-    deed: Literal["ended", "loosened", "released", "approved", "went on"]
+    deed: Literal["ended", "loosened", "released", "approved", "agreed"]
     bucket: str | None
     key: str | None
     version: str | None

@@ -382,6 +382,10 @@ impl Core {
 
     /// Has the compliance clock go on once it is journalled who wants it so: a crash in between leaves it where it was.
     fn approve_time(&mut self, op: &Op, time: i64) -> Result<Vec<Result<Outcome>>> {
+        // By the clock as it is, and not by commit time, which stays where a clock that was set back had been.
+        if time > self.shared.compliance.now().wall {
+            return Ok(vec![Err(Error::InvalidApproval("by the machine's clock that time has not come"))]);
+        }
         let answers = self.commit_batch(std::slice::from_ref(op))?;
         if let [Ok(Outcome::Approved { second: true })] = &*answers {
             self.shared.compliance.go_on_to(time);

@@ -207,7 +207,12 @@ impl Op {
             | Self::PutPart { .. } => true,
             Self::Rename { copy, .. } => copy.is_some(),
             Self::PutDocument { value, .. } => value.is_some(),
-            Self::Amend { change, .. } => matches!(change, AttributeChange::Tags(_) | AttributeChange::Acl(_)),
+            // What loosens a lock makes the ledger grow.
+            Self::Amend { change, bypass, .. } => match change {
+                AttributeChange::Tags(_) | AttributeChange::Acl(_) | AttributeChange::LegalHold(false) => true,
+                AttributeChange::Retention(_) => *bypass,
+                AttributeChange::LegalHold(true) => false,
+            },
             _ => false,
         }
     }

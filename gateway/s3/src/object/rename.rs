@@ -89,16 +89,19 @@ impl Face {
     }
 }
 
-/// The key that is renamed. AWS's guide and its own clients name the key alone, and a key may begin with the bucket's
-/// name; the pattern that AWS documents has the bucket in front, which counts where a slash says that a path begins.
+/// The key that is renamed. AWS's own clients name the key alone, and a key may begin with the bucket's name; its examples
+/// have a slash in front, and the pattern that it documents the bucket behind that.
 fn source(headers: &HeaderMap, bucket: &str) -> S3Result<String> {
-    let unread =
-        || invalid_argument("x-amz-rename-source must be a key, or /bucket/key with the same bucket, percent-encoded.");
+    let unread = || {
+        invalid_argument(
+            "x-amz-rename-source must be a key, /key or /bucket/key with the same bucket, percent-encoded.",
+        )
+    };
     let value = headers.get(SOURCE).ok_or_else(unread)?;
     let decoded = percent_decode(value.as_bytes()).decode_utf8().map_err(|_| unread())?;
     let key = match decoded.strip_prefix('/') {
         None => &*decoded,
-        Some(path) => path.strip_prefix(bucket).and_then(|rest| rest.strip_prefix('/')).ok_or_else(unread)?,
+        Some(path) => path.strip_prefix(bucket).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path),
     };
     if key.is_empty() { Err(unread()) } else { Ok(key.to_owned()) }
 }
