@@ -11,7 +11,8 @@ from perf import disk
 from perf.bench import Bench
 from perf.figure import Figure
 from perf.generator import Measurement
-from perf.scenario import CONNECTIONS, MIB
+from perf.scenario import CONNECTIONS, LARGE_CONNECTIONS, MIB
+from perf.scenario import LARGE as LARGE_SIZE
 from perf.server import NotMeasurableError
 
 DEGRADED_LIMIT = 2.0
@@ -28,7 +29,8 @@ DATA = 3
 def drives(bench: Bench) -> None:
     """GET 4 KiB with every drive, with one gone, and while its replacement is filled; then the filling alone."""
     ours = bench.ours
-    bench.generator.run(ours.server, "put-large", create_bucket=True, connections=4, count=LARGE)
+    options: dict[str, float | str] = {"bucket": "filling", "size": LARGE_SIZE, "connections": LARGE_CONNECTIONS}
+    bench.generator.run(ours.server, "put-large", create_bucket=True, count=LARGE, **options)
     ours.seal()
     lost = Path(_status(bench)["drives"][0]["path"])
     rounds: list[tuple[Measurement, Measurement, Measurement]] = []

@@ -58,6 +58,8 @@ struct Work {
     hurried: AtomicBool,
     /// Whether the operator was told that the compliance clock lags.
     lagging: AtomicBool,
+    /// Entries that healing and scrubbing have committed.
+    own_entries: AtomicU64,
     /// Drives in use when they were last counted.
     online: AtomicUsize,
     /// Removed rows when the index was last looked at, and when it was last compacted.
@@ -109,6 +111,7 @@ impl Keepers {
             stopping: AtomicBool::new(false),
             hurried: AtomicBool::new(false),
             lagging: AtomicBool::new(false),
+            own_entries: AtomicU64::new(0),
             online: AtomicUsize::new(shared.hardware.members.values().filter(|member| member.online()).count()),
             seen_removed: AtomicU64::new(0),
             tidied_removed: AtomicU64::new(0),

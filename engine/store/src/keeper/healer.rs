@@ -96,6 +96,7 @@ impl Work {
         let Some(healed) = healing::heal(&self.shared, wound, pace)? else { return Ok(0) };
         match self.queue.commit_blocking(healed.place())? {
             Outcome::Placed(true) => {
+                self.own_entries.fetch_add(1, Ordering::Relaxed);
                 let counts = &self.shared.healing;
                 counts.healed.fetch_add(1, Ordering::Relaxed);
                 counts.bytes.fetch_add(healed.bytes, Ordering::Relaxed);
@@ -109,9 +110,11 @@ impl Work {
         }
     }
 
-    /// What requests have read and written so far, in steps of no set size.
+    /// What requests have read and written so far, in steps of no set size: what this thread commits is none of theirs.
     fn activity(&self) -> u64 {
-        self.shared.reads.load(Ordering::Relaxed) + self.shared.lsn.load(Ordering::Relaxed)
+        let entries = self.shared.lsn.load(Ordering::Relaxed);
+        let own = self.own_entries.load(Ordering::Relaxed);
+        self.shared.reads.load(Ordering::Relaxed) + entries.saturating_sub(own)
     }
 
     /// Rests after a step, if requests came lately: a drive that reads for healing answers others later. Whether to go on.

@@ -96,8 +96,11 @@ impl Work {
         let value = Some(round.pass.encode().into());
         let (kind, name) = (SCRUB.to_owned(), String::new());
         let put = Op::PutDocument { scope: 0, kind, name, value, replaces: Replaces::Anything };
-        if let Err(error) = self.queue.commit_blocking(put) {
-            tracing::debug!(%error, "how far scrubbing came could not be put down");
+        match self.queue.commit_blocking(put) {
+            Ok(_) => {
+                self.own_entries.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => tracing::debug!(%error, "how far scrubbing came could not be put down"),
         }
     }
 
