@@ -109,6 +109,9 @@ class EngineSection(_Section):
     space_reserve: Size = Field(default=GIB, ge=0)
     """Free space on a device below which only deletes, sealing and compaction are served."""
 
+    dictionaries: bool = True
+    """Whether small objects are compressed with dictionaries that are trained from others like them."""
+
     io_timeout: Duration = 10.0
     """How long a drive may take for one call before it counts as failed. Reads turn to others after a twentieth."""
 

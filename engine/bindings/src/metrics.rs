@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use packstone_s3::{Counts, front};
+use packstone_store::compression::{Compressed, Method};
 use packstone_store::drive::DriveState;
 use packstone_store::status::Status;
 
@@ -52,6 +53,12 @@ fn store(status: &Status) -> Vec<Metric> {
     let of_quotas = |value: fn(&packstone_store::quota::Quota) -> Option<u64>| {
         let limited = status.buckets.iter().filter_map(|bucket| Some((bucket, value(&bucket.quota)?)));
         limited.map(|(bucket, limit)| labelled([("bucket", &bucket.name)], limit as f64)).collect()
+    };
+    let of_methods = |value: fn(&Compressed) -> f64| {
+        let of = |(method, compressed): &(Method, Compressed)| {
+            labelled([("compression", method.label())], value(compressed))
+        };
+        status.compressed.iter().map(of).collect()
     };
     vec![
         metric("gauge", "bucket_objects", "Objects in a bucket.", of_buckets(|bucket| bucket.objects as f64)),
@@ -178,6 +185,25 @@ fn store(status: &Status) -> Vec<Metric> {
         metric("gauge", "journal_bytes", "Bytes in journal files that are not sealed.", one(journal.bytes as f64)),
         metric("gauge", "index_bytes", "Bytes of the index on its drive.", one(status.index_bytes as f64)),
         metric("gauge", "accepting_writes", "1 while there is room for writes.", one(f64::from(u8::from(status.room)))),
+        metric("gauge", "dictionaries", "Dictionaries of all buckets.", one(status.dictionaries as f64)),
+        metric(
+            "counter",
+            "dictionaries_trained",
+            "Dictionaries that were trained since start.",
+            one(status.trained_dictionaries as f64),
+        ),
+        metric(
+            "counter",
+            "small_object_bytes",
+            "Bytes of small objects as sent since start, by how they were compressed.",
+            of_methods(|compressed| compressed.sent as f64),
+        ),
+        metric(
+            "counter",
+            "small_object_stored_bytes",
+            "What was stored of them, before it was encrypted.",
+            of_methods(|compressed| compressed.stored as f64),
+        ),
         metric("counter", "cache_hits", "Reads answered from RAM.", one(status.cache_hits as f64)),
         metric(
             "counter",

@@ -1,5 +1,7 @@
 //! zstd for small records, where it pays.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::record::Compression;
 
 /// Fast enough to be cheaper than writing the bytes it saves.
@@ -19,8 +21,13 @@ pub fn shrink(plain: &[u8]) -> Option<Vec<u8>> {
     if plain.len() < LEAST || looks_random(plain.get(..SAMPLE).unwrap_or(plain)) {
         return None;
     }
-    let limit = plain.len() - plain.len() / 8;
-    zstd::bulk::compress(plain, LEVEL).ok().filter(|packed| packed.len() <= limit)
+    zstd::bulk::compress(plain, LEVEL).ok().filter(|packed| pays(plain.len(), packed.len()))
+}
+
+/// Whether compressing saved at least an eighth.
+#[must_use]
+pub fn pays(plain: usize, packed: usize) -> bool {
+    packed <= plain - plain / 8
 }
 
 /// Whether bytes are spread so evenly that no entropy coder gains on them: compares their sum of squared counts with
@@ -54,14 +61,75 @@ pub fn expand(compression: Compression, stored: Vec<u8>, size: u64) -> std::io::
 /// # Errors
 /// Bytes that are no zstd frame of that size.
 pub fn inflate(frame: &[u8], size: u64) -> std::io::Result<Vec<u8>> {
-    let most = (frame.len() / LEAST_BLOCK).saturating_mul(MOST_BLOCK);
-    let size = usize::try_from(size).ok().filter(|size| *size <= most).ok_or_else(another_size)?;
+    let size = expect_plausible(frame, size)?;
     let plain = zstd::bulk::decompress(frame, size)?;
     if plain.len() == size { Ok(plain) } else { Err(another_size()) }
 }
 
+/// The size, if a frame of this length can have it.
+///
+/// # Errors
+/// It can't.
+pub fn expect_plausible(frame: &[u8], size: u64) -> std::io::Result<usize> {
+    let most = (frame.len() / LEAST_BLOCK).saturating_mul(MOST_BLOCK);
+    usize::try_from(size).ok().filter(|size| *size <= most).ok_or_else(another_size)
+}
+
 fn another_size() -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::InvalidData, "a zstd frame of another size")
+}
+
+/// How a small body is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Raw,
+    Zstd,
+    Dictionary,
+}
+
+impl Method {
+    pub const ALL: [Self; 3] = [Self::Raw, Self::Zstd, Self::Dictionary];
+
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Zstd => "zstd",
+            Self::Dictionary => "dictionary",
+        }
+    }
+}
+
+/// Bytes of small bodies since start, as they were sent and as they are stored before they are encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compressed {
+    pub sent: u64,
+    pub stored: u64,
+}
+
+/// [`Compressed`] by method.
+#[derive(Debug, Default)]
+pub struct Counters([(AtomicU64, AtomicU64); 3]);
+
+impl Counters {
+    pub fn note(&self, method: Method, sent: usize, stored: usize) {
+        if let Some((held_sent, held_stored)) = self.0.get(method as usize) {
+            held_sent.fetch_add(sent as u64, Ordering::Relaxed);
+            held_stored.fetch_add(stored as u64, Ordering::Relaxed);
+        }
+    }
+
+    #[must_use]
+    pub fn read(&self) -> [(Method, Compressed); 3] {
+        Method::ALL.map(|method| {
+            let held = self.0.get(method as usize);
+            let read = |(sent, stored): &(AtomicU64, AtomicU64)| Compressed {
+                sent: sent.load(Ordering::Relaxed),
+                stored: stored.load(Ordering::Relaxed),
+            };
+            (method, held.map(read).unwrap_or_default())
+        })
+    }
 }
 
 #[cfg(test)]

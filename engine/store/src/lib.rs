@@ -12,6 +12,7 @@ pub mod compliance;
 pub mod compression;
 pub mod configuration;
 pub mod crypto;
+pub mod dictionary;
 pub mod drive;
 pub mod epoch;
 pub mod erasure;

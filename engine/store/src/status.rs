@@ -5,6 +5,8 @@ use packstone_access::{Action, Grant};
 use crate::commit::log::durable_lsn;
 use crate::compaction;
 use crate::compliance::{Now, WORTH_TELLING};
+use crate::compression::{Compressed, Method};
+use crate::dictionary::trainer::Trainer;
 use crate::drive::DriveState;
 use crate::error::Result;
 use crate::index::tallies;
@@ -120,6 +122,11 @@ pub struct Status {
     pub quota_refusals: u64,
     /// Uploads that were aborted since start because nobody completed them.
     pub abandoned_uploads: u64,
+    /// Dictionaries of all buckets, and how many of them were put since start.
+    pub dictionaries: u64,
+    pub trained_dictionaries: u64,
+    /// Small bodies since start.
+    pub compressed: [(Method, Compressed); 3],
     pub warnings: Vec<String>,
 }
 
@@ -133,6 +140,7 @@ impl Store {
         let shared = &self.inner.shared;
         let drives = self.drives();
         let buckets = self.usage()?;
+        let held = shared.buckets.load();
         let (cache_hits, cache_misses) = self.inner.cache.counts();
         let clock = shared.compliance.now();
         let room = shared.room.load(std::sync::atomic::Ordering::Relaxed);
@@ -155,6 +163,9 @@ impl Store {
             cache_misses,
             room,
             quota_refusals: shared.quota_refusals.load(std::sync::atomic::Ordering::Relaxed),
+            dictionaries: held.states().map(|state| state.dictionaries().iter().count() as u64).sum(),
+            trained_dictionaries: self.inner.trainer.lock().as_ref().map_or(0, Trainer::trained),
+            compressed: self.inner.compressed.read(),
             abandoned_uploads: shared.abandoned_uploads.load(std::sync::atomic::Ordering::Relaxed),
         })
     }

@@ -16,7 +16,10 @@ use time::OffsetDateTime;
 use crate::cache::RecordCache;
 use crate::commit::{CommitQueue, Shared};
 use crate::compliance::{Clock, MachineClock, Reading};
+use crate::compression::Counters;
 use crate::crypto::{Keyring, MasterSecret};
+use crate::dictionary::sampler::Sampler;
+use crate::dictionary::trainer::Trainer;
 use crate::drive::superblock::Superblock;
 use crate::drive::{DirectoryDrive, Drive, Executor, Threads, within};
 use crate::epoch::Epoch;
@@ -56,6 +59,8 @@ pub struct Settings {
     pub abandoned_after: Option<Duration>,
     /// Every segment is verified once in so long; `None`: never.
     pub scrub_period: Option<Duration>,
+    /// Whether small objects are compressed with dictionaries trained from others like them. What was is read either way.
+    pub dictionaries: bool,
     /// What the keys that objects are encrypted with are wrapped under; without one nothing is encrypted.
     pub master_key: Option<MasterSecret>,
 }
@@ -74,7 +79,10 @@ pub struct Inner {
     pub cache: RecordCache,
     pub keyring: Keyring,
     pub small_limit: u64,
+    pub sampler: Arc<Sampler>,
+    pub compressed: Counters,
     keepers: Mutex<Option<Keepers>>,
+    pub(crate) trainer: Mutex<Option<Trainer>>,
     /// Held as long as the store is open.
     _lock: DataLock,
 }
@@ -358,6 +366,8 @@ impl Store {
             core.living.segments.values().filter(|info| crate::commit::is_open_stream(info)).cloned().collect();
         let (queue, committer) = CommitQueue::start(core)?;
         let streams = Arc::new(StreamPool::new(shared.clone(), queue.clone(), settings.stream_size));
+        let sampler = Arc::new(Sampler::new(settings.dictionaries));
+        let trainer = Trainer::start(&shared, &queue, &sampler)?;
         let keepers = Keepers::start(settings, &shared, &queue, &streams, committer, left_open)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -367,7 +377,10 @@ impl Store {
                 cache: RecordCache::new(settings.cache_size),
                 keyring,
                 small_limit: settings.small_limit.min(crate::segment::stripe::UNIT),
+                sampler,
+                compressed: Counters::default(),
                 keepers: Mutex::new(Some(keepers)),
+                trainer: Mutex::new(Some(trainer)),
                 _lock: lock,
             }),
         })
@@ -387,6 +400,8 @@ impl Store {
     /// Answers what waits, seals streams, syncs the index and ends the threads. Further verbs answer
     /// [`crate::Error::ShuttingDown`]. Blocks.
     pub fn close(&self) {
+        let trainer = self.inner.trainer.lock().take();
+        drop(trainer);
         if let Some(keepers) = self.inner.keepers.lock().take() {
             keepers.stop(&self.inner);
         }
@@ -395,6 +410,7 @@ impl Store {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        drop(self.trainer.get_mut().take());
         if let Some(keepers) = self.keepers.get_mut().take() {
             keepers.abandon(&self.queue);
         }

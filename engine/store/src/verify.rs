@@ -4,7 +4,7 @@ use packstone_access::{Action, Grant};
 
 use crate::error::{Error, Result};
 use crate::index::{Row, Space, keys};
-use crate::record::Extent;
+use crate::record::{Extent, Record};
 use crate::recovery::Progress;
 use crate::segment::{Home, SegmentKind};
 use crate::store::{Inner, Store};
@@ -87,6 +87,7 @@ impl Store {
             report.records += 1;
             report.bytes += record.stored();
             let whole = record.extents.iter().try_for_each(|extent| self.inner.check(extent));
+            let whole = whole.and_then(|()| self.inner.expect_dictionary(bucket, &record));
             if let Err(error) = whole {
                 // What moved or ended meanwhile is not lost.
                 let held = self.inner.shared.index.snapshot().get(space, &key)?;
@@ -117,6 +118,16 @@ fn go_on(wanted: bool) -> Result<()> {
 }
 
 impl Inner {
+    /// What a record was compressed with must be there.
+    fn expect_dictionary(&self, bucket: u32, record: &Record) -> Result<()> {
+        match self.dictionary_of(bucket, record) {
+            None if record.dictionary != 0 => {
+                Err(Error::Lost(format!("dictionary {} is not there, or can't be read", record.dictionary)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reads all bytes of an extent against its hash.
     fn check(&self, extent: &Extent) -> Result<()> {
         let gone = || Error::Lost(format!("segment {:016x} is not there", extent.segment));

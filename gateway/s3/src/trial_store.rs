@@ -23,6 +23,7 @@ pub(crate) fn store(scratch: &tempfile::TempDir) -> Store {
         io_timeout: Duration::from_secs(10),
         abandoned_after: None,
         scrub_period: None,
+        dictionaries: true,
         master_key: None,
     };
     initialise(&settings, true).unwrap();

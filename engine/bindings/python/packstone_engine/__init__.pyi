@@ -49,6 +49,7 @@ class EngineSettings:
         io_timeout: float = 10.0,
         abandoned_after: float | None = None,
         scrub_period: float | None = None,
+        dictionaries: bool = True,
         master_key: bytes | None = None,
     ) -> EngineSettings: ...
 

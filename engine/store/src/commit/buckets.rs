@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::derived::Derived;
 use crate::configuration::{MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, Rules, Versioning, check_owner};
+use crate::dictionary::{DICTIONARY, Dictionaries};
 use crate::error::{Error, Result};
 use crate::object::{Bucket, Document};
 use crate::quota::{OWNER, Quota};
@@ -21,12 +22,20 @@ pub struct BucketState {
     documents: BTreeMap<(Box<str>, Box<str>), Document>,
     derived: Derived,
     owner: Option<Arc<str>>,
+    dictionaries: Dictionaries,
 }
 
 impl BucketState {
     #[must_use]
     pub fn new(bucket: Bucket) -> Self {
-        Self { bucket, rules: Rules::default(), documents: BTreeMap::new(), derived: Derived::default(), owner: None }
+        Self {
+            bucket,
+            rules: Rules::default(),
+            documents: BTreeMap::new(),
+            derived: Derived::default(),
+            owner: None,
+            dictionaries: Dictionaries::default(),
+        }
     }
 
     /// The same bucket with a document in place of the one of its kind and name, or without that.
@@ -38,6 +47,9 @@ impl BucketState {
         let mut next = Self { rules: self.rules.changed(kind, name, value)?, ..self.clone() };
         if kind == OWNER {
             next.owner = value.map(check_owner).transpose()?.map(Into::into);
+        }
+        if kind == DICTIONARY {
+            next.dictionaries = self.dictionaries.with(self.bucket.id, name, value);
         }
         match document {
             Some(document) => next.documents.insert((kind.into(), name.into()), document),
@@ -67,6 +79,12 @@ impl BucketState {
         self.rules.quota
     }
 
+    /// What small bodies of it are compressed with, and were.
+    #[must_use]
+    pub fn dictionaries(&self) -> &Dictionaries {
+        &self.dictionaries
+    }
+
     /// Whose it is, where somebody's quota may bound it.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
@@ -93,10 +111,13 @@ impl BucketState {
         self.documents.iter().map(|((kind, name), document)| (&**kind, &**name, document))
     }
 
+    /// Dictionaries have a bound of their own, and take no configuration's place.
+    ///
     /// # Errors
     /// [`Error::InvalidDocument`] for more of them than a bucket may have.
     pub fn check_size(&self) -> Result<()> {
-        let bytes: usize = self.documents.values().map(|document| document.value.len()).sum();
+        let others = self.all_documents().filter(|(kind, ..)| *kind != DICTIONARY);
+        let bytes: usize = others.map(|(_, _, document)| document.value.len()).sum();
         if self.documents.len() > MAX_DOCUMENTS || bytes > MAX_DOCUMENT_BYTES {
             return Err(Error::InvalidDocument("the bucket's documents would be more than 4096, or 8 MiB"));
         }

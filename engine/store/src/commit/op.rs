@@ -23,6 +23,8 @@ pub struct Draft {
     pub size: u64,
     pub compression: Compression,
     /// As in the record.
+    pub dictionary: u32,
+    /// As in the record.
     pub key_id: u32,
     /// Encoded.
     pub attributes: Vec<u8>,

@@ -8,6 +8,7 @@ use packstone_access::{Action, Grant};
 
 use super::encryption::KEY_KINDS;
 use crate::commit::{BucketState, Op, Outcome};
+use crate::dictionary::DICTIONARY;
 use crate::error::{Error, Result};
 use crate::index::row::DocumentRow;
 use crate::index::{Space, keys};
@@ -78,9 +79,10 @@ pub fn is_configuration(kind: &str) -> bool {
     KINDS.iter().any(|(held, ..)| *held == kind) || [QUOTA, OWNER].contains(&kind)
 }
 
-/// Whether documents of that kind are written by the engine and no face: keys, the WORM ledger, how far scrubbing came.
+/// Whether documents of that kind are written by the engine and no face: keys, the WORM ledger, how far scrubbing came,
+/// dictionaries.
 pub(super) fn is_engines_own(kind: &str) -> bool {
-    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL, SCRUB].contains(&kind)
+    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL, SCRUB, DICTIONARY].contains(&kind)
 }
 
 #[derive(Clone, Copy)]

@@ -10,6 +10,7 @@ use packstone_access::{Action, Grant};
 use super::{CustomerKey, Version, Versioning, covers_one_of, is_marker};
 use crate::commit::BucketState;
 use crate::crypto::DataKey;
+use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::index::apply::pointed;
 use crate::index::list::newest;
@@ -32,6 +33,8 @@ pub struct Object {
     pub(super) homes: Vec<Home>,
     /// What [`Object::unlocked`] found.
     pub(super) key: Option<Arc<DataKey>>,
+    /// What the record was compressed with; `None` too where that is not there any more.
+    pub(super) dictionary: Option<Arc<Dictionary>>,
 }
 
 /// Actions that ask what is said of a version.
@@ -73,7 +76,8 @@ impl Store {
             if let Some(homes) = self.inner.pin(&row.record.extents) {
                 let version = Version::from_row(&row, latest)?;
                 let (store, record) = (self.inner.clone(), row.record);
-                return Ok(Object { version, store, bucket: state, record, homes, key: None });
+                let dictionary = store.dictionary_of(state.bucket.id, &record);
+                return Ok(Object { version, store, bucket: state, record, homes, key: None, dictionary });
             }
         }
         Err(Error::Unavailable("the index names a segment that is not there: run `packstone rebuild-index`".into()))
@@ -133,6 +137,15 @@ impl Inner {
         extents.iter().map(|extent| self.shared.table.get(extent.segment)).collect()
     }
 
+    /// What a record of a bucket was compressed with. A bucket's state that was looked up before the record was may lack
+    /// its dictionary: the newest has it.
+    pub(crate) fn dictionary_of(&self, bucket: u32, record: &Record) -> Option<Arc<Dictionary>> {
+        if record.dictionary == 0 {
+            return None;
+        }
+        self.shared.buckets.load().by_id(bucket)?.dictionaries().get(record.dictionary).cloned()
+    }
+
     /// A whole small record's stored bytes.
     pub(crate) fn read_record(&self, home: &Home, extent: &Extent) -> Result<Vec<u8>> {
         match home {
@@ -169,7 +182,8 @@ impl Object {
             let row = row.filter(|row| row.record.id == record).ok_or(Error::Changed)?;
             if let Some(homes) = store.pin(&row.record.extents) {
                 let version = Version::from_row(&row, true)?;
-                return Ok(Self { version, store: store.clone(), bucket, record: row.record, homes, key });
+                let dictionary = store.dictionary_of(bucket.bucket.id, &row.record);
+                return Ok(Self { version, store: store.clone(), bucket, record: row.record, homes, key, dictionary });
             }
         }
         Err(Error::Changed)

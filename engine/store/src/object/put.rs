@@ -9,8 +9,9 @@ use super::append::Appended;
 use super::{Attributes, Cipher, CustomerKey, Precondition, UploadId, Version};
 use crate::checksum::{record_hash, truncate};
 use crate::commit::{Body, Draft, Op, Outcome};
-use crate::compression::shrink;
+use crate::compression::{Method, shrink};
 use crate::crypto::{self, Binding, Encryptor, Unfit};
+use crate::dictionary;
 use crate::error::{Error, Result};
 use crate::record::{Compression, Extent};
 use crate::segment::stripe::UNIT;
@@ -205,7 +206,7 @@ impl ObjectWriter {
         let row = stream.next_row();
         let mut encryptor = match &self.cipher {
             Some(cipher) => {
-                let binding = binding(self.bucket, cipher, Compression::Raw);
+                let binding = binding(self.bucket, cipher, (Compression::Raw, 0));
                 let nonces = self.store.keyring.nonces();
                 Some(Encryptor::new(cipher.key.clone(), binding, nonces).map_err(unencrypted)?)
             }
@@ -283,29 +284,34 @@ impl ObjectWriter {
         let store = self.store;
         // Held until the commit is answered: then the claims on these streams are known.
         let mut held = Vec::new();
-        let (body, compression) = match self.streaming.take() {
+        let (body, (compression, dictionary)) = match self.streaming.take() {
             None => {
-                let (stored, compression) = packed(std::mem::take(&mut self.buffer).freeze());
+                let plain = std::mem::take(&mut self.buffer).freeze();
+                // A dictionary holds pieces of what it was trained from, as they are.
+                if self.cipher.is_none() {
+                    store.sampler.offer(self.bucket, &self.key, &plain);
+                }
+                let (stored, how) = store.packed(self.bucket, &self.key, plain);
                 let stored = match &self.cipher {
                     Some(cipher) => {
-                        let binding = binding(self.bucket, cipher, compression);
+                        let binding = binding(self.bucket, cipher, how);
                         let stored = crypto::encrypt(&cipher.key, binding, store.keyring.nonces(), &stored);
                         stored.map_err(unencrypted)?.into()
                     }
                     None => stored,
                 };
                 let hash = record_hash(&stored);
-                (Body::Small { stored, hash }, compression)
+                (Body::Small { stored, hash }, how)
             }
             Some(streaming) => {
                 let own = store.clone();
                 let (extents, streams) = blocking(move || streaming.finish(&own)).await?;
                 held = streams;
-                (Body::Streamed(extents), Compression::Raw)
+                (Body::Streamed(extents), (Compression::Raw, 0))
             }
         };
         let key_id = self.cipher.as_ref().map_or(0, |cipher| cipher.encryption.key_id());
-        let draft = Draft { size, compression, key_id, attributes, body };
+        let draft = Draft { size, compression, dictionary, key_id, attributes, body };
         let (bucket, key) = (self.bucket, self.key);
         let op = match self.destination {
             Destination::Object => Op::Put { bucket, key, draft, precondition },
@@ -326,16 +332,29 @@ impl ObjectWriter {
     }
 }
 
-/// Compressed where that pays.
-fn packed(plain: Bytes) -> (Bytes, Compression) {
-    match shrink(&plain) {
-        Some(packed) => (packed.into(), Compression::Zstd),
-        None => (plain, Compression::Raw),
+impl Inner {
+    /// A small body compressed where that pays, and how: with its family's dictionary where there is one, which it names.
+    fn packed(&self, bucket: u32, key: &str, plain: Bytes) -> (Bytes, (Compression, u32)) {
+        let sent = plain.len();
+        let fits = self.sampler.is_on() && (dictionary::LEAST..=dictionary::LARGEST).contains(&sent);
+        let buckets = self.shared.buckets.load();
+        let chosen = if fits { buckets.by_id(bucket).and_then(|state| state.dictionaries().choose(key)) } else { None };
+        let packed = match chosen {
+            Some(dictionary) => dictionary.shrink(&plain).map(|packed| (packed, dictionary.id)),
+            None => shrink(&plain).map(|packed| (packed, 0)),
+        };
+        let (stored, how, method): (Bytes, _, _) = match packed {
+            Some((packed, 0)) => (packed.into(), (Compression::Zstd, 0), Method::Zstd),
+            Some((packed, id)) => (packed.into(), (Compression::Zstd, id), Method::Dictionary),
+            None => (plain, (Compression::Raw, 0), Method::Raw),
+        };
+        self.compressed.note(method, sent, stored.len());
+        (stored, how)
     }
 }
 
-fn binding(bucket: u32, cipher: &Cipher, compression: Compression) -> Binding {
-    Binding { bucket, key_id: cipher.encryption.key_id(), compression: compression as u8, dictionary: 0 }
+fn binding(bucket: u32, cipher: &Cipher, (compression, dictionary): (Compression, u32)) -> Binding {
+    Binding { bucket, key_id: cipher.encryption.key_id(), compression: compression as u8, dictionary }
 }
 
 fn unencrypted(_: Unfit) -> Error {

@@ -14,6 +14,7 @@ use super::put::blocking;
 use crate::checksum::truncate;
 use crate::compression::expand;
 use crate::crypto::{self, Binding, DataKey, Decryptor, Unfit, Window, plain_length};
+use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::record::{Compression, Extent, Record};
 use crate::segment::{Home, SegmentKind};
@@ -25,6 +26,7 @@ pub struct ObjectReader {
     store: Arc<Inner>,
     record: Record,
     key: Option<(Arc<DataKey>, Binding)>,
+    dictionary: Option<Arc<Dictionary>>,
     /// Whether the extents lie in stream segments; otherwise there is one record to be read whole.
     streamed: bool,
     /// Over an extent that is read whole; what is read in part is checked by block CRCs alone.
@@ -71,7 +73,8 @@ impl Object {
             Some((key, binding)) => encrypted(&extents.collect::<Vec<_>>(), &range, key, *binding),
             None => [Piece { runs: runs(&extents.collect::<Vec<_>>(), &range), decryptor: None }].into(),
         };
-        ObjectReader { store: self.store, record: self.record, key, streamed, hasher: None, pieces }
+        let Self { store, record, dictionary, .. } = self;
+        ObjectReader { store, record, key, dictionary, streamed, hasher: None, pieces }
     }
 }
 
@@ -212,8 +215,16 @@ impl ObjectReader {
         };
         match self.record.compression {
             Compression::Raw => Ok(packed),
+            Compression::Zstd if self.record.dictionary != 0 => self.expanded(&packed),
             Compression::Zstd => Ok(expand(Compression::Zstd, packed.to_vec(), self.record.size)?.into()),
         }
+    }
+
+    fn expanded(&self, packed: &[u8]) -> Result<Bytes> {
+        let id = self.record.dictionary;
+        let lost = |why: &dyn std::fmt::Display| Error::Lost(format!("dictionary {id} of the bucket: {why}"));
+        let dictionary = self.dictionary.as_ref().ok_or_else(|| lost(&"it is not there, or can't be read"))?;
+        Ok(dictionary.expand(packed, self.record.size).map_err(|error| lost(&error))?.into())
     }
 }
 

@@ -35,7 +35,8 @@ fn put(core: &mut Core, retention: Option<Retention>, legal_hold: bool) -> Resul
     let stored = Bytes::from_static(b"a fill");
     let hash = record_hash(&stored);
     let body = Body::Small { stored, hash };
-    let draft = Draft { size: 6, compression: Compression::Raw, key_id: 0, attributes: attributes.0, body };
+    let draft =
+        Draft { size: 6, compression: Compression::Raw, dictionary: 0, key_id: 0, attributes: attributes.0, body };
     match commit(core, Op::Put { bucket: 1, key: KEY.into(), draft, precondition: Precondition::None })? {
         Outcome::Stored(row) => Ok(row.version),
         other => panic!("{other:?}"),

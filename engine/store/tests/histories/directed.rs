@@ -22,6 +22,7 @@ fn put(core: &mut Core, key: &str) -> bool {
     let draft = Draft {
         size: stored.len() as u64,
         compression: Compression::Raw,
+        dictionary: 0,
         key_id: 0,
         attributes: vec![0; 22],
         body: Body::Small { stored, hash },

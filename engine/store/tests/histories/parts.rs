@@ -66,6 +66,7 @@ fn upload(core: &mut Core, key: &str) {
             draft: Draft {
                 size: MIN_PART,
                 compression: Compression::Raw,
+                dictionary: 0,
                 key_id: 0,
                 attributes: encoded(Attributes { checksum: Some(checksum(number)), ..Attributes::default() }),
                 body: Body::Streamed(vec![extent]),

@@ -40,7 +40,15 @@ fn body(number: u64, length: usize) -> Content {
 }
 
 pub fn draft(size: usize, body: Body) -> Draft {
-    Draft { size: size as u64, compression: Compression::Raw, key_id: 0, attributes: vec![0; ATTRIBUTES], body }
+    Draft {
+        size: size as u64,
+        compression: Compression::Raw,
+        // Nothing here expands a body: what is said of it must go wherever the record goes.
+        dictionary: size as u32 % 3,
+        key_id: 0,
+        attributes: vec![0; ATTRIBUTES],
+        body,
+    }
 }
 
 /// What stands for the checksum of some bytes.

@@ -43,7 +43,8 @@ fn store(core: &mut Core, stream: &mut OpenStream, key: &str) {
     stream.sync(&core.shared.hardware).unwrap();
     let (segment, length, hash) = (stream.info.id, content.len() as u64, record_hash(&content));
     let body = Body::Streamed(vec![Extent { segment, offset, length, part: 0, claim: 0, hash }]);
-    let draft = Draft { size: length, compression: Compression::Raw, key_id: 0, attributes: vec![0; 22], body };
+    let draft =
+        Draft { size: length, compression: Compression::Raw, dictionary: 0, key_id: 0, attributes: vec![0; 22], body };
     let op = Op::Put { bucket: 1, key: key.into(), draft, precondition: Precondition::None };
     assert!(matches!(core.commit(&[op]).pop(), Some(Ok(Outcome::Stored(_)))));
 }

@@ -41,6 +41,7 @@ impl Node {
             io_timeout: Duration::from_secs(10),
             abandoned_after: None,
             scrub_period: None,
+            dictionaries: true,
             master_key: None,
         };
         initialise(&settings, profile.parity == 0).unwrap();

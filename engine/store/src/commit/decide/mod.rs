@@ -200,6 +200,7 @@ impl<'live, 'index> Decider<'live, 'index> {
         Record {
             size: draft.size,
             compression: draft.compression,
+            dictionary: draft.dictionary,
             key_id: draft.key_id,
             chunking: if draft.key_id == 0 { 0 } else { CHUNK_LENGTH },
             attributes,

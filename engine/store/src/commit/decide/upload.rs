@@ -115,7 +115,7 @@ impl Decider<'_, '_> {
         self.hold(state, &mut attributes);
         let (compression, body) = (Compression::Raw, Body::Streamed(extents));
         let key_id = attributes.encryption.as_ref().map_or(0, Encryption::key_id);
-        let draft = Draft { size, compression, key_id, attributes: Vec::new(), body };
+        let draft = Draft { size, compression, dictionary: 0, key_id, attributes: Vec::new(), body };
         let mut record = self.record(&draft, attributes.to_bytes()?);
         let checksums = algorithm.and_then(|by| PartChecksums::of(by, checksums.iter().map(Option::as_ref)));
         record.part_checksums = checksums.map(|checksums| checksums.to_bytes()).unwrap_or_default();
