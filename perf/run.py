@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from perf import bench as benches
-from perf import deletion, drives, growth, guard, machine, peer, restart, scenario, table
+from perf import deletion, dictionaries, drives, growth, guard, machine, peer, restart, scenario, table
 from perf.bench import Bench, Scale
 from perf.generator import Generator
 from perf.server import NotMeasurableError, Packstone, no_op_floor
@@ -38,6 +38,9 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
 }
 """In the order in which they run: put fills the servers for all others, deleted empties ours."""
 GROWTH = "growth"
+DICTIONARIES = "dictionaries"
+OF_THEIR_OWN = (DICTIONARIES, GROWTH)
+"""On servers of their own, since they begin with empty ones."""
 
 Endpoints = Annotated[
     list[str] | None,
@@ -54,7 +57,7 @@ def main(
     rounds: Annotated[int | None, typer.Option(min=1, help="Turns of every server in a scenario.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A look at the shape: 20,000 objects, short turns.")] = False,
     soak: Annotated[bool, typer.Option("--soak", help="Measure growth up to 5,000,000 objects.")] = False,
-    only: Annotated[str, typer.Option(help=f"Of {', '.join([*SCENARIOS, GROWTH])}; commas between.")] = "",
+    only: Annotated[str, typer.Option(help=f"Of {', '.join([*SCENARIOS, *OF_THEIR_OWN])}; commas between.")] = "",
     scratch: Scratch = None,
     program: Program = machine.REPOSITORY / ".venv/bin/packstone",
     binaries: Binaries = None,
@@ -86,10 +89,11 @@ def main(
 
 
 def _chosen(only: str) -> set[str]:
-    names = {name for name in only.split(",") if name} or {*SCENARIOS, GROWTH}
-    unknown = names - {*SCENARIOS, GROWTH}
+    known = [*SCENARIOS, *OF_THEIR_OWN]
+    names = {name for name in only.split(",") if name} or set(known)
+    unknown = names - set(known)
     if unknown:
-        raise typer.BadParameter(f"--only {','.join(sorted(unknown))}: choose of {', '.join([*SCENARIOS, GROWTH])}")
+        raise typer.BadParameter(f"--only {','.join(sorted(unknown))}: choose of {', '.join(known)}")
     return names
 
 
@@ -141,10 +145,13 @@ def _bench(scale: Scale, scratch: Path, program: Path, binaries: Path, console: 
 
 def _measure(bench: Bench, chosen: set[str], program: Path, plot: Path) -> None:
     """Runs the chosen scenarios; one that breaks takes no other's figures with it, unless it is put."""
-    if chosen - {GROWTH}:
+    if chosen - set(OF_THEIR_OWN):
         # What put writes, the others read.
         chosen = chosen | {"put"}
-    scenarios = SCENARIOS | {GROWTH: lambda bench: _growth(bench, program, plot)}
+    scenarios = SCENARIOS | {
+        DICTIONARIES: lambda bench: dictionaries.dictionaries(bench, program),
+        GROWTH: lambda bench: _growth(bench, program, plot),
+    }
     for name, run in scenarios.items():
         if name in chosen:
             bench.console.print(f"[bold]{name}[/]")

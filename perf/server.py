@@ -86,17 +86,23 @@ class Started:
 class Packstone(Started):
     """The server under test, on a data directory of its own."""
 
-    def __init__(self, program: Path, data: Path) -> None:
-        """`program` is the `packstone` command; `data` is made by its first start."""
+    def __init__(self, program: Path, data: Path, settings: Mapping[str, str] | None = None) -> None:
+        """`program` is the `packstone` command; `data` is made by its first start; `settings`: environment."""
         if not program.exists():
             raise NotMeasurableError(f"{program} is not there: run `make build`")
         data.parent.mkdir(parents=True, exist_ok=True)
         port = free_port()
-        addresses = ["--s3", f"127.0.0.1:{port}", "--control", f"127.0.0.1:{free_port()}"]
+        control = free_port()
+        addresses = ["--s3", f"127.0.0.1:{port}", "--control", f"127.0.0.1:{control}"]
         command = [str(program), "serve", "--data", str(data), *addresses]
         super().__init__("packstone", command, port, "packstone ready", data.parent / f"{data.name}.log")
         self.data = data
+        self.control = f"http://127.0.0.1:{control}"
         self._program = program
+        self._settings = dict(settings or {})
+
+    def _environment(self) -> Mapping[str, str]:
+        return {**super()._environment(), **self._settings}
 
     def seal(self) -> None:
         """Turns the open journals into segments."""
