@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _NUMBERS: Final = itertools.count()
-SETTINGS: Final = {"PACKSTONE_ENGINE__JOURNAL_SIZE": "1 MiB", "PACKSTONE_ENGINE__SPACE_RESERVE": "0"}
+SETTINGS: Final = {
+    "PACKSTONE_ENGINE__JOURNAL_SIZE": "1 MiB",
+    "PACKSTONE_ENGINE__SPACE_RESERVE": "0",
+    "PACKSTONE_ENGINE__SCRUB_PERIOD": "never",
+}
 
 
 @pytest.fixture(scope="session")

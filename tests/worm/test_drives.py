@@ -180,5 +180,5 @@ def test_bits_changed_on_a_drive(node: Node, record: Record) -> None:
         content[4096:8192] = bytes(byte ^ 0xFF for byte in content[4096:8192])
         file.write_bytes(content)
     node.start()
-    record.assert_locked(node.client())
     node.command("verify", code=1)
+    record.assert_locked(node.client())
