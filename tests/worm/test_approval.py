@@ -15,7 +15,7 @@ from tests.worm import record as records
 from tests.worm.administrators import Administrator, SeasonedBackup
 from tests.worm.clauses import Clause, protects
 from tests.worm.record import Record
-from tests.worm.wall_clock import DAY, WallClock
+from tests.worm.wall_clock import DAY, WallClock, lag
 
 AHEAD = 40 * DAY
 
@@ -52,11 +52,6 @@ def record(timed: Node, seasoned: list[Administrator], clock: WallClock) -> Reco
 def then(ahead: float = AHEAD - 1) -> str:
     """A time so many seconds ahead of the true one."""
     return f"{dt.datetime.now(dt.UTC) + dt.timedelta(seconds=ahead):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def lag(node: Node) -> float:
-    """Seconds by which the compliance clock is behind the machine's."""
-    return float(json.loads(node.command("status", "--json"))["clock"]["lag"])
 
 
 @protects(Clause.TIME, Clause.DURATION)

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime as dt
-import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from tests.served import PACKSTONE, Node
 from tests.worm import record as records
 from tests.worm.clauses import Clause, protects
 from tests.worm.record import DENIED, Record, code, later
-from tests.worm.wall_clock import DAY, YEAR, WallClock
+from tests.worm.wall_clock import DAY, YEAR, WallClock, lag
 
 
 @pytest.fixture
@@ -23,11 +22,6 @@ def record(timed: Node) -> Record:
     """A locked record on `timed`."""
     s3 = timed.client()
     return records.store(s3, records.lock_bucket(s3, "records"))
-
-
-def lag(node: Node) -> float:
-    """Seconds by which the compliance clock is behind the machine's."""
-    return float(json.loads(node.command("status", "--json"))["clock"]["lag"])
 
 
 @protects(Clause.TIME, Clause.DURATION)

@@ -1,6 +1,7 @@
 """A machine's wall clock that a test may set, for a node and for what signs requests to it."""
 
 import datetime as dt
+import json
 import struct
 import subprocess
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Final
 import botocore.auth
 import botocore.compat
 import pytest
+
+from tests.served import Node
 
 DAY: Final = 86_400
 YEAR: Final = 365 * DAY
@@ -43,3 +46,8 @@ def build(target: Path) -> Path:
     library = target / "clock.so"
     subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, source], check=True)
     return library
+
+
+def lag(node: Node) -> float:
+    """Seconds by which the compliance clock is behind the machine's."""
+    return float(json.loads(node.command("status", "--json"))["clock"]["lag"])

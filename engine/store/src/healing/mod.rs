@@ -55,13 +55,13 @@ pub fn survey(shared: &Shared, pace: &Pace<'_>) -> BTreeSet<Wound> {
         }
     }
     let mut wounds = BTreeSet::new();
-    let table = shared.table.all();
-    for segment in sealed(&table) {
+    for held in shared.table.sealed() {
         let began = Instant::now();
+        let segment = held.apart(&shared.hardware);
         for (shard, number) in segment.info.drives.iter().enumerate() {
             let is_whole = match there.get(number) {
                 None => *number != NO_DRIVE,
-                Some((member, held)) => held.contains(&(segment.info.id, shard)) && is_whole(segment, shard, member),
+                Some((member, held)) => held.contains(&(segment.info.id, shard)) && is_whole(&segment, shard, member),
             };
             if !is_whole {
                 wounds.insert(Wound { segment: segment.info.id, shard });
@@ -72,13 +72,6 @@ pub fn survey(shared: &Shared, pace: &Pace<'_>) -> BTreeSet<Wound> {
         }
     }
     wounds
-}
-
-fn sealed(table: &std::collections::HashMap<u64, Home>) -> impl Iterator<Item = &Arc<Segment>> {
-    table.values().filter_map(|home| match home {
-        Home::Segment(segment) if segment.info.sealed => Some(segment),
-        _ => None,
-    })
 }
 
 /// Whether a shard's file has the length and the table of contents that it should have. One that can't be asked is not said
@@ -169,7 +162,7 @@ pub fn heal(shared: &Shared, wound: Wound, pace: &Pace<'_>) -> Result<Option<Hea
     let path = path_of(id, shard);
     let beside = format!("{path}.heal");
     let made = member.drive.create(&beside).map_err(SegmentError::from).and_then(|file| {
-        let rebuilt = segment.rebuild_shard(&shared.hardware, shard, &file, pace)?;
+        let rebuilt = segment.apart(&shared.hardware).rebuild_shard(&shared.hardware, shard, &file, pace)?;
         let lost = lost_rows(shared, &segment.info, &rebuilt.gaps)?;
         member.drive.rename(&beside, &path)?;
         member.drive.sync_directory(DIRECTORY)?;

@@ -3,7 +3,7 @@
 //! What is to be heard of it stands in [`HealingCounts`]. Cut short anywhere, the survey of the next start finds what is left.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,8 @@ const QUIET: Duration = Duration::from_millis(200);
 #[derive(Debug, Default)]
 struct Ward {
     open: BTreeSet<Wound>,
+    /// Of these, what is to be healed, in order; made anew when it is through, or more is found.
+    order: VecDeque<Wound>,
     /// What could not be healed, and since when.
     stuck: HashMap<Wound, Instant>,
 }
@@ -38,7 +40,7 @@ impl Work {
     pub(super) fn heal_loop(&self) {
         let pulse = RefCell::new(Pulse { seen: self.activity(), since: Instant::now() });
         let pace = |took| self.yield_to_requests(&mut pulse.borrow_mut(), took);
-        let mut ward = Ward { open: healing::survey(&self.shared, &pace), stuck: HashMap::new() };
+        let mut ward = Ward { open: healing::survey(&self.shared, &pace), ..Ward::default() };
         if !ward.open.is_empty() {
             tracing::info!(shards = ward.open.len(), "shards are missing: making them anew where there is a drive");
         }
@@ -52,16 +54,13 @@ impl Work {
 
     /// Heals one shard; whether there was one.
     fn heal_next(&self, ward: &mut Ward, pace: &Pace<'_>) -> bool {
-        ward.open.append(&mut self.shared.hardware.wounds.take());
-        ward.stuck.retain(|_, since| since.elapsed() < BACK_OFF);
-        let open: BTreeSet<Wound> = ward.open.iter().filter(|wound| !ward.stuck.contains_key(wound)).copied().collect();
-        let order = if open.is_empty() { Vec::new() } else { healing::choose(&healing::patients(&self.shared, &open)) };
-        let room = self.shared.room.load(Ordering::Relaxed);
-        let next = order.first().copied().filter(|_| room);
-        if order.is_empty() {
-            // What is left has no drive to go to, or is gone: the next start looks again. Open streams are sealed some day.
-            ward.open.retain(|wound| ward.stuck.contains_key(wound) || self.is_open(wound.segment));
+        let mut found = self.shared.hardware.wounds.take();
+        if ward.order.is_empty() || !found.is_empty() {
+            ward.open.append(&mut found);
+            self.put_in_order(ward);
         }
+        let room = self.shared.room.load(Ordering::Relaxed);
+        let next = if room { ward.order.pop_front() } else { None };
         self.shared.healing.open.store(ward.open.len() as u64, Ordering::Relaxed);
         self.shared.healing.stuck.store(ward.stuck.len() as u64, Ordering::Relaxed);
         let Some(wound) = next else { return false };
@@ -85,6 +84,17 @@ impl Work {
             }
         }
         true
+    }
+
+    /// What was stuck for long enough is tried again.
+    fn put_in_order(&self, ward: &mut Ward) {
+        ward.stuck.retain(|_, since| since.elapsed() < BACK_OFF);
+        let open: BTreeSet<Wound> = ward.open.iter().filter(|wound| !ward.stuck.contains_key(wound)).copied().collect();
+        ward.order = healing::choose(&healing::patients(&self.shared, &open)).into();
+        if ward.order.is_empty() {
+            // What is left has no drive to go to, or is gone: the next start looks again. Open streams are sealed some day.
+            ward.open.retain(|wound| ward.stuck.contains_key(wound) || self.is_open(wound.segment));
+        }
     }
 
     fn is_open(&self, segment: u64) -> bool {

@@ -10,8 +10,8 @@ use crate::index::row::DocumentRow;
 use crate::index::{Space, keys};
 use crate::object::Replaces;
 use crate::scrubbing::{Pass, SCRUB};
+use crate::segment::Segment;
 use crate::segment::rebuild::Pace;
-use crate::segment::{Home, Segment};
 
 /// How far a pass came is put down this often.
 const KEPT_EVERY: Duration = Duration::from_secs(600);
@@ -44,8 +44,7 @@ impl Work {
         if round.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
             return false;
         }
-        let mut segments = self.sealed_segments();
-        segments.sort_by_key(|segment| segment.info.id);
+        let segments = self.shared.table.sealed();
         let of = |segment: &Arc<Segment>| segment.shard_file_length();
         let total: u64 = segments.iter().map(of).sum();
         let next = segments.partition_point(|segment| segment.info.id <= round.pass.after);
@@ -82,7 +81,7 @@ impl Work {
     }
 
     fn scrub(&self, segment: &Segment, pace: &Pace<'_>) {
-        let faults = segment.scrub(&self.shared.hardware, pace);
+        let faults = segment.apart(&self.shared.hardware).scrub(&self.shared.hardware, pace);
         for fault in &faults {
             tracing::warn!("found by scrubbing: {fault}");
         }
@@ -102,14 +101,5 @@ impl Work {
             }
             Err(error) => tracing::debug!(%error, "how far scrubbing came could not be put down"),
         }
-    }
-
-    fn sealed_segments(&self) -> Vec<Arc<Segment>> {
-        let table = self.shared.table.all();
-        let sealed = table.values().filter_map(|home| match home {
-            Home::Segment(segment) if segment.info.sealed => Some(segment.clone()),
-            _ => None,
-        });
-        sealed.collect()
     }
 }

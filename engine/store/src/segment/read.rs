@@ -36,6 +36,13 @@ impl Segment {
         Self { info, pin, shards, code }
     }
 
+    /// The same with files of its own, which are closed with it: who walks through all segments must not leave them open.
+    /// The files stay where they are as long as `self` is held.
+    #[must_use]
+    pub fn apart(&self, hardware: &Hardware) -> Self {
+        Self::new(self.info.clone(), hardware, self.code.clone(), Pin::default())
+    }
+
     /// Whether anyone else holds the segment, be it as it was before it was sealed. No longer in the table, it finds no
     /// more holders.
     #[must_use]

@@ -174,9 +174,10 @@ impl Segment {
         gap: Range<u64>,
         gaps: &mut Vec<Range<u64>>,
     ) -> Result<(), SegmentError> {
-        let length = usize::try_from(gap.end - gap.start).map_err(io::Error::other)?;
-        if let Ok(own) = self.shards.read_up_to(lost, BLOCK as u64 + gap.start, length) {
-            write(file, BLOCK as u64 + gap.start, &own)?;
+        for row in gap.clone().step_by(BLOCK) {
+            if let Ok(own) = self.shards.read_up_to(lost, BLOCK as u64 + row, BLOCK) {
+                write(file, BLOCK as u64 + row, &own)?;
+            }
         }
         match gaps.last_mut() {
             Some(last) if last.end == gap.start => last.end = gap.end,

@@ -55,6 +55,19 @@ impl SegmentTable {
         });
     }
 
+    /// The sealed segments, by id.
+    #[must_use]
+    pub fn sealed(&self) -> Vec<Arc<Segment>> {
+        let table = self.0.load();
+        let sealed = table.values().filter_map(|home| match home {
+            Home::Segment(segment) if segment.info.sealed => Some(segment.clone()),
+            _ => None,
+        });
+        let mut sealed: Vec<_> = sealed.collect();
+        sealed.sort_by_key(|segment| segment.info.id);
+        sealed
+    }
+
     /// All of it, as it stands.
     #[must_use]
     pub fn all(&self) -> Arc<HashMap<u64, Home>> {
