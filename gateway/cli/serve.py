@@ -1,6 +1,7 @@
 """`packstone serve`: put the node together, and run it until it is told to stop."""
 
 import os
+import resource
 import signal
 import time
 from datetime import UTC, datetime
@@ -49,9 +50,16 @@ def serve(
     addresses = {section: {"address": address} for section, address in given.items() if address is not None}
     configuration = load(data, config, addresses)
     configure_log(configuration.log)
+    _allow_open_files()
     with DataLock(configuration.data):
         _prepare(configuration)
         _run(configuration)
+
+
+def _allow_open_files() -> None:
+    """Every segment that was read keeps its shards' files open: a login's usual 1,024 are soon used up."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _prepare(configuration: "Configuration") -> None:

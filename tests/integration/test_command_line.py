@@ -157,3 +157,9 @@ def test_killed_it_starts_again(tmp_path: Path) -> None:
     first.process.wait()
     assert (data / "control.sock").exists()
     assert ServedNode(data).stop() == 0
+
+
+def test_as_many_files_as_the_machine_allows(node: ServedNode) -> None:
+    limits = Path(f"/proc/{node.process.pid}/limits").read_text("utf-8")
+    soft, hard = next(line.split()[3:5] for line in limits.splitlines() if line.startswith("Max open files"))
+    assert soft == hard
