@@ -8,5 +8,5 @@ scripts/setup.sh test
 .venv/bin/ruff check .
 .venv/bin/mypy
 cargo fmt --all --check
-# The release profile, so that C libraries are compiled once for everything that `make test` does.
-cargo clippy --release --locked --workspace --all-targets -- -D warnings
+# The profile of the tests, so that C libraries are compiled once for everything that `make test` does.
+cargo clippy --profile quick --locked --workspace --all-targets -- -D warnings

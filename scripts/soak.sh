@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 scripts/build.sh test
 
 export PACKSTONE_HISTORIES=2000
-cargo test --release --locked --workspace
+cargo test --profile quick --locked --workspace
 .venv/bin/pytest tests/histories
 scripts/fuzz.sh
 .venv/bin/pytest -m soak --timeout=7200

@@ -5,6 +5,6 @@ cd "$(dirname "$0")/.."
 scripts/build.sh test
 scripts/lint.sh
 
-cargo test --release --locked --workspace
+cargo test --profile quick --locked --workspace
 MYPYPATH=engine/bindings/python .venv/bin/stubtest packstone_engine
 .venv/bin/pytest
