@@ -115,6 +115,9 @@ class EngineSection(_Section):
     io_timeout: Duration = 10.0
     """How long a drive may take for one call before it counts as failed. Reads turn to others after a twentieth."""
 
+    retry_failed: Duration = 60.0
+    """How long a drive that failed is left alone before it is tried again; twice as long each time after that."""
+
     scrub_period: Age = 14 * 86400.0
     """Every segment is read and checked once in so long, such as `"14 d"`; 0 or `"never"`: none is."""
 

@@ -42,13 +42,28 @@ def replace_drive(configuration: Configuration, path: Path) -> int:
     Raises OperatorError when no drive is configured there, it answers, isn't empty, or its file system isn't mounted.
     """
     drive = path.absolute()
+    expect_mounted(drive)
+    with operator_errors():
+        return packstone_engine.replace_drive(engine_settings(configuration), str(drive))
+
+
+def expect_mounted(drive: Path) -> None:
+    """Raise OperatorError unless `drive` is a directory of a file system that is mounted."""
     if not drive.is_dir():
         raise OperatorError(f"{drive}: there is no such directory: mount the drive there first")
     missing = unmounted(drive)
     if missing is not None:
         raise OperatorError(f"{missing}: is not mounted: mount the new drive first")
-    with operator_errors():
-        return packstone_engine.replace_drive(engine_settings(configuration), str(drive))
+
+
+def pool_of(configuration: Configuration, drive: Path) -> str:
+    """The pool that `drive` is configured for. Raises OperatorError when it is for none."""
+    for pool in configuration.effective_pools:
+        if any(configuration.path(configured) == drive for configured in pool.drives):
+            return pool.name
+    raise OperatorError(
+        f"{drive}: is configured for no pool: name it in the drives of one first, so that starts find it"
+    )
 
 
 def ensure_initialised(configuration: Configuration) -> bool:

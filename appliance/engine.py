@@ -47,6 +47,7 @@ def engine_settings(
         io_timeout=engine.io_timeout,
         abandoned_after=configuration.uploads.abandoned_after or None,
         scrub_period=engine.scrub_period or None,
+        retry_failed=engine.retry_failed,
         dictionaries=engine.dictionaries,
         master_key=None if master_key is None else master_key.key(),
     )

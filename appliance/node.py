@@ -15,6 +15,7 @@ import packstone_engine
 
 from appliance.configuration import Configuration
 from appliance.credentials import Credentials, RootCredentials
+from appliance.drives import expect_mounted
 from appliance.engine import engine_settings, operator_errors, s3_settings
 from appliance.errors import NotServingError
 from appliance.health import Health
@@ -90,6 +91,31 @@ class Node:
     def status(self) -> packstone_engine.Status:
         """Drives, pools, journal and usage as they are now. Raises NotServingError."""
         return self._running().status()
+
+    def add_drive(self, path: Path, pool: str) -> int:
+        """Take the empty drive at `path` into a pool, and return its number. Raises OperatorError."""
+        expect_mounted(path)
+        with operator_errors():
+            return self._running().add_drive(str(path), pool)
+
+    def replace_drive(self, path: Path) -> int:
+        """Give the empty drive at `path` the place of the one that is gone from there, and return its number.
+
+        Raises OperatorError when the one that is there answers, or the new one isn't empty or isn't mounted.
+        """
+        expect_mounted(path)
+        with operator_errors():
+            return self._running().replace_drive(str(path))
+
+    def drain_drive(self, path: Path, *, leaving: bool) -> None:
+        """Have a drive be emptied, or kept after all. Raises OperatorError when too few others would be left."""
+        with operator_errors():
+            self._running().drain_drive(str(path), leaving=leaving)
+
+    def remove_drive(self, path: Path) -> None:
+        """Have an emptied drive be none of the appliance's any more. Raises OperatorError when it isn't empty."""
+        with operator_errors():
+            self._running().remove_drive(str(path))
 
     def seal(self) -> int:
         """Seal every open journal and stream; return how many segments that made. Raises NotServingError."""

@@ -1,6 +1,7 @@
 """A client of the node that serves a data directory, over its local socket."""
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from gateway.control.documents import (
     ConfigurationDocument,
     ConnectionDocument,
     CredentialsDocument,
+    DriveNumberDocument,
+    DriveRequest,
     ExplanationDocument,
     KmsDocument,
     KmsKeyDocument,
@@ -61,6 +64,30 @@ class ControlClient:
     def create_kms_key(self, key_id: str) -> None:
         """Make a key of the KMS."""
         self._ask("POST", "/kms", KmsRequest(id=key_id).model_dump())
+
+    def add_drive(self, path: Path, pool: str) -> int:
+        """Take the empty drive at `path` into a pool, and return its number."""
+        request = DriveRequest(path=str(path), pool=pool)
+        return DriveNumberDocument.model_validate(self._ask("POST", "/drives/add", request.model_dump())).number
+
+    def replace_drive(self, path: Path) -> int:
+        """Give the empty drive at `path` the place of the one that is gone from there, and return its number."""
+        request = DriveRequest(path=str(path))
+        return DriveNumberDocument.model_validate(self._ask("POST", "/drives/replace", request.model_dump())).number
+
+    def drain_drive(self, path: Path, *, leaving: bool) -> None:
+        """Have a drive be emptied, or kept after all."""
+        self._ask("POST", "/drives/drain", DriveRequest(path=str(path), leaving=leaving).model_dump())
+
+    def remove_drive(self, path: Path) -> None:
+        """Have an emptied drive be none of the appliance's any more."""
+        self._ask("POST", "/drives/remove", DriveRequest(path=str(path)).model_dump())
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a node serves the directory: somebody listens on its socket."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.data / SOCKET_NAME)) == 0
 
     def seal(self) -> int:
         """Seal open journals and streams; return how many segments that made."""

@@ -16,8 +16,12 @@ class _Document(BaseModel):
 
 
 class DriveDocument(_Document):
-    """One drive; `reason` is empty while it is online."""
+    """One drive; `reason` is empty while it is online.
 
+    `leaving` says whether it is to be emptied, `files` how many shards and journals are named there.
+    """
+
+    number: int
     path: str
     uuid: str
     pool: str
@@ -26,6 +30,8 @@ class DriveDocument(_Document):
     reason: str
     total: int
     free: int
+    leaving: bool
+    files: int
     used: int
 
 
@@ -239,6 +245,20 @@ class QuotaDocument(_Document):
     objects: int | None
     used_bytes: int
     used_objects: int
+
+
+class DriveRequest(_Document):
+    """What is to be done with a drive; `pool` for one that is added, `leaving` for one that is drained or kept."""
+
+    path: str
+    pool: str = ""
+    leaving: bool = True
+
+
+class DriveNumberDocument(_Document):
+    """The number that a drive has in the appliance."""
+
+    number: int
 
 
 class QuotaRequest(BaseModel):

@@ -18,6 +18,7 @@ SETTINGS: Final = {
     "PACKSTONE_ENGINE__SPACE_RESERVE": "0",
     "PACKSTONE_ENGINE__CACHE_SIZE": "0",
     "PACKSTONE_ENGINE__SCRUB_PERIOD": "never",
+    "PACKSTONE_ENGINE__RETRY_FAILED": "1 s",
 }
 _HEALED_SECONDS: Final = 60
 
@@ -61,7 +62,12 @@ class Appliance:
             status = self.status()
             if status["healing"]["open"] == 0 and all(pool["degraded"] == 0 for pool in status["pools"]):
                 break
-            assert time.monotonic() < deadline, status
+            assert time.monotonic() < deadline, (
+                status["healing"],
+                status["pools"],
+                status["warnings"],
+                status["drives"],
+            )
             time.sleep(0.1)
         assert self.node.command("verify", code=0)
 

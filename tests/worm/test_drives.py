@@ -1,12 +1,16 @@
 """Routes through the drives: taken out, exchanged, put back from another time."""
 
+import contextlib
 import datetime as dt
+import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Final
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.served import PACKSTONE, Node
 from tests.worm import record as records
@@ -182,3 +186,53 @@ def test_bits_changed_on_a_drive(node: Node, record: Record) -> None:
     node.start()
     node.command("verify", code=1)
     record.assert_locked(node.client())
+
+
+@protects(Clause.WORM, Clause.AVAILABLE)
+def test_more_than_m_drives_replaced_while_it_runs(node: Node, record: Record) -> None:
+    """`packstone drive replace` for two drives of a running appliance that may lose one: refused, nothing is lost."""
+    node.command("seal")
+    for number in (1, 2):
+        drive(node, number).rename(drive(node, number + 10))
+    wait_until_out(node, 2)
+    for number in (1, 2):
+        drive(node, number).mkdir()
+        assert "only their return helps" in node.command("drive", "replace", drive(node, number), code=1)
+        drive(node, number).rmdir()
+        drive(node, number + 10).rename(drive(node, number))
+    node.kill()
+    node.start()
+    record.assert_locked(node.client())
+
+
+@protects(Clause.WORM, Clause.AVAILABLE)
+def test_drives_drained_and_removed(node: Node, record: Record) -> None:
+    """`packstone drive drain` and `remove` for one after the other: refused once others could not hold the record."""
+    node.command("seal")
+    spare = drive(node, 4)
+    spare.mkdir()
+    configuration = node.data / "packstone.toml"
+    configuration.write_text(configuration.read_text().replace('drive3"', f'drive3", "{spare}"'))
+    node.command("drive", "add", spare)
+    assert "drain" in node.command("drive", "remove", drive(node, 0), code=1)
+    node.command("drive", "drain", drive(node, 0))
+    node.command("drive", "remove", drive(node, 0))
+    assert "would have 3 drives" in node.command("drive", "drain", drive(node, 1), code=1)
+    record.assert_locked(node.client())
+    node.stop()
+    shutil.rmtree(node.data / "index")
+    node.start()
+    record.assert_locked(node.client())
+
+
+def wait_until_out(node: Node, count: int) -> None:
+    """Wait until so many drives are out of use: a seal, or what is written, asks them."""
+    deadline = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(ClientError):
+            node.client().put_object(Bucket="touch", Key="x", Body=b"x" * 3_000_000)
+        drives = json.loads(node.command("status", "--json"))["drives"]
+        if sum(drive["state"] != "online" for drive in drives) == count:
+            return
+        assert time.monotonic() < deadline, drives
+        time.sleep(0.5)

@@ -239,6 +239,13 @@ fn drives(status: &Status) -> Vec<Metric> {
             "Bytes of shards and journals on the drive.",
             of(|drive| drive.used as f64),
         ),
+        metric("gauge", "drive_files", "Shards and journals that are named on the drive.", of(|drive| drive.files as f64)),
+        metric(
+            "gauge",
+            "drive_leaving",
+            "1 while the drive is to be emptied.",
+            of(|drive| f64::from(u8::from(drive.leaving))),
+        ),
     ]
 }
 

@@ -135,6 +135,27 @@ impl Node {
         py.detach(|| self.store.seal()).map_err(from_store)
     }
 
+    fn add_drive(&self, py: Python<'_>, path: PathBuf, pool: &str) -> PyResult<u16> {
+        let grant = administer()?;
+        py.detach(|| self.store.add_drive(&grant, &path, pool)).map_err(from_recovery)
+    }
+
+    fn replace_drive(&self, py: Python<'_>, path: PathBuf) -> PyResult<u16> {
+        let grant = administer()?;
+        py.detach(|| self.store.replace_drive(&grant, &path)).map_err(from_recovery)
+    }
+
+    #[pyo3(signature = (path, *, leaving=true))]
+    fn drain_drive(&self, py: Python<'_>, path: PathBuf, leaving: bool) -> PyResult<()> {
+        let grant = administer()?;
+        py.detach(|| self.store.drain_drive(&grant, &path, leaving)).map_err(from_recovery)
+    }
+
+    fn remove_drive(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let grant = administer()?;
+        py.detach(|| self.store.remove_drive(&grant, &path)).map_err(from_recovery)
+    }
+
     fn lockable_buckets(&self) -> PyResult<Vec<LockableBucket>> {
         let buckets = self.store.lockable_buckets(&administer()?).map_err(from_store)?;
         Ok(buckets.into_iter().map(Into::into).collect())

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 #[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
 #[derive(Clone)]
 pub struct DriveStatus {
+    number: u16,
     path: String,
     uuid: String,
     pool: String,
@@ -16,6 +17,8 @@ pub struct DriveStatus {
     reason: String,
     total: u64,
     free: u64,
+    leaving: bool,
+    files: u64,
     used: u64,
 }
 
@@ -28,6 +31,7 @@ impl From<status::DriveStatus> for DriveStatus {
             DriveState::Missing => "missing",
         };
         Self {
+            number: drive.number,
             path: drive.path,
             uuid: format!("{:032x}", drive.uuid),
             pool: drive.pool,
@@ -36,6 +40,8 @@ impl From<status::DriveStatus> for DriveStatus {
             reason: drive.reason,
             total: drive.total,
             free: drive.free,
+            leaving: drive.leaving,
+            files: drive.files,
             used: drive.used,
         }
     }

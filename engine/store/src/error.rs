@@ -90,6 +90,9 @@ pub enum Error {
     AttributesTooLarge(usize),
     #[error("no space left: deletes still work, writes come back when space does")]
     OutOfSpace,
+    /// A drive that can't be taken in, or can't be removed.
+    #[error("{0}")]
+    InvalidDrive(String),
     /// Fewer drives answer than the pool's profile needs.
     #[error("unavailable: {0}")]
     Unavailable(String),

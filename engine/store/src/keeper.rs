@@ -1,12 +1,13 @@
 //! The store's own workers: sealing, healing, scrubbing, spare journal files, space, compaction, abandoned uploads.
 //!
-//! All run on three threads that wake a few times a second: one seals (`sealer`), one heals and scrubs (`healer`, `scrubber`), one does the rest
-//! (`compactor`, `abandoned`, and what stands here). Each step can be cut short by the end of the process anywhere; what is half done then is swept or
+//! All run on threads that wake a few times a second: one seals (`sealer`), one heals and scrubs (`healer`, `scrubber`), one takes
+//! drives in that come back (`returns`), one does the rest (`compactor`, `abandoned`, and what stands here). Each step can be cut short by the end of the process anywhere; what is half done then is swept or
 //! resumed at the next start.
 
 mod abandoned;
 mod compactor;
 mod healer;
+mod returns;
 mod scrubber;
 mod sealer;
 
@@ -22,6 +23,7 @@ use crate::commit::{CommitQueue, Core, Op, Shared};
 use crate::compliance::{KEPT_EVERY, WORTH_TELLING};
 use crate::error::Result;
 use crate::index::Space;
+use crate::intake::Intake;
 use crate::journal::{Journal, spare};
 use crate::segment::{Segment, SegmentInfo};
 use crate::store::{Inner, Settings};
@@ -53,6 +55,8 @@ struct Work {
     space_reserve: u64,
     abandoned_after: Option<Duration>,
     scrub_period: Option<Duration>,
+    retry_failed: Duration,
+    intake: Arc<Intake>,
     stopping: AtomicBool,
     /// Somebody waits for seals: no rests.
     hurried: AtomicBool,
@@ -96,6 +100,7 @@ impl Keepers {
         shared: &Arc<Shared>,
         queue: &CommitQueue,
         streams: &Arc<StreamPool>,
+        intake: &Arc<Intake>,
         committer: JoinHandle<Core>,
         left_open: Vec<SegmentInfo>,
     ) -> std::io::Result<Self> {
@@ -108,11 +113,13 @@ impl Keepers {
             space_reserve: settings.space_reserve,
             abandoned_after: settings.abandoned_after,
             scrub_period: settings.scrub_period,
+            retry_failed: settings.retry_failed,
+            intake: intake.clone(),
             stopping: AtomicBool::new(false),
             hurried: AtomicBool::new(false),
             lagging: AtomicBool::new(false),
             own_entries: AtomicU64::new(0),
-            online: AtomicUsize::new(shared.hardware.members.values().filter(|member| member.online()).count()),
+            online: AtomicUsize::new(shared.hardware.online().len()),
             seen_removed: AtomicU64::new(0),
             tidied_removed: AtomicU64::new(0),
             sealing: Mutex::new(()),
@@ -131,6 +138,7 @@ impl Keepers {
         threads.push(run("packstone-seal", Work::seal_loop)?);
         threads.push(run("packstone-keep", Work::keep_loop)?);
         threads.push(run("packstone-heal", Work::heal_loop)?);
+        threads.push(run("packstone-return", Work::return_loop)?);
         Ok(Self { work, threads, committer })
     }
 
@@ -216,6 +224,7 @@ impl Work {
             self.tidy_index();
             self.unlink_erased();
             self.report_retired();
+            self.streams.retire_outdone();
             self.abort_abandoned(&mut uploads);
             if compacted.elapsed() >= COMPACTION_PAUSE {
                 match self.compact_once() {
@@ -234,7 +243,7 @@ impl Work {
 
     /// Whether what grows may be taken: every device has more than the reserve.
     fn watch_space(&self) {
-        let short = self.shared.hardware.members.values().filter(|member| member.online()).find(|member| {
+        let short = self.shared.hardware.online().into_iter().find(|member| {
             member.drive.space().is_ok_and(|space| space.free < self.space_reserve.min(space.total / 10))
         });
         let room = short.is_none();
@@ -265,7 +274,7 @@ impl Work {
 
     /// Keeps spare journal files on the drives that the next journal will stand on.
     fn keep_spares(&self) {
-        for member in self.shared.hardware.place_journal(0) {
+        for member in self.shared.hardware.place_journal() {
             let drive = &*member.drive;
             let wanting = spare::count(drive).is_ok_and(|count| count < SPARES);
             if wanting
@@ -281,10 +290,10 @@ impl Work {
     /// Takes drives out of use that a read waits for too long, and has the loop begin a new epoch when one went and
     /// nothing else is committed.
     fn report_retired(&self) {
-        for member in self.shared.hardware.members.values().filter(|member| member.hesitates()) {
+        for member in self.shared.hardware.roster().members.values().filter(|member| member.hesitates()) {
             tracing::debug!(drive = member.drive.path(), "reads pass a drive over that hesitates");
         }
-        let online = self.shared.hardware.members.values().filter(|member| member.online()).count();
+        let online = self.shared.hardware.online().len();
         let lost = self.online.swap(online, Ordering::Relaxed) > online;
         if lost && let Err(error) = self.queue.commit_blocking(Op::CloseJournal) {
             tracing::warn!(%error, "no new epoch could be begun");

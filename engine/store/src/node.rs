@@ -1,8 +1,14 @@
 //! What a store stands on: its drives, pools, codes, and how blocking work is run.
+//!
+//! The [`Roster`] says which drives and pools there are. Everybody reads it as it stands at that moment; the commit loop alone
+//! puts another in its place. A drive that comes back is another [`Member`] under the same number: whoever holds the one
+//! that went out of use goes on without it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
 
 use crate::drive::{DriveNumber, Executor, Member};
 use crate::erasure::Codes;
@@ -12,8 +18,7 @@ use crate::segment::Wounds;
 #[derive(Debug)]
 pub struct Hardware {
     pub appliance: u128,
-    pub members: BTreeMap<DriveNumber, Arc<Member>>,
-    pub pools: Vec<Pool>,
+    roster: ArcSwap<Roster>,
     pub codes: Codes,
     pub executor: Arc<dyn Executor>,
     /// A drive that takes longer than this for one call is taken out of use.
@@ -23,6 +28,67 @@ pub struct Hardware {
 }
 
 impl Hardware {
+    #[must_use]
+    pub fn new(appliance: u128, roster: Roster, executor: Arc<dyn Executor>, timeout: Duration) -> Self {
+        let (codes, wounds) = (Codes::default(), Arc::default());
+        Self { appliance, roster: ArcSwap::from_pointee(roster), codes, executor, timeout, wounds }
+    }
+
+    /// The drives and pools as they are now.
+    #[must_use]
+    pub fn roster(&self) -> Guard<Arc<Roster>> {
+        self.roster.load()
+    }
+
+    /// Puts another roster in the place of what is. For the commit loop alone.
+    pub fn reform(&self, roster: Roster) {
+        self.roster.store(Arc::new(roster));
+    }
+
+    #[must_use]
+    pub fn member(&self, number: DriveNumber) -> Option<Arc<Member>> {
+        self.roster().members.get(&number).cloned()
+    }
+
+    /// The drive of that number, if it is in use.
+    #[must_use]
+    pub fn in_use(&self, number: DriveNumber) -> Option<Arc<Member>> {
+        self.member(number).filter(|member| member.online())
+    }
+
+    /// The drives in use, by number.
+    #[must_use]
+    pub fn online(&self) -> Vec<Arc<Member>> {
+        self.roster().online()
+    }
+
+    #[must_use]
+    pub fn pool(&self, number: u8) -> Option<Arc<Pool>> {
+        self.roster().pools.iter().find(|pool| pool.number == number).cloned()
+    }
+
+    /// The pool that new segments go to: the first of the fastest class.
+    #[must_use]
+    pub fn landing_pool(&self) -> Option<Arc<Pool>> {
+        self.roster().pools.iter().min_by_key(|pool| (pool.class, pool.number)).cloned()
+    }
+
+    /// Drives for the copies of a new journal file.
+    #[must_use]
+    pub fn place_journal(&self) -> Vec<Arc<Member>> {
+        self.roster().place_journal()
+    }
+}
+
+/// Which drives and pools there are.
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    /// By number: what is done on all drives is done in their order.
+    pub members: BTreeMap<DriveNumber, Arc<Member>>,
+    pub pools: Vec<Arc<Pool>>,
+}
+
+impl Roster {
     /// The largest number of parity shards of any pool: M.
     #[must_use]
     pub fn most_parity(&self) -> usize {
@@ -30,33 +96,42 @@ impl Hardware {
     }
 
     #[must_use]
-    pub fn pool(&self, number: u8) -> Option<&Pool> {
-        self.pools.iter().find(|pool| pool.number == number)
+    pub fn online(&self) -> Vec<Arc<Member>> {
+        self.members.values().filter(|member| member.online()).cloned().collect()
     }
 
-    /// The pool that new segments go to: the first of the fastest class.
+    /// M+1 drives of the fastest class that has them, or as many as are left.
     #[must_use]
-    pub fn landing_pool(&self) -> Option<&Pool> {
-        self.pools.iter().min_by_key(|pool| (pool.class, pool.number))
-    }
-
-    /// Drives for the copies of a new journal file: M+1 of the fastest class that has them, or as many as are left.
-    /// `turn` makes files take turns on them.
-    #[must_use]
-    pub fn place_journal(&self, turn: u64) -> Vec<Arc<Member>> {
+    pub fn place_journal(&self) -> Vec<Arc<Member>> {
         let wanted = self.most_parity() + 1;
-        let mut online: Vec<_> = self.members.values().filter(|member| member.online()).cloned().collect();
-        online.sort_by_key(|member| (member.class, member.number));
-        let fastest = online.first().map(|member| member.class);
-        let of_fastest = online.iter().filter(|member| Some(member.class) == fastest).count();
-        if of_fastest >= wanted {
-            online.truncate(of_fastest);
-        }
-        if !online.is_empty() {
-            let turn = usize::try_from(turn % online.len() as u64).unwrap_or(0);
-            online.rotate_left(turn);
-        }
+        let mut online = self.online();
+        online.sort_by_key(|member| (member.is_leaving(), member.class, member.number));
         online.truncate(wanted);
         online
+    }
+
+    /// With a drive in the place of the one of its number, or beside the others.
+    #[must_use]
+    pub fn with(&self, member: &Arc<Member>) -> Self {
+        let mut next = self.without(member.number);
+        next.members.insert(member.number, member.clone());
+        for pool in next.pools.iter_mut().filter(|pool| pool.number == member.pool) {
+            let mut members = pool.members.clone();
+            members.push(member.clone());
+            members.sort_by_key(|member| member.number);
+            *pool = Arc::new(Pool { members, ..Pool::clone(pool) });
+        }
+        next
+    }
+
+    #[must_use]
+    pub fn without(&self, number: DriveNumber) -> Self {
+        let mut next = self.clone();
+        next.members.remove(&number);
+        for pool in &mut next.pools {
+            let members = pool.members.iter().filter(|member| member.number != number).cloned().collect();
+            *pool = Arc::new(Pool { members, ..Pool::clone(pool) });
+        }
+        next
     }
 }

@@ -54,7 +54,7 @@ impl fmt::Display for Profile {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pool {
     pub number: u8,
     pub name: String,
@@ -65,7 +65,7 @@ pub struct Pool {
 
 impl Pool {
     /// Chooses a drive for each shard of a new segment: the emptiest ones, rotated by the segment's id so that data and
-    /// parity spread evenly. Where drives are out of use the last parity shards go without ([`NO_DRIVE`]).
+    /// parity spread evenly. Where drives are out of use, or are being emptied, the last parity shards go without ([`NO_DRIVE`]).
     ///
     /// Returns `None` when fewer than `data` drives are left.
     #[must_use]
@@ -73,7 +73,7 @@ impl Pool {
         let mut online: Vec<_> = self
             .members
             .iter()
-            .filter(|member| member.online())
+            .filter(|member| member.takes_shards())
             .map(|member| (member.drive.space().map_or(0, |space| space.free), member.number))
             .collect();
         if online.len() > self.profile.shards() {

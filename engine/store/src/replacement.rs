@@ -1,14 +1,16 @@
 //! An empty drive in the place of one that is gone: it gets the number of the missing one, and no epoch. The next start finds
 //! it stale, takes it in, and heals it.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::data_lock::DataLock;
 use crate::drive::{DirectoryDrive, DriveNumber, DriveState, Executor, Member, Superblock, Threads};
+use crate::initialisation::{Identity, Membership, expect_empty, format};
+use crate::intake::{Opener, candidates, open_directory};
 use crate::recovery::drives::{Inventory, take_inventory};
 use crate::recovery::{RecoveryError, RecoveryResult};
-use crate::store::{DataLock, Identity, Settings, candidates, format};
+use crate::store::Settings;
 
 /// Gives the empty directory at `path` the place of the drive that is configured there, with the store closed; the number
 /// that it has now.
@@ -22,24 +24,21 @@ pub fn replace_drive(settings: &Settings, path: &Path) -> RecoveryResult<DriveNu
     };
     let executor: Arc<dyn Executor> = Arc::new(Threads::default());
     let _lock = DataLock::take(settings, &executor)?;
-    let drives = candidates(settings, &executor);
+    let opener: Arc<Opener> = Arc::new(open_directory);
+    let drives = candidates(settings, &executor, &opener);
     let inventory = take_inventory(&settings.pools, drives, &executor, settings.io_timeout)?;
     let member = missing(&inventory, path)?;
     expect_empty(path)?;
     // The others know until when drives must be kept, and the compliance clock.
-    let superblocks = inventory.superblocks.values();
-    let retain_until = superblocks.clone().map(|superblock| superblock.retain_until).max().unwrap_or(0);
-    let reading = superblocks.filter_map(|superblock| superblock.clock).max_by_key(|reading| reading.time);
-    let Some(reading) = reading else {
+    let others: Vec<Superblock> = inventory.superblocks.values().cloned().collect();
+    let Some(own) = Identity::joining(&others, Some(member.number)) else {
         return Err(operator(
             path,
             "can't be made a drive before the others were opened by this release: start the node",
         ));
     };
-    let (appliance, number) = (inventory.appliance, member.number);
-    let own = Identity { appliance, number, drives: inventory.drives, reading, retain_until };
-    format(&DirectoryDrive::open(path)?, pool, place, own)?;
-    Ok(number)
+    format(&DirectoryDrive::open(path)?, Membership::configured(place, pool), own)?;
+    Ok(member.number)
 }
 
 /// The member that is configured at `path`, and missing.
@@ -57,16 +56,6 @@ fn missing(inventory: &Inventory, path: &Path) -> RecoveryResult<Arc<Member>> {
         }
         None => Err(operator(path, "has no place left: the appliance has fewer drives than are configured")),
     }
-}
-
-fn expect_empty(path: &Path) -> RecoveryResult<()> {
-    let entries = fs::read_dir(path).map_err(|error| operator(path, &format!("can't be read: {error}")))?;
-    for entry in entries {
-        if entry?.file_name() != "lost+found" {
-            return Err(operator(path, "is not empty: a drive's place is taken by an empty one only"));
-        }
-    }
-    Ok(())
 }
 
 fn operator(path: &Path, what: &str) -> RecoveryError {

@@ -121,7 +121,7 @@ pub fn blank(shared: &Shared, id: u64) -> Result<SegmentInfo, SegmentError> {
     let too_few = |needed| SegmentError::TooFewShards { segment: id, healthy: 0, needed };
     let pool = shared.hardware.landing_pool().ok_or_else(|| too_few(1))?;
     let drives = pool.place(id).ok_or_else(|| too_few(usize::from(pool.profile.data)))?;
-    Ok(SegmentInfo::new(id, SegmentKind::Packed, pool, drives))
+    Ok(SegmentInfo::new(id, SegmentKind::Packed, &pool, drives))
 }
 
 /// Ends a stream that no request holds, with who has bytes in it.

@@ -16,13 +16,12 @@ use crate::compliance::{Clock, ComplianceClock, MachineClock, Reading};
 use crate::configuration::VERSIONING;
 use crate::drive::{DriveNumber, DriveState, Executor};
 use crate::epoch::{Epoch, Fence};
-use crate::erasure::Codes;
 use crate::healing::HealingCounts;
 use crate::index::apply::Marks;
 use crate::index::row::{BucketRow, DocumentRow};
 use crate::index::{Index, IndexError, IndexResult, Snapshot, Space, keys};
 use crate::journal::LiveSet;
-use crate::node::Hardware;
+use crate::node::{Hardware, Roster};
 use crate::object::{Bucket, Document};
 use crate::quota::{OWNER_QUOTA, Quota};
 use crate::recovery::drives::{Candidate, Inventory, PoolSettings, take_inventory};
@@ -121,15 +120,8 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
     let compliance = resume_clock(&inventory, recovered.time, clock)?;
     let fences = inventory.fences;
     let superblocks: Superblocks = Arc::new(Mutex::new(inventory.superblocks));
-    let hardware = Hardware {
-        appliance: inventory.appliance,
-        members: inventory.members,
-        pools: inventory.pools,
-        codes: Codes::default(),
-        executor,
-        timeout,
-        wounds: Arc::default(),
-    };
+    let roster = Roster { members: inventory.members, pools: inventory.pools };
+    let hardware = Hardware::new(inventory.appliance, roster, executor, timeout);
     let shared = Arc::new(share(hardware, compliance, index, &recovered));
     for info in recovered.segments.values() {
         shared.publish(info.clone()).map_err(|error| RecoveryError::Operator(error.to_string()))?;
@@ -145,12 +137,13 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
         .claims
         .lock()
         .extend(recovered.segments.values().filter(|info| is_open_stream(info)).map(|info| (info.id, Vec::new())));
+    crate::roster::note_leaving(&shared)?;
     let back = returned::take_in(&shared.hardware, &superblocks);
     for info in returned::leave_streams(&mut recovered.segments, &back) {
         shared.publish(info).map_err(|error| RecoveryError::Operator(error.to_string()))?;
     }
     let fence = Fence { epoch: recovered.epoch, lsn: recovered.next_lsn - 1 };
-    let online = log::count_online(&shared.hardware);
+    let told = shared.hardware.online();
     let epoch = begin_epoch(&shared, &superblocks, (fence, fences), &back)?;
     returned::sweep(&shared.hardware, &recovered);
     let live = LiveSet {
@@ -160,7 +153,7 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
         segments: recovered.segments.values().cloned().collect(),
     };
     let now = shared.compliance.now().wall.max(recovered.time + 1);
-    let start = Start { epoch, online, next_lsn: recovered.next_lsn, chain: recovered.chain, now };
+    let start = Start { epoch, told, next_lsn: recovered.next_lsn, chain: recovered.chain, now };
     let (log, batch) = log::open(&shared, start, live, &superblocks)?;
     let living = Living {
         next_bucket: recovered.next_bucket,
@@ -182,7 +175,7 @@ fn begin_epoch(
 ) -> RecoveryResult<Epoch> {
     let newest = superblocks.lock().values().map(|superblock| superblock.epoch.number).max().unwrap_or(0);
     let epoch = Epoch::after(newest.max(fence.epoch.number))?;
-    let online = shared.hardware.members.values().filter(|member| member.online());
+    let online = shared.hardware.online().into_iter();
     let held: Vec<Epoch> =
         online.filter_map(|member| superblocks.lock().get(&member.number).map(|held| held.epoch)).collect();
     fences.push(fence);

@@ -7,7 +7,7 @@ use crate::compaction;
 use crate::compliance::{Now, WORTH_TELLING};
 use crate::compression::{Compressed, Method};
 use crate::dictionary::trainer::Trainer;
-use crate::drive::DriveState;
+use crate::drive::{DriveNumber, DriveState};
 use crate::error::Result;
 use crate::index::tallies;
 use crate::pool::{DriveClass, Profile};
@@ -18,6 +18,7 @@ use crate::time::to_seconds;
 
 #[derive(Clone, Debug)]
 pub struct DriveStatus {
+    pub number: DriveNumber,
     pub path: String,
     pub uuid: u128,
     pub pool: String,
@@ -29,7 +30,11 @@ pub struct DriveStatus {
     pub faults: u64,
     pub total: u64,
     pub free: u64,
-    /// Bytes of Packstone's own shards and journals on it.
+    /// Whether it is to be emptied.
+    pub leaving: bool,
+    /// Shards and journals that are named there.
+    pub files: u64,
+    /// Bytes of these.
     pub used: u64,
 }
 
@@ -173,22 +178,21 @@ impl Store {
     fn drives(&self) -> Vec<DriveStatus> {
         let shared = &self.inner.shared;
         let table = shared.table.all();
-        let mut members: Vec<_> = shared.hardware.members.values().collect();
-        members.sort_by_key(|member| member.number);
-        let of = |member: &&std::sync::Arc<crate::drive::Member>| {
-            let used = table.values().map(|home| match home {
+        let roster = shared.hardware.roster();
+        let of = |member: &std::sync::Arc<crate::drive::Member>| {
+            let sizes = table.values().filter_map(|home| match home {
                 Home::Segment(segment) => {
-                    segment.info.drives.iter().filter(|drive| **drive == member.number).count() as u64
-                        * segment.info.shard_length
+                    segment.info.drives.contains(&member.number).then_some(segment.info.shard_length)
                 }
                 Home::Journal(journal) => {
-                    let here = journal.copies.iter().any(|copy| copy.member.number == member.number);
-                    if here { journal.capacity } else { 0 }
+                    journal.copies.iter().any(|copy| copy.member.number == member.number).then_some(journal.capacity)
                 }
             });
+            let (files, used) = sizes.fold((0, 0), |(files, used), size| (files + 1, used + size));
             let space = member.drive.space().ok();
             let (faults, last_fault) = member.faults();
             DriveStatus {
+                number: member.number,
                 path: member.drive.path().to_owned(),
                 uuid: member.uuid,
                 pool: shared.hardware.pool(member.pool).map(|pool| pool.name.clone()).unwrap_or_default(),
@@ -198,16 +202,18 @@ impl Store {
                 faults,
                 total: space.map_or(0, |space| space.total),
                 free: space.map_or(0, |space| space.free),
-                used: used.sum(),
+                leaving: member.is_leaving(),
+                files,
+                used,
             }
         };
-        members.iter().map(of).collect()
+        roster.members.values().map(of).collect()
     }
 
     fn pools(&self) -> Result<Vec<PoolStatus>> {
         let shared = &self.inner.shared;
         let mut pools = Vec::new();
-        for pool in &shared.hardware.pools {
+        for pool in &shared.hardware.roster().pools {
             let mut status = PoolStatus {
                 name: pool.name.clone(),
                 class: pool.class,
@@ -230,7 +236,7 @@ impl Store {
                     (SegmentKind::Stream, false) => live,
                     _ => segment.info.payload,
                 };
-                let in_use = |number| shared.hardware.members.get(number).is_some_and(|member| member.online());
+                let in_use = |number: &DriveNumber| shared.hardware.in_use(*number).is_some();
                 status.degraded += usize::from(!segment.info.drives.iter().all(in_use));
                 status.segments += 1;
                 status.bytes += bytes;

@@ -71,7 +71,7 @@ impl DerefMut for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(stream) = self.stream.take() else { return };
-        let end = self.broken || self.pool.is_full(&stream);
+        let end = self.broken || self.pool.is_full(&stream) || self.pool.is_outdone(&stream);
         let list = if end { &self.pool.retired } else { &self.pool.idle };
         list.lock().push(stream);
     }
@@ -85,6 +85,16 @@ impl StreamPool {
 
     fn is_full(&self, stream: &OpenStream) -> bool {
         stream.next_row() * stream.info.profile.shards() as u64 >= self.size
+    }
+
+    /// Whether a new stream would have drives for more shards.
+    fn is_outdone(&self, stream: &OpenStream) -> bool {
+        let lacking = stream.lacking();
+        lacking > 0
+            && self.shared.hardware.pool(stream.info.pool).is_some_and(|pool| {
+                let takers = pool.members.iter().filter(|member| member.takes_shards()).count();
+                lacking > pool.profile.shards().saturating_sub(takers)
+            })
     }
 
     /// A stream for the caller alone. Blocks while a new one is opened.
@@ -108,12 +118,18 @@ impl StreamPool {
         let unavailable = || Error::Unavailable("the pool has too few drives in use".into());
         let pool = self.shared.hardware.landing_pool().ok_or_else(unavailable)?;
         let drives = pool.place(id).ok_or_else(unavailable)?;
-        let mut stream = OpenStream::create(&self.shared.hardware, pool, id, drives)?;
+        let mut stream = OpenStream::create(&self.shared.hardware, &pool, id, drives)?;
         self.queue.commit_blocking(Op::OpenStream(stream.info.clone()))?;
         if let Some(crate::segment::Home::Segment(opened)) = self.shared.table.get(id) {
             stream.info.first_lsn = opened.info.first_lsn;
         }
         Ok(stream)
+    }
+
+    /// Retires the idle streams for which a new one would be better.
+    pub fn retire_outdone(&self) {
+        let outdone: Vec<_> = self.idle.lock().extract_if(.., |held| self.is_outdone(held)).collect();
+        self.retired.lock().extend(outdone);
     }
 
     /// Retires every idle stream.

@@ -13,7 +13,6 @@ use node::{Node, body, profile};
 use packstone_store::Store;
 use packstone_store::drive::{DirectoryDrive, Drive, DriveFile, DriveState, Space};
 use packstone_store::recovery::RecoveryResult;
-use packstone_store::recovery::drives::Candidate;
 
 const PROFILES: [(u8, u8); 3] = [(3, 1), (4, 2), (8, 3)];
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -145,21 +144,20 @@ impl Gated {
         Self { node, gates }
     }
 
-    fn candidate(&self, number: usize, path: &Path) -> Candidate {
-        let opened = DirectoryDrive::open(path).map(|drive| -> Arc<dyn Drive> {
-            match self.gates.get(number) {
-                Some(gate) => Arc::new(Hanging { drive, gate: gate.clone() }),
-                None => Arc::new(drive),
-            }
-        });
-        Candidate { path: path.display().to_string(), pool: 0, drive: opened }
-    }
-
     fn open(&self) -> RecoveryResult<Store> {
-        let drives = &self.node.settings.pools[0].drives;
-        Store::open_on(&self.node.settings, &|_| {
-            drives.iter().enumerate().map(|(number, path)| self.candidate(number, path)).collect()
-        })
+        let drives = self.node.settings.pools[0].drives.clone();
+        let gates = self.gates.clone();
+        Store::open_on(
+            &self.node.settings,
+            Arc::new(move |path: &Path| {
+                let drive = DirectoryDrive::open(path)?;
+                let number = drives.iter().position(|drive| drive == path).unwrap();
+                Ok(match gates.get(number) {
+                    Some(gate) => Arc::new(Hanging { drive, gate: gate.clone() }) as Arc<dyn Drive>,
+                    None => Arc::new(drive),
+                })
+            }),
+        )
     }
 
     fn hang(&self) {

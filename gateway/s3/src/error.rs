@@ -92,7 +92,7 @@ pub(crate) fn from_store(error: Error) -> S3Error {
         Error::Unavailable(_) | Error::ShuttingDown => S3ErrorCode::ServiceUnavailable,
         Error::Denied(_) => S3ErrorCode::AccessDenied,
         // What failed is for the operator: the client learns that it was not its fault.
-        Error::Lost(_) | Error::Index(_) | Error::Io(_) => {
+        Error::Lost(_) | Error::Index(_) | Error::Io(_) | Error::InvalidDrive(_) => {
             tracing::error!(%error, "the store failed");
             S3ErrorCode::InternalError
         }

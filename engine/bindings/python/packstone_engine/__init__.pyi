@@ -49,6 +49,7 @@ class EngineSettings:
         io_timeout: float = 10.0,
         abandoned_after: float | None = None,
         scrub_period: float | None = None,
+        retry_failed: float = 60.0,
         dictionaries: bool = True,
         master_key: bytes | None = None,
     ) -> EngineSettings: ...
@@ -79,6 +80,7 @@ class S3Settings:
 
 @final
 class DriveStatus:
+    number: int
     path: str
     uuid: str
     pool: str
@@ -87,7 +89,9 @@ class DriveStatus:
     reason: str  # empty while online
     total: int
     free: int
-    used: int  # bytes taken by Packstone's own files on the drive
+    leaving: bool  # whether it is to be emptied
+    files: int  # shards and journals that are named there
+    used: int  # bytes of these
 
 @final
 class PoolStatus:
@@ -286,6 +290,21 @@ class Node:
     def create_kms_key(self, id: str) -> None: ...
     def kms_keys(self) -> list[tuple[str, float]]:
         """Ids, and when each was made."""
+
+    def add_drive(self, path: str, pool: str) -> int:
+        """Take an empty directory in as one more drive of a pool, and return its number. Raises OperatorError."""
+
+    def replace_drive(self, path: str) -> int:
+        """Give an empty directory the place of the drive that is gone from there, and return its number.
+
+        Raises OperatorError.
+        """
+
+    def drain_drive(self, path: str, *, leaving: bool = True) -> None:
+        """Have a drive be emptied, or kept after all. `DriveStatus.files` says what is left. Raises OperatorError."""
+
+    def remove_drive(self, path: str) -> None:
+        """Have an emptied drive be none of the appliance's any more. Raises OperatorError."""
 
     def lockable_buckets(self) -> list[LockableBucket]:
         """The buckets with object lock, in order of their names."""

@@ -9,13 +9,13 @@ use parking_lot::Mutex;
 use super::Shared;
 use super::superblocks::{Superblocks, begin_epoch};
 use crate::checksum::BLOCK;
-use crate::drive::{DriveState, Job, Member};
+use crate::drive::{DriveNumber, DriveState, Job, Member};
 use crate::epoch::{Epoch, Fence};
 use crate::error::{Error, Result};
 use crate::journal::batch::{Batch, Chain, FileKey, Position};
 use crate::journal::file::{FileHeader, JournalCopy, Place, path_of};
 use crate::journal::{DIRECTORY, Entry, Journal, LiveSet, spare};
-use crate::node::Hardware;
+use crate::node::{Hardware, Roster};
 use crate::segment::Home;
 
 /// Bytes of a journal file that has to be made on the spot.
@@ -33,27 +33,20 @@ pub struct Log {
     /// Batches in the current file.
     pub batches: u64,
     pub superblocks: Superblocks,
-    /// Drives in use when the epoch's superblocks were written, or since then when the file before was opened.
-    online: usize,
+    /// The drives that know the epoch, or may.
+    told: Vec<Arc<Member>>,
     /// Commit time of the newest batch, Unix nanoseconds.
     pub last_time: i64,
-    /// The epoch that a fence wrote to the drives and that no file could be opened in yet, with how many drives were in
-    /// use then.
-    fenced: Option<(Epoch, usize)>,
-}
-
-/// How many drives are in use.
-#[must_use]
-pub fn count_online(hardware: &Hardware) -> usize {
-    hardware.members.values().filter(|member| member.online()).count()
+    /// The epoch that a fence wrote to the drives and that no file could be opened in yet, with the drives that were told of it.
+    fenced: Option<(Epoch, Vec<Arc<Member>>)>,
 }
 
 /// Refuses to go on where a restart would: with more than M drives out of use, or too few left for the copies that the
 /// promise needs. Nothing is written then, so that the drives that come back are not stale.
-fn check_strength(hardware: &Hardware) -> Result<()> {
-    let most = hardware.most_parity();
-    let out = hardware.members.len() - count_online(hardware);
-    let copies = hardware.place_journal(0).len();
+fn check_strength(roster: &Roster) -> Result<()> {
+    let most = roster.most_parity();
+    let out = roster.members.len() - roster.online().len();
+    let copies = roster.place_journal().len();
     if out > most || copies + out < most + 1 || copies == 0 {
         return Err(Error::Unavailable(format!(
             "{out} drives are out of use and at most {most} may be: bring one back and restart"
@@ -65,8 +58,14 @@ fn check_strength(hardware: &Hardware) -> Result<()> {
 impl Log {
     /// Whether a drive went out of use that knows this epoch, or may: a write that failed can be there all the same.
     #[must_use]
-    pub fn lost_a_drive(&self, hardware: &Hardware) -> bool {
-        count_online(hardware) < self.online
+    pub fn lost_a_drive(&self) -> bool {
+        self.told.iter().any(|member| !member.online())
+    }
+
+    /// A drive is none of the appliance's any more.
+    pub fn forget(&mut self, number: DriveNumber) {
+        self.told.retain(|member| member.number != number);
+        self.superblocks.lock().remove(&number);
     }
 
     #[must_use]
@@ -149,33 +148,38 @@ impl Log {
     /// # Errors
     /// No drive takes it, or there is no space.
     pub fn fence(&mut self, shared: &Shared, live: LiveSet, now: i64) -> Result<(Self, Batch)> {
-        check_strength(&shared.hardware)?;
-        let (epoch, online) = match self.fenced {
-            Some(fenced) => fenced,
-            None => (Epoch::after(self.journal.epoch.number)?, count_online(&shared.hardware)),
+        check_strength(&shared.hardware.roster())?;
+        let online = shared.hardware.online();
+        let (epoch, told) = match self.fenced.take() {
+            // Those that were told of it and went out of use since then must miss another one.
+            Some((epoch, mut told)) => {
+                told.extend(online);
+                (epoch, told)
+            }
+            None => {
+                let known = self.superblocks.lock().values().map(|held| held.epoch.number).max().unwrap_or(0);
+                (Epoch::after(known.max(self.journal.epoch.number))?, online)
+            }
         };
-        self.fenced = Some((epoch, online));
+        self.fenced = Some((epoch, told.clone()));
         let fence = Fence { epoch: self.journal.epoch, lsn: self.next_lsn - 1 };
-        tracing::warn!(
-            epoch = epoch.number,
-            lsn = fence.lsn,
-            "a drive went out of use: beginning a new epoch without it"
-        );
+        tracing::info!(epoch = epoch.number, lsn = fence.lsn, drives = told.len(), "beginning a new epoch");
         begin_epoch(shared, &self.superblocks, epoch, &[fence])?;
-        open(shared, Start { epoch, online, ..self.start(now) }, live, &self.superblocks)
+        open(shared, Start { epoch, told, ..self.start(now) }, live, &self.superblocks)
     }
 
     fn start(&self, now: i64) -> Start {
-        Start { epoch: self.journal.epoch, online: self.online, next_lsn: self.next_lsn, chain: self.chain, now }
+        let (epoch, told) = (self.journal.epoch, self.told.clone());
+        Start { epoch, told, next_lsn: self.next_lsn, chain: self.chain, now }
     }
 }
 
 /// Where a journal file begins.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Start {
     pub epoch: Epoch,
-    /// Drives in use when the epoch began.
-    pub online: usize,
+    /// The drives that know the epoch, or may.
+    pub told: Vec<Arc<Member>>,
     pub next_lsn: u64,
     pub chain: Chain,
     /// Commit time of the first batch, Unix nanoseconds.
@@ -188,9 +192,9 @@ pub struct Start {
 /// No drive takes it, or there is no space.
 pub fn open(shared: &Shared, start: Start, live: LiveSet, superblocks: &Superblocks) -> Result<(Log, Batch)> {
     loop {
-        check_strength(&shared.hardware)?;
+        check_strength(&shared.hardware.roster())?;
         let id = shared.take_file_id();
-        let members = shared.hardware.place_journal(0);
+        let members = shared.hardware.place_journal();
         let live = LiveSet { next_file: id + 1, ..live.clone() };
         let entries = [Entry::Live(live)];
         let least = HASTY_CAPACITY.max(entries_weight(&entries) * 4);
@@ -206,7 +210,7 @@ pub fn open(shared: &Shared, start: Start, live: LiveSet, superblocks: &Superblo
             offset: BLOCK as u64,
             batches: 0,
             superblocks: superblocks.clone(),
-            online: start.online,
+            told: start.told.clone(),
             last_time: start.now,
             fenced: None,
         };

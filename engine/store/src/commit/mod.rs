@@ -19,6 +19,7 @@ pub mod log;
 pub mod op;
 pub mod queue;
 mod relocate;
+mod roster;
 pub mod superblocks;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -34,7 +35,7 @@ pub use queue::CommitQueue;
 use self::decide::{Decider, Site};
 use self::log::Log;
 use crate::compliance::ComplianceClock;
-use crate::drive::NO_DRIVE;
+use crate::drive::DriveNumber;
 use crate::erasure::ErasureError;
 use crate::error::{Error, Result};
 use crate::healing::HealingCounts;
@@ -46,8 +47,9 @@ use crate::node::Hardware;
 use crate::object::{Bucket, Document};
 use crate::quota::{OWNER_QUOTA, Quota};
 use crate::record::Extent;
+use crate::roster::LEAVING;
 use crate::scrubbing::ScrubCounts;
-use crate::segment::{Home, Pin, Segment, SegmentInfo, SegmentKind, SegmentTable, Wound};
+use crate::segment::{Home, Pin, Segment, SegmentInfo, SegmentKind, SegmentTable};
 use crate::time::{to_seconds, to_system_time};
 
 /// What readers and workers share with the commit loop.
@@ -137,13 +139,16 @@ pub struct Core {
     /// Whether the index lacks a batch that is durable. To decide or apply anything on top of that would hide the gap
     /// for good: only a restart, which replays the batch, ends this.
     lags: bool,
+    /// Drives that came while the node runs, each with the first file id that was free then: of older segments that are sealed
+    /// only now they may lack what they had.
+    arrivals: Vec<(DriveNumber, u64)>,
 }
 
 impl Core {
     #[must_use]
     pub fn new(shared: Arc<Shared>, living: Living, log: Log) -> Self {
         let last_time = log.last_time;
-        Self { shared, living, log, last_time, must_fence: false, lags: false }
+        Self { shared, living, log, last_time, must_fence: false, lags: false, arrivals: Vec::new() }
     }
 
     /// Commit time: the wall clock's, and never the same or earlier twice.
@@ -166,6 +171,8 @@ impl Core {
             [Op::Relocate(moves)] => self.relocate(moves).map(|moved| vec![Ok(Outcome::Moved(moved))]),
             [Op::CloseJournal] => self.close_journal().map(|()| vec![Ok(Outcome::Done)]),
             [op @ Op::ApproveTime { time, .. }] => self.approve_time(op, *time),
+            [Op::Admit(admission)] => self.admit(admission).map(|()| vec![Ok(Outcome::Done)]),
+            [Op::Dismiss { number }] => self.dismiss(*number).map(|()| vec![Ok(Outcome::Done)]),
             [Op::KeepTime] => self.keep_time().map(|()| vec![Ok(Outcome::Done)]),
             ops => self.commit_batch(ops),
         };
@@ -194,6 +201,7 @@ impl Core {
                 next_bucket: self.living.next_bucket,
                 room: self.shared.room.load(Ordering::Relaxed),
                 appliance: self.shared.hardware.appliance,
+                roster: self.shared.hardware.roster().clone(),
             };
             let buckets = self.shared.buckets.load();
             let mut decider = Decider::new(site, &buckets, &self.living.segments, &*snapshot);
@@ -207,7 +215,7 @@ impl Core {
             }
             if decider.retain_until > superblocks::retained(&self.shared.hardware, &self.log.superblocks) {
                 superblocks::retain(&self.shared, &self.log.superblocks, decider.retain_until)?;
-                if self.log.lost_a_drive(&self.shared.hardware) {
+                if self.log.lost_a_drive() {
                     self.fence(now)?;
                     continue;
                 }
@@ -229,7 +237,7 @@ impl Core {
 
     /// Begins a new epoch when a drive went out of use elsewhere: a restart must know that it missed something.
     fn fence_retired(&mut self) -> Result<()> {
-        if self.log.lost_a_drive(&self.shared.hardware) {
+        if self.log.lost_a_drive() {
             let now = self.now();
             self.fence(now)?;
         }
@@ -262,6 +270,12 @@ impl Core {
                 let quota = value.as_deref().and_then(|value| Quota::decode(value).ok());
                 self.shared.change_buckets(|buckets| buckets.set_owner_quota(name, quota));
             }
+            Entry::Document { scope: 0, kind, name, value, .. } if kind == LEAVING => {
+                let member = name.parse().ok().and_then(|number| self.shared.hardware.member(number));
+                if let Some(member) = member {
+                    member.set_leaving(value.is_some());
+                }
+            }
             Entry::Document { scope, kind, name, value, .. } => {
                 let document = value.as_ref().map(|value| Document { lsn, value: value.clone().into() });
                 self.shared.change_buckets(|buckets| {
@@ -281,7 +295,7 @@ impl Core {
             Entry::Sealed(info) => {
                 let info = SegmentInfo { sealed_lsn: lsn, ..info.clone() };
                 self.shared.publish(info.clone()).map_err(|error| Error::Unavailable(error.to_string()))?;
-                note_wounds(&self.shared.hardware, &info);
+                self.note_wounds(&info);
                 self.living.closed.remove(&info.id);
                 self.shared.claims.lock().remove(&info.id);
                 self.living.segments.insert(info.id, info);
@@ -399,12 +413,6 @@ impl Core {
         self.fence_retired()?;
         if self.must_fence || self.log.batches > 1 { self.rotate() } else { Ok(()) }
     }
-}
-
-/// Notes the shards that there was no drive for.
-fn note_wounds(hardware: &Hardware, info: &SegmentInfo) {
-    let without = info.drives.iter().enumerate().filter(|(_, drive)| **drive == NO_DRIVE);
-    without.for_each(|(shard, _)| hardware.wounds.add(Wound { segment: info.id, shard }));
 }
 
 /// Notes which open streams an entry has bytes in.

@@ -13,6 +13,7 @@ use crate::object::{
     RenameTerms, Replaces, StoredCopy, UploadId,
 };
 use crate::record::{Compression, Extent};
+use crate::recovery::admission::Admission;
 use crate::segment::SegmentInfo;
 use crate::version::VersionId;
 
@@ -176,6 +177,12 @@ pub enum Op {
     },
     /// Keeps the compliance clock's reading on every drive in use.
     KeepTime,
+    /// Takes a drive into use that was examined.
+    Admit(Box<Admission>),
+    /// Has a drive that holds nothing be none of the appliance's any more.
+    Dismiss {
+        number: DriveNumber,
+    },
 }
 
 impl Op {
@@ -195,6 +202,8 @@ impl Op {
                 | Self::CloseJournal
                 | Self::ApproveTime { .. }
                 | Self::KeepTime
+                | Self::Admit(_)
+                | Self::Dismiss { .. }
         )
     }
 
@@ -262,7 +271,13 @@ impl Op {
                 Self::CreateBucket { documents, .. } => documents.iter().map(NewDocument::weight).sum(),
                 Self::ApproveTime { actor, .. } => actor.len() as u64 + (64 << 10),
                 Self::DeleteBucket { .. } => (MAX_DOCUMENTS * 16) as u64,
-                Self::Place { .. } | Self::Erase { .. } | Self::Relocate(_) | Self::CloseJournal | Self::KeepTime => 0,
+                Self::Place { .. }
+                | Self::Erase { .. }
+                | Self::Relocate(_)
+                | Self::CloseJournal
+                | Self::KeepTime
+                | Self::Admit(_)
+                | Self::Dismiss { .. } => 0,
             }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::Shared;
-use crate::drive::{DriveNumber, DriveState, Job, Member, Superblock};
+use crate::drive::{DriveNumber, DriveState, Job, Superblock};
 use crate::epoch::{Epoch, Fence};
 use crate::error::{Error, Result};
 use crate::node::Hardware;
@@ -22,10 +22,25 @@ pub type Superblocks = Arc<Mutex<HashMap<DriveNumber, Superblock>>>;
 pub fn begin_epoch(shared: &Shared, superblocks: &Superblocks, epoch: Epoch, fences: &[Fence]) -> Result<()> {
     let fences = fences.to_vec();
     // A drive that was away while another was told to retain longer is told with the next epoch that it takes part in.
-    let retain_until = superblocks.lock().values().map(|superblock| superblock.retain_until).max().unwrap_or(0);
+    let known: Vec<Superblock> = superblocks.lock().values().cloned().collect();
     write(shared, superblocks, move |superblock| {
         superblock.advance(epoch, &fences);
-        superblock.retain_until = retain_until;
+        for other in &known {
+            superblock.retain_until = superblock.retain_until.max(other.retain_until);
+            superblock.learn_drives(other);
+        }
+    })
+}
+
+/// Has every drive in use know that a drive is none of the appliance's any more. Drives that can't take it go out of use.
+///
+/// # Errors
+/// No drive is left.
+pub fn dismiss(shared: &Shared, superblocks: &Superblocks, number: DriveNumber) -> Result<()> {
+    write(shared, superblocks, move |superblock| {
+        superblock.removed.push(number);
+        superblock.removed.sort_unstable();
+        superblock.removed.dedup();
     })
 }
 
@@ -33,7 +48,7 @@ pub fn begin_epoch(shared: &Shared, superblocks: &Superblocks, epoch: Epoch, fen
 #[must_use]
 pub fn retained(hardware: &Hardware, superblocks: &Superblocks) -> i64 {
     let held = superblocks.lock();
-    let online = hardware.members.values().filter(|member| member.online());
+    let online = hardware.online().into_iter();
     online.map(|member| held.get(&member.number).map_or(0, |superblock| superblock.retain_until)).min().unwrap_or(0)
 }
 
@@ -61,7 +76,7 @@ fn write(
 ) -> Result<()> {
     let hardware = &shared.hardware;
     let reading = shared.compliance.reading();
-    let online: Vec<Arc<Member>> = hardware.members.values().filter(|member| member.online()).cloned().collect();
+    let online = hardware.online();
     let jobs = online.iter().map(|member| -> Job {
         let (member, superblocks, change) = (member.clone(), superblocks.clone(), change.clone());
         Box::new(move || {
@@ -80,7 +95,7 @@ fn write(
             member.retire(DriveState::Failed, format!("superblock: {error}"));
         }
     }
-    if hardware.members.values().any(|member| member.online()) {
+    if online.iter().any(|member| member.online()) {
         Ok(())
     } else {
         Err(Error::Unavailable("no drive is left".into()))

@@ -61,10 +61,10 @@ pub fn stream_is_dead(shared: &Shared, segment: &Segment) -> Result<bool, Segmen
 /// Unlinks the shard files of an erased segment.
 pub fn unlink(shared: &Shared, info: &SegmentInfo) {
     for (number, place) in info.drives.iter().zip(0..) {
-        let Some(member) = shared.hardware.members.get(number).filter(|member| member.online()) else { continue };
+        let Some(member) = shared.hardware.in_use(*number) else { continue };
         let path = shard::path_of(info.id, place);
         if let Err(error) = member.drive.remove(&path) {
-            note(member, &path, &error);
+            note(&member, &path, &error);
         }
     }
 }

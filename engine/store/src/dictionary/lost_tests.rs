@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
@@ -20,21 +19,8 @@ use crate::{Settings, Store, initialise};
 fn settings(scratch: &tempfile::TempDir) -> Settings {
     let profile = Profile { data: 1, parity: 0 };
     let drives = vec![scratch.path().join("drive")];
-    Settings {
-        index: scratch.path().join("index"),
-        pools: vec![PoolSettings { name: "main".into(), class: DriveClass::Ssd, profile, drives }],
-        journal_size: 8 << 20,
-        stream_size: 64 << 20,
-        small_limit: 1 << 20,
-        cache_size: 0,
-        dead_share: 0.25,
-        space_reserve: 1 << 20,
-        io_timeout: Duration::from_secs(10),
-        abandoned_after: None,
-        scrub_period: None,
-        dictionaries: true,
-        master_key: None,
-    }
+    let pool = PoolSettings { name: "main".into(), class: DriveClass::Ssd, profile, drives };
+    Settings { cache_size: 0, ..Settings::small(scratch.path().join("index"), vec![pool]) }
 }
 
 fn grant(action: Action, resource: Resource<'_>) -> Grant {

@@ -16,7 +16,7 @@ mod watch;
 use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use directory::DirectoryDrive;
 pub use executor::{Answer, Executor, Inline, Job, Threads, within};
@@ -93,7 +93,8 @@ pub enum DriveState {
     Missing = 3,
 }
 
-/// A drive with its place in the appliance and its health. Once the node runs, health only ever gets worse.
+/// A drive with its place in the appliance and its health, which only ever gets worse once the node runs: a drive that comes
+/// back is another member.
 #[derive(Debug)]
 pub struct Member {
     pub number: DriveNumber,
@@ -105,6 +106,8 @@ pub struct Member {
     watch: Arc<Watch>,
     faults: AtomicU64,
     last_fault: Mutex<String>,
+    /// Whether it is to be emptied: it takes nothing new where another does.
+    leaving: AtomicBool,
 }
 
 impl Member {
@@ -120,7 +123,24 @@ impl Member {
             watch,
             faults: AtomicU64::new(0),
             last_fault: Mutex::default(),
+            leaving: AtomicBool::new(false),
         }
+    }
+
+    /// Whether an operator has it emptied, so that it can be removed.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
+    pub fn set_leaving(&self, leaving: bool) {
+        self.leaving.store(leaving, Ordering::Relaxed);
+    }
+
+    /// Whether new shards may be placed on it.
+    #[must_use]
+    pub fn takes_shards(&self) -> bool {
+        self.online() && !self.is_leaving()
     }
 
     #[must_use]

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use super::Drive;
+use super::{Drive, DriveNumber};
 use crate::checksum::{BLOCK, seeded_crc64};
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::compliance::Reading;
@@ -15,11 +15,13 @@ use crate::pool::{DriveClass, Profile};
 
 pub const PATH: &str = "packstone.superblock";
 const MAGIC: &[u8; 8] = b"PKSTSUPR";
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 /// The ends of so many epochs that took effect are kept; older journals were sealed long before.
 const ENDED: usize = 100;
 /// So many epochs are kept that never took effect.
 const IDLE: usize = 32;
+/// So many drives may be removed from an appliance for good.
+pub const MOST_REMOVED: usize = 128;
 /// No pool has a longer name, in bytes. With this and the number of fences bounded, what was read can be written.
 const LONGEST_NAME: usize = 255;
 
@@ -30,8 +32,10 @@ pub struct Superblock {
     pub drive: u128,
     /// This drive's number in the appliance; never reused.
     pub number: u16,
-    /// How many drives the appliance had when this was written.
+    /// How many numbers of drives the appliance has given out, from 0 on.
     pub drives: u16,
+    /// Of these, the numbers of drives that were emptied and removed, in ascending order.
+    pub removed: Vec<DriveNumber>,
     pub pool: u8,
     pub pool_name: String,
     pub class: DriveClass,
@@ -64,6 +68,14 @@ impl Superblock {
         self.fences = ended;
         self.fences.append(&mut idle);
         self.fences.sort_unstable();
+    }
+
+    /// Takes over what `other` knows of the appliance's drives.
+    pub fn learn_drives(&mut self, other: &Self) {
+        self.drives = self.drives.max(other.drives);
+        self.removed.extend_from_slice(&other.removed);
+        self.removed.sort_unstable();
+        self.removed.dedup();
     }
 
     /// Whether the drive took part in `epoch`: it is in it, or was told where it ended.
@@ -116,6 +128,8 @@ impl Superblock {
             fence.epoch.encode(&mut out);
             out.u64(fence.lsn);
         }
+        out.u16(u16::try_from(self.removed.len()).unwrap_or(u16::MAX));
+        self.removed.iter().for_each(|number| out.u16(*number));
         out.0.resize(BLOCK - 8, 0);
         let crc = seeded_crc64(0, &[&out.0]);
         out.u64(crc);
@@ -153,6 +167,7 @@ impl Superblock {
             clock: None,
             pool_name: String::new(),
             fences: Vec::new(),
+            removed: Vec::new(),
         };
         // Version 1 knew epochs by their numbers.
         let nonces = version > 1;
@@ -167,6 +182,14 @@ impl Superblock {
         for _ in 0..fences {
             let epoch = if nonces { Epoch::decode(&mut from)? } else { Epoch { number: from.u64()?, nonce: 0 } };
             superblock.fences.push(Fence { epoch, lsn: from.u64()? });
+        }
+        // Version 3 knew of no drive that was removed.
+        let removed = if version > 3 { from.u16()? } else { 0 };
+        if usize::from(removed) > MOST_REMOVED {
+            return Err(DecodeError::Inconsistent("a superblock that says more than any"));
+        }
+        for _ in 0..removed {
+            superblock.removed.push(from.u16()?);
         }
         Ok(superblock)
     }

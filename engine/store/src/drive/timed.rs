@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::executor::at_work;
-use super::{Drive, DriveFile, Executor, Space, Watch};
+use super::{Drive, DriveFile, Executor, Space, Superblock, Watch};
 
 #[derive(Clone, Debug)]
 pub struct TimedDrive {
@@ -21,6 +21,14 @@ impl TimedDrive {
     pub fn new(drive: Arc<dyn Drive>, executor: Arc<dyn Executor>, timeout: Duration) -> Self {
         let watch = Arc::new(Watch::new(drive.path(), executor, timeout));
         Self { drive, watch }
+    }
+
+    /// What the drive says of itself; `None` where it was never formatted.
+    ///
+    /// # Errors
+    /// As [`Superblock::load`], or no answer within the time-out.
+    pub fn superblock(&self) -> io::Result<Option<Superblock>> {
+        self.call(|drive| Superblock::load(drive))
     }
 
     #[must_use]

@@ -40,12 +40,12 @@ pub struct HealingCounts {
     pub lost: AtomicU64,
 }
 
-/// What is missing on the drives of what the segment table names: every shard without a drive, without a file on a drive in
-/// use, or with one that is too short or, in a stream, has another table of contents. Blocks.
+/// What is missing of what the segment table names: every shard without a drive, and on the drives that are looked at every one
+/// without a file, or with one that is too short or, in a stream, has another table of contents. Blocks.
 #[must_use]
-pub fn survey(shared: &Shared, pace: &Pace<'_>) -> BTreeSet<Wound> {
+pub fn survey(shared: &Shared, drives: &[Arc<Member>], pace: &Pace<'_>) -> BTreeSet<Wound> {
     let mut there: BTreeMap<DriveNumber, (&Arc<Member>, Names)> = BTreeMap::new();
-    for member in shared.hardware.members.values().filter(|member| member.online()) {
+    for member in drives {
         match member.drive.list(DIRECTORY) {
             Ok(names) => {
                 let names = names.iter().filter_map(|name| parse_name(name)).collect();
@@ -88,6 +88,22 @@ fn is_whole(segment: &Segment, shard: usize, member: &Member) -> bool {
     }
 }
 
+/// The shards on drives that are to be emptied.
+#[must_use]
+pub fn leaving(shared: &Shared) -> BTreeSet<Wound> {
+    let roster = shared.hardware.roster();
+    let numbers: Vec<DriveNumber> =
+        roster.members.values().filter(|member| member.is_leaving()).map(|member| member.number).collect();
+    if numbers.is_empty() {
+        return BTreeSet::new();
+    }
+    let shards = |segment: &Arc<Segment>| {
+        let shards = segment.info.drives.iter().enumerate().filter(|(_, drive)| numbers.contains(drive));
+        shards.map(|(shard, _)| Wound { segment: segment.info.id, shard }).collect::<Vec<_>>()
+    };
+    shared.table.sealed().iter().flat_map(shards).collect()
+}
+
 /// The segments that wounds are in, as they stand: without what was healed or is gone meanwhile, or has no drive to go to.
 #[must_use]
 pub fn patients(shared: &Shared, wounds: &BTreeSet<Wound>) -> Vec<Patient> {
@@ -104,27 +120,32 @@ pub fn patients(shared: &Shared, wounds: &BTreeSet<Wound>) -> Vec<Patient> {
         let wounded: BTreeSet<usize> =
             shards.into_iter().filter(|shard| target(shared, info, *shard).is_some()).collect();
         if info.sealed && !wounded.is_empty() {
-            patients.push(Patient { segment: id, parity: usize::from(info.profile.parity), wounded, away });
+            let parity = usize::from(info.profile.parity);
+            let is_whole = |shard: &&usize| {
+                let drive = info.drives.get(**shard);
+                drive.and_then(|number| shared.hardware.in_use(*number)).is_some_and(|member| member.is_leaving())
+            };
+            let moving = wounded.iter().filter(is_whole).count();
+            patients.push(Patient { segment: id, parity, wounded, moving, away });
         }
     }
     patients
 }
 
 fn is_away(shared: &Shared, number: DriveNumber) -> bool {
-    shared.hardware.members.get(&number).is_some_and(|member| !member.online())
+    shared.hardware.member(number).is_some_and(|member| !member.online())
 }
 
-/// The drive that a shard is to be made on: its own while that is in use; where it never had one, another of the pool that
-/// holds no shard of the segment, with the most space.
+/// The drive that a shard is to be made on: its own while that is in use and stays; where it never had one, or that is to be
+/// emptied, another of the pool that holds no shard of the segment, with the most space.
 fn target(shared: &Shared, info: &SegmentInfo, shard: usize) -> Option<Arc<Member>> {
-    let members = &shared.hardware.members;
     let own = info.drives.get(shard)?;
-    if *own != NO_DRIVE {
-        return members.get(own).filter(|member| member.online()).cloned();
+    if *own != NO_DRIVE && !shared.hardware.member(*own).is_some_and(|member| member.is_leaving()) {
+        return shared.hardware.in_use(*own);
     }
     let free = |member: &&Arc<Member>| member.drive.space().map_or(0, |space| space.free);
     let pool = shared.hardware.pool(info.pool)?;
-    let others = pool.members.iter().filter(|member| member.online() && !info.drives.contains(&member.number));
+    let others = pool.members.iter().filter(|member| member.takes_shards() && !info.drives.contains(&member.number));
     others.max_by_key(free).cloned()
 }
 
@@ -198,7 +219,7 @@ fn lost_rows(shared: &Shared, info: &SegmentInfo, gaps: &[Range<u64>]) -> Result
 
 /// Removes a shard that was made for a segment which is gone by now.
 pub fn discard(shared: &Shared, healed: &Healed) {
-    if let Some(member) = shared.hardware.members.get(&healed.drive).filter(|member| member.online()) {
+    if let Some(member) = shared.hardware.in_use(healed.drive) {
         // The next start removes what this can't.
         let _ = member.drive.remove(&path_of(healed.wound.segment, healed.wound.shard));
     }

@@ -4,11 +4,13 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Work;
 use crate::commit::Outcome;
+use crate::drive::{DriveNumber, Member};
 use crate::error::{Error, Result};
 use crate::healing;
 use crate::segment::rebuild::Pace;
@@ -27,6 +29,10 @@ struct Ward {
     order: VecDeque<Wound>,
     /// What could not be healed, and since when.
     stuck: HashMap<Wound, Instant>,
+    /// The drives that were looked at.
+    known: Vec<Arc<Member>>,
+    /// The drives that are to be emptied, and whose shards were found.
+    leaving: Vec<DriveNumber>,
 }
 
 /// How busy requests keep the drives.
@@ -40,15 +46,39 @@ impl Work {
     pub(super) fn heal_loop(&self) {
         let pulse = RefCell::new(Pulse { seen: self.activity(), since: Instant::now() });
         let pace = |took| self.yield_to_requests(&mut pulse.borrow_mut(), took);
-        let mut ward = Ward { open: healing::survey(&self.shared, &pace), ..Ward::default() };
-        if !ward.open.is_empty() {
-            tracing::info!(shards = ward.open.len(), "shards are missing: making them anew where there is a drive");
-        }
+        let mut ward = Ward::default();
         let mut round = self.resume_round();
         while !self.stopping() {
+            self.look_at_drives(&mut ward, &pace);
             if !self.heal_next(&mut ward, &pace) && !self.scrub_next(&mut round, &pace) {
                 std::thread::park_timeout(super::TICK);
             }
+        }
+    }
+
+    /// Looks at drives that came, and for what is on those that are to be emptied.
+    fn look_at_drives(&self, ward: &mut Ward, pace: &Pace<'_>) {
+        let online = self.shared.hardware.online();
+        let is_known = |member: &Arc<Member>| ward.known.iter().any(|known| Arc::ptr_eq(known, member));
+        let came: Vec<Arc<Member>> = online.iter().filter(|member| !is_known(member)).cloned().collect();
+        if !came.is_empty() {
+            let mut found = healing::survey(&self.shared, &came, pace);
+            if !found.is_empty() {
+                tracing::info!(shards = found.len(), "shards are missing: making them anew where there is a drive");
+            }
+            ward.open.append(&mut found);
+            ward.order.clear();
+            // What could not be made may have been for want of this drive.
+            ward.stuck.clear();
+        }
+        ward.known = online;
+        let roster = self.shared.hardware.roster();
+        let leaving: Vec<DriveNumber> =
+            roster.members.values().filter(|member| member.is_leaving()).map(|member| member.number).collect();
+        if leaving != ward.leaving {
+            ward.open.append(&mut healing::leaving(&self.shared));
+            ward.order.clear();
+            ward.leaving = leaving;
         }
     }
 

@@ -100,11 +100,13 @@ impl Work {
     }
 
     fn seal_left_open(&self, info: &SegmentInfo) -> Result<()> {
-        if matches!(self.shared.table.get(info.id), Some(Home::Segment(segment)) if segment.info.sealed) {
+        // As it stands: a drive that came back has no place in it any more.
+        let Some(Home::Segment(open)) = self.shared.table.get(info.id) else { return Ok(()) };
+        if open.info.sealed {
             return Ok(());
         }
-        let claims = sealing::find_claims(&self.shared, info)?;
-        self.seal_stream(OpenStream::reopen(&self.shared.hardware, info.clone())?, claims)
+        let claims = sealing::find_claims(&self.shared, &open.info)?;
+        self.seal_stream(OpenStream::reopen(&self.shared.hardware, open.info.clone())?, claims)
     }
 
     fn seal_stream(&self, stream: OpenStream, claims: Vec<crate::journal::Claim>) -> Result<()> {

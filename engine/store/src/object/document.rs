@@ -14,6 +14,7 @@ use crate::index::row::DocumentRow;
 use crate::index::{Space, keys};
 use crate::ledger::{APPROVAL, EVENT};
 use crate::quota::{OWNER, QUOTA};
+use crate::roster::LEAVING;
 use crate::scrubbing::SCRUB;
 use crate::store::Store;
 
@@ -82,7 +83,7 @@ pub fn is_configuration(kind: &str) -> bool {
 /// Whether documents of that kind are written by the engine and no face: keys, the WORM ledger, how far scrubbing came,
 /// dictionaries.
 pub(super) fn is_engines_own(kind: &str) -> bool {
-    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL, SCRUB, DICTIONARY].contains(&kind)
+    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL, SCRUB, DICTIONARY, LEAVING].contains(&kind)
 }
 
 #[derive(Clone, Copy)]
@@ -174,7 +175,9 @@ impl Store {
         let snapshot = self.inner.shared.index.snapshot();
         for pair in snapshot.prefix(Space::Documents, &0_u32.to_be_bytes()) {
             // The space's own mark begins so as well.
-            if keys::parse_document(&pair?.0).is_some_and(|(_, kind, _)| ![EVENT, APPROVAL, SCRUB].contains(&kind)) {
+            if keys::parse_document(&pair?.0)
+                .is_some_and(|(_, kind, _)| ![EVENT, APPROVAL, SCRUB, LEAVING].contains(&kind))
+            {
                 return Ok(true);
             }
         }

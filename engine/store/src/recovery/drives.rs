@@ -1,6 +1,6 @@
 //! Which drives are there, whose they are, and which may be trusted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use super::{RecoveryError, RecoveryResult};
 use crate::drive::{Drive, DriveNumber, DriveState, Executor, Member, Superblock, TimedDrive, within};
 use crate::epoch::{Epoch, Fence};
 use crate::journal;
+use crate::node::Hardware;
 use crate::pool::{DriveClass, Pool, Profile};
 
 /// A pool as it is configured.
@@ -35,7 +36,7 @@ pub struct Inventory {
     /// By number: what is done on all drives is done in their order.
     pub members: BTreeMap<DriveNumber, Arc<Member>>,
     pub superblocks: HashMap<DriveNumber, Superblock>,
-    pub pools: Vec<Pool>,
+    pub pools: Vec<Arc<Pool>>,
     /// How many drives the appliance has, whether or not they are configured.
     pub drives: usize,
     /// The epoch in effect, once [`Inventory::retire_stale`] has found it out; `None` where none ever was.
@@ -60,22 +61,33 @@ pub fn take_inventory(
 ) -> RecoveryResult<Inventory> {
     let mut seen: Vec<(String, u8, Superblock, Arc<dyn Drive>)> = Vec::new();
     let mut absent: Vec<(String, u8, String)> = Vec::new();
+    let mut empty: Vec<(String, u8, String)> = Vec::new();
     for Candidate { path, pool, drive } in candidates {
         let load =
             |drive: Arc<dyn Drive>| within(&**executor, timeout, move || Ok((Superblock::load(&*drive)?, drive)));
         match drive.and_then(load) {
             Ok((Some(superblock), drive)) => seen.push((path, pool, superblock, drive)),
             Ok((None, _)) => {
-                absent.push((path, pool, "no superblock: the drive is empty or was never initialised".into()))
+                empty.push((path, pool, "no superblock: the drive is empty or was never initialised".into()))
             }
             // A newer format must be told, whatever parity could do without the drive.
             Err(error) if is_newer(&error) => return Err(operator(format!("{path}: {error}"))),
             Err(error) => absent.push((path, pool, error.to_string())),
         }
     }
+    // Where fewer numbers are free than drives are absent, an empty directory is most likely one that was never added.
+    absent.append(&mut empty);
     let appliance = one_appliance(&seen)?;
     distinct(&seen)?;
-    let expected = seen.iter().map(|(_, _, superblock, _)| superblock.drives).max().unwrap_or(0);
+    let mut known = Roll::default();
+    seen.iter().for_each(|(_, _, superblock, _)| known.learn(superblock));
+    seen.retain(|(path, _, superblock, _)| {
+        let stays = !known.removed.contains(&superblock.number);
+        if !stays {
+            tracing::warn!(path, "the drive was removed from the appliance: take it out of the configuration");
+        }
+        stays
+    });
     let timed = |drive| TimedDrive::new(drive, executor.clone(), timeout);
     let mut members = BTreeMap::new();
     let mut superblocks = HashMap::new();
@@ -85,17 +97,28 @@ pub fn take_inventory(
         members.insert(superblock.number, Arc::new(member));
         superblocks.insert(superblock.number, superblock);
     }
-    add_absent(&mut members, absent, expected, pools, &timed);
-    let pools = pools.iter().enumerate().map(|(number, settings)| assemble(number, settings, &members)).collect();
-    Ok(Inventory {
-        appliance,
-        members,
-        superblocks,
-        pools,
-        drives: usize::from(expected),
-        effective: None,
-        fences: Vec::new(),
-    })
+    add_absent(&mut members, absent, &known, pools, &timed);
+    let pools =
+        pools.iter().enumerate().map(|(number, settings)| Arc::new(assemble(number, settings, &members))).collect();
+    Ok(Inventory { appliance, members, superblocks, pools, drives: known.count(), effective: None, fences: Vec::new() })
+}
+
+/// Which numbers drives have, by all superblocks together: each says no less than was so when it was written.
+#[derive(Debug, Default)]
+struct Roll {
+    given: u16,
+    removed: BTreeSet<DriveNumber>,
+}
+
+impl Roll {
+    fn learn(&mut self, superblock: &Superblock) {
+        self.given = self.given.max(superblock.drives);
+        self.removed.extend(&superblock.removed);
+    }
+
+    fn count(&self) -> usize {
+        usize::from(self.given).saturating_sub(self.removed.len())
+    }
 }
 
 /// Whether a drive failed to be read because a newer release wrote it.
@@ -158,21 +181,33 @@ fn check_pool(path: &str, pool: u8, superblock: &Superblock, pools: &[PoolSettin
 fn add_absent(
     members: &mut BTreeMap<DriveNumber, Arc<Member>>,
     absent: Vec<(String, u8, String)>,
-    expected: u16,
+    known: &Roll,
     pools: &[PoolSettings],
     timed: &dyn Fn(Arc<dyn Drive>) -> TimedDrive,
 ) {
-    let mut free = (0..expected.max(u16::try_from(members.len() + absent.len()).unwrap_or(u16::MAX)))
-        .filter(|number| !members.contains_key(number))
-        .collect::<Vec<_>>()
-        .into_iter();
+    let free: Vec<_> =
+        (0..known.given).filter(|number| !members.contains_key(number) && !known.removed.contains(number)).collect();
+    let mut free = free.into_iter();
     for (path, pool, reason) in absent {
-        let Some(number) = free.next() else { break };
+        let Some(number) = free.next() else {
+            tracing::warn!(path, "no drive of the appliance: take it in by `packstone drive add`");
+            continue;
+        };
         let class = pools.get(usize::from(pool)).map_or(DriveClass::Ssd, |settings| settings.class);
         let member = Member::new(number, 0, class, pool, timed(Arc::new(Absent(path))));
         member.retire(DriveState::Missing, reason);
         members.insert(number, Arc::new(member));
     }
+}
+
+/// A drive that isn't there, at another path than `before`.
+#[must_use]
+pub fn absent(before: &Member, path: String, hardware: &Hardware) -> Arc<Member> {
+    let drive = TimedDrive::new(Arc::new(Absent(path)), hardware.executor.clone(), hardware.timeout);
+    let member = Member::new(before.number, before.uuid, before.class, before.pool, drive);
+    member.retire(DriveState::Missing, before.reason());
+    member.set_leaving(before.is_leaving());
+    Arc::new(member)
 }
 
 fn assemble(number: usize, settings: &PoolSettings, members: &BTreeMap<DriveNumber, Arc<Member>>) -> Pool {

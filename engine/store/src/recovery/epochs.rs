@@ -54,12 +54,16 @@ pub fn judge(superblocks: &HashMap<DriveNumber, Superblock>, begun: &[Begun]) ->
     verdict.stale.sort_unstable();
     verdict.fences.sort_unstable();
     verdict.fences.dedup();
-    let is_apart = |first: &&Begun| {
-        let known = |superblock: &&Superblock| superblock.knows(first.epoch) || superblock.forgot(first.epoch.number);
-        first.epoch.nonce != 0 && !current.iter().any(known)
-    };
-    verdict.apart = if current.is_empty() { None } else { begun.iter().find(is_apart).copied() };
+    let apart = begun.iter().find(|first| is_apart(&current, first));
+    verdict.apart = if current.is_empty() { None } else { apart.copied() };
     verdict
+}
+
+/// Whether an epoch took effect without any of the current drives.
+#[must_use]
+pub fn is_apart(current: &[&Superblock], first: &Begun) -> bool {
+    let known = |superblock: &&Superblock| superblock.knows(first.epoch) || superblock.forgot(first.epoch.number);
+    first.epoch.nonce != 0 && !current.iter().any(known)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //!
 //! Every step can be cut short and done again: until 7 nothing but copies of what is durable already was written.
 
+pub mod admission;
 pub mod drives;
 pub mod epochs;
 pub mod journals;

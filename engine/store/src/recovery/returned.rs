@@ -15,7 +15,7 @@ use crate::segment::{self, SegmentInfo, shard};
 /// know it, and of nothing that they knew themselves: an epoch may have gone on without them.
 pub fn take_in(hardware: &Hardware, superblocks: &Superblocks) -> Vec<DriveNumber> {
     let mut returned = Vec::new();
-    for member in hardware.members.values().filter(|member| member.state() == DriveState::Stale) {
+    for member in hardware.roster().members.values().filter(|member| member.state() == DriveState::Stale) {
         if let Some(superblock) = superblocks.lock().get_mut(&member.number) {
             superblock.fences.clear();
             member.take_in();
@@ -44,29 +44,46 @@ pub fn leave_streams(segments: &mut BTreeMap<u64, SegmentInfo>, back: &[DriveNum
 /// Removes files that nothing names from the drives in use: what a crash left of segments and journals that were never
 /// sealed or are no more, and what a drive still has that was away.
 pub fn sweep(hardware: &Hardware, recovered: &Recovered) {
-    for member in hardware.members.values().filter(|member| member.online()) {
-        if let Err(error) = sweep_drive(member, recovered) {
+    for member in hardware.online() {
+        let has_journal = |id: u64| {
+            let journal = recovered.journals.iter().find(|journal| journal.id == id);
+            journal.is_some_and(|journal| journal.copies.iter().any(|copy| copy.member.number == member.number))
+        };
+        if let Err(error) = sweep_drive(&member, &|id| recovered.segments.get(&id).cloned(), &has_journal) {
             member.note_fault(format!("sweeping leftovers: {error}"));
         }
     }
 }
 
-fn sweep_drive(member: &Member, recovered: &Recovered) -> io::Result<()> {
+/// The same for one drive, by which segments there are and which journals have a copy on it.
+///
+/// # Errors
+/// The drive's.
+pub fn sweep_drive(
+    member: &Member,
+    segment_of: &dyn Fn(u64) -> Option<SegmentInfo>,
+    has_journal: &dyn Fn(u64) -> bool,
+) -> io::Result<()> {
     let is_live_shard = |name: &str| {
         shard::parse_name(name).is_some_and(|(id, place)| {
-            recovered.segments.get(&id).is_some_and(|info| info.drives.get(place) == Some(&member.number))
+            segment_of(id).is_some_and(|info| info.drives.get(place) == Some(&member.number))
         })
     };
     let is_live_journal = |name: &str| {
         let id = name.strip_suffix(".journal").and_then(|id| u64::from_str_radix(id, 16).ok());
-        let stands_here = |id: u64| {
-            let journal = recovered.journals.iter().find(|journal| journal.id == id);
-            journal.is_some_and(|journal| journal.copies.iter().any(|copy| copy.member.number == member.number))
-        };
-        name.starts_with("spare-") || id.is_some_and(stands_here)
+        name.starts_with("spare-") || id.is_some_and(has_journal)
     };
     remove_others(member, segment::DIRECTORY, is_live_shard)?;
     remove_others(member, journal::DIRECTORY, is_live_journal)
+}
+
+/// Removes every file of a drive that is none any more, but for its superblock.
+///
+/// # Errors
+/// The drive's.
+pub fn clear_drive(member: &Member) -> io::Result<()> {
+    remove_others(member, segment::DIRECTORY, |_| false)?;
+    remove_others(member, journal::DIRECTORY, |_| false)
 }
 
 fn remove_others(member: &Member, directory: &str, is_live: impl Fn(&str) -> bool) -> io::Result<()> {

@@ -45,8 +45,8 @@ impl ShardWriters {
     pub fn create(hardware: &Hardware, info: &mut SegmentInfo) -> Result<Self, SegmentError> {
         let mut files = Vec::new();
         for (shard, number) in info.drives.iter_mut().enumerate() {
-            let member = hardware.members.get(number).filter(|member| member.online());
-            let created = member.map(|member| {
+            let member = hardware.in_use(*number);
+            let created = member.as_ref().map(|member| {
                 let file = member.drive.create(&path_of(info.id, shard));
                 file.map(|file| (member.clone(), file))
                     .map_err(|error| member.retire(DriveState::Failed, error.to_string()))
@@ -73,9 +73,9 @@ impl ShardWriters {
         let mut files = Vec::new();
         let mut rows = 0;
         for (shard, number) in info.drives.iter_mut().enumerate() {
-            let member = hardware.members.get(number);
-            let away = member.is_none_or(|member| !member.online());
-            let opened = member.filter(|member| member.online()).and_then(|member| {
+            let member = hardware.member(*number).filter(|member| member.online());
+            let away = member.is_none();
+            let opened = member.and_then(|member| {
                 let file = member.drive.open(&path_of(info.id, shard)).ok()?;
                 rows = rows.max(block_align(file.length().ok()?.saturating_sub(BLOCK as u64)));
                 Some((member.clone(), file))
@@ -88,6 +88,12 @@ impl ShardWriters {
         let mut writers = Self { files };
         writers.each(hardware, info, |_, _| Box::new(|| Ok(())))?;
         Ok((writers, rows))
+    }
+
+    /// How many shards have no drive, or one that went out of use or is to be emptied.
+    #[must_use]
+    pub fn lacking(&self) -> usize {
+        self.files.iter().filter(|held| !held.as_ref().is_some_and(|(member, _)| member.takes_shards())).count()
     }
 
     /// Writes one piece to each shard at its offset, in shard order, and starts its way to the device.
@@ -213,7 +219,7 @@ pub fn write_packed(
     let written = write_shards(hardware, info, payload, finished, source, rest);
     if written.is_err() {
         for (number, shard) in drives.iter().zip(0..) {
-            if let Some(member) = hardware.members.get(number).filter(|member| member.online()) {
+            if let Some(member) = hardware.in_use(*number) {
                 // A full drive stays full of what nobody needs, else; the next start removes what this can't.
                 let _ = member.drive.remove(&path_of(id, shard));
             }

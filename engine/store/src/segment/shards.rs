@@ -32,7 +32,8 @@ pub struct Shards {
 impl Shards {
     #[must_use]
     pub fn new(info: &SegmentInfo, hardware: &Hardware) -> Self {
-        let handle = |number| Handle { member: hardware.members.get(number).cloned(), file: OnceLock::new() };
+        let roster = hardware.roster();
+        let handle = |number| Handle { member: roster.members.get(number).cloned(), file: OnceLock::new() };
         Self {
             origin: Origin::of(hardware.appliance, info),
             handles: info.drives.iter().map(handle).collect(),

@@ -48,6 +48,12 @@ impl OpenStream {
         self.next_row
     }
 
+    /// How many shards have no drive, or one that went out of use or is to be emptied.
+    #[must_use]
+    pub fn lacking(&self) -> usize {
+        self.writers.lacking()
+    }
+
     /// Appends one stripe with `data`, at most `UNIT` bytes a data shard. Durable only after [`Self::sync`].
     ///
     /// # Errors

@@ -58,7 +58,7 @@ fn compliance(days: i64) -> Retention {
 }
 
 fn retained(node: &Node, core: &Core) -> Vec<i64> {
-    let online = core.shared.hardware.members.values().filter(|member| member.online());
+    let online = core.shared.hardware.online().into_iter();
     online
         .map(|member| Superblock::load(&node.drives[usize::from(member.number)]).unwrap().unwrap().retain_until)
         .collect()
@@ -164,7 +164,7 @@ fn every_drive_in_use_knows_of_a_lock_before_it_is_answered() {
             let told = retained(&node, &core);
             assert!(told.iter().all(|retained| *retained >= until), "seed {seed}: {told:?} of {until}");
         }
-        failed += u32::from(core.shared.hardware.members.values().any(|member| !member.online()));
+        failed += u32::from(core.shared.hardware.roster().members.values().any(|member| !member.online()));
         drop(core);
         node.heal_faults();
         node.crash(&mut generator);

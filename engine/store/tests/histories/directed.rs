@@ -196,7 +196,7 @@ fn a_stream_sealed_without_a_drive_remembers_its_shard() {
     let shared = core.shared.clone();
     let (pool, id) = (shared.hardware.landing_pool().unwrap(), shared.take_file_id());
     let drives = pool.place(id).unwrap();
-    let mut stream = OpenStream::create(&shared.hardware, pool, id, drives.clone()).unwrap();
+    let mut stream = OpenStream::create(&shared.hardware, &pool, id, drives.clone()).unwrap();
     assert!(core.commit(&[Op::OpenStream(stream.info.clone())]).pop().unwrap().is_ok());
     stream.write_stripe(&shared.hardware, &[7; 10_000]).unwrap();
     stream.sync(&shared.hardware).unwrap();

@@ -1,16 +1,22 @@
 //! Healing in histories, and what it owes: once every drive is back and every wound healed, any other m drives may be lost.
 
-use packstone_store::commit::Outcome;
+use std::sync::Arc;
+
+use packstone_store::commit::{Op, Outcome};
+use packstone_store::drive::DriveNumber;
+use packstone_store::drive::simulated::Faults;
 use packstone_store::healing;
+use packstone_store::recovery::admission::examine;
 use packstone_store::segment::{Home, Wound};
 
+use crate::node::pick;
 use crate::run::{Life, Run, Step};
 
 impl Run {
     /// Heals some of what a survey finds, as the keeper does it.
     pub fn heal(&mut self, life: &mut Life) -> Step {
         let shared = life.core.shared.clone();
-        let mut wounds = healing::survey(&shared, &|_| true);
+        let mut wounds = healing::survey(&shared, &shared.hardware.online(), &|_| true);
         wounds.append(&mut shared.hardware.wounds.take());
         let order = healing::choose(&healing::patients(&shared, &wounds));
         let most = self.below(4) as usize + 1;
@@ -32,18 +38,43 @@ impl Run {
         Ok(())
     }
 
+    /// Has a drive come back that is out of use, while the node runs.
+    pub fn bring_back(&mut self, life: &mut Life) -> Step {
+        let shared = life.core.shared.clone();
+        let roster = shared.hardware.roster().clone();
+        let away: Vec<DriveNumber> =
+            roster.members.values().filter(|member| !member.online()).map(|member| member.number).collect();
+        let Some(number) = pick(&away, &mut self.generator).copied() else { return Ok(()) };
+        let drive = self.node.drives[usize::from(number)].clone();
+        if self.generator.happens(8000) {
+            drive.set_faults(Faults::default());
+        }
+        match examine(&shared, Arc::new(drive)) {
+            Ok(admission) => {
+                self.say(|| format!("drive {number} comes back"));
+                self.commit_for(life, Op::Admit(Box::new(admission))).map(drop)
+            }
+            Err(error) => {
+                self.say(|| format!("drive {number} can't come back: {error}"));
+                Ok(())
+            }
+        }
+    }
+
     /// With every drive there and nobody harming them, makes everything whole, and then has others be harmed from here on.
     pub fn make_whole(&mut self, life: &mut Life) {
         let shared = life.core.shared.clone();
-        if !shared.hardware.members.values().all(|member| member.online()) {
-            return;
-        }
         self.node.heal_faults();
-        for info in std::mem::take(&mut life.left_open) {
-            life.left_open.push(info);
-            if self.seal_streams(life).is_err() {
+        for _ in 0..self.node.drives.len() {
+            if self.bring_back(life).is_err() {
                 return;
             }
+        }
+        if !shared.hardware.roster().members.values().all(|member| member.online()) {
+            return;
+        }
+        if !self.seal_everything(life) {
+            return;
         }
         for pass in 0.. {
             let table = shared.table.all();
@@ -55,7 +86,7 @@ impl Run {
                     faults.extend(segment.scrub(&shared.hardware, &|_| true));
                 }
             }
-            let mut wounds = healing::survey(&shared, &|_| true);
+            let mut wounds = healing::survey(&shared, &shared.hardware.online(), &|_| true);
             wounds.append(&mut shared.hardware.wounds.take());
             if wounds.is_empty() {
                 assert_eq!(faults, Vec::<String>::new(), "seed {}: faults without a wound", self.seed);
@@ -74,5 +105,19 @@ impl Run {
         }
         self.node.pick_victims(&mut self.generator);
         self.say(|| "all is whole: others may be harmed".into());
+    }
+
+    /// Seals every journal and stream; whether nothing stood against it.
+    fn seal_everything(&mut self, life: &mut Life) -> bool {
+        let mut idle = std::mem::take(&mut life.idle);
+        life.retired.append(&mut idle);
+        let mut sealed = self.commit_one(life, Op::CloseJournal).is_ok();
+        while sealed && !life.core.shared.closed.lock().is_empty() {
+            sealed = self.seal_journal(life).is_ok();
+        }
+        while sealed && !(life.retired.is_empty() && life.left_open.is_empty()) {
+            sealed = self.seal_streams(life).is_ok();
+        }
+        sealed
     }
 }

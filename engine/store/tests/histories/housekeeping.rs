@@ -16,7 +16,7 @@ const SPARE: u64 = 96 << 10;
 
 impl Run {
     pub fn prepare_spare(&mut self, life: &Life) -> Step {
-        for member in life.core.shared.hardware.place_journal(0) {
+        for member in life.core.shared.hardware.place_journal() {
             // A drive that has no space has no spare.
             if spare::count(&*member.drive).is_ok_and(|count| count < 2) {
                 let _ = spare::prepare(&*member.drive, SPARE);
@@ -53,6 +53,8 @@ impl Run {
             self.seal_stream(life, stream, claims)?;
         }
         for info in std::mem::take(&mut life.left_open) {
+            // As it stands: a drive that came back has no place in it any more.
+            let Some(info) = life.core.living.segments.get(&info.id).cloned() else { continue };
             let mut claims = sealing::find_claims(&shared, &info)?;
             for claim in shared.claims.lock().get(&info.id).into_iter().flatten() {
                 if !claims.iter().any(|held| held.lsn == claim.lsn) {

@@ -15,6 +15,7 @@ mod model;
 mod moves;
 mod node;
 mod parts;
+mod roster;
 mod run;
 mod verbs;
 mod versions;

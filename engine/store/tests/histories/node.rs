@@ -145,23 +145,7 @@ impl Node {
         let drives: Vec<_> =
             (0..profile.shards()).map(|number| SimulatedDrive::new(&world, &format!("drive{number}"))).collect();
         for (number, drive) in drives.iter().enumerate() {
-            let mut superblock = Superblock {
-                appliance: 7,
-                drive: 100 + number as u128,
-                number: number as u16,
-                drives: drives.len() as u16,
-                pool: 0,
-                pool_name: "main".into(),
-                class: DriveClass::Ssd,
-                profile,
-                epoch: Epoch::default(),
-                fences: Vec::new(),
-                retain_until: 0,
-                formatted: 1,
-                clock: None,
-                change: 0,
-            };
-            superblock.store(drive).unwrap();
+            superblock(number, drives.len(), profile).store(drive).unwrap();
         }
         let index = PoweredIndex {
             memory: MemoryIndex::default(),
@@ -173,6 +157,15 @@ impl Node {
             Self { world, drives, index, profile, victims: Vec::new(), gone: Vec::new(), images: Vec::new() };
         node.pick_victims(generator);
         node
+    }
+
+    /// Puts a formatted drive beside the others, to be added.
+    pub fn insert_drive(&mut self) -> SimulatedDrive {
+        let number = self.drives.len();
+        let drive = SimulatedDrive::new(&self.world, &format!("drive{number}"));
+        superblock(number, number + 1, self.profile).store(&drive).unwrap();
+        self.drives.push(drive.clone());
+        drive
     }
 
     /// Says which drives are harmed from here on: m at most.
@@ -320,6 +313,26 @@ impl Node {
 
     pub fn heal_faults(&self) {
         self.drives.iter().for_each(|drive| drive.set_faults(Faults::default()));
+    }
+}
+
+fn superblock(number: usize, drives: usize, profile: Profile) -> Superblock {
+    Superblock {
+        appliance: 7,
+        drive: 100 + number as u128,
+        number: number as u16,
+        drives: drives as u16,
+        pool: 0,
+        pool_name: "main".into(),
+        class: DriveClass::Ssd,
+        profile,
+        epoch: Epoch::default(),
+        fences: Vec::new(),
+        removed: Vec::new(),
+        retain_until: 0,
+        formatted: 1,
+        clock: None,
+        change: 0,
     }
 }
 

@@ -42,7 +42,7 @@ fn open() -> (Node, Core) {
 fn stream(core: &mut Core) -> Extent {
     let shared = core.shared.clone();
     let (pool, id) = (shared.hardware.landing_pool().unwrap(), shared.take_file_id());
-    let mut stream = OpenStream::create(&shared.hardware, pool, id, pool.place(id).unwrap()).unwrap();
+    let mut stream = OpenStream::create(&shared.hardware, &pool, id, pool.place(id).unwrap()).unwrap();
     commit(core, Op::OpenStream(stream.info.clone()));
     let bytes = [7; STORED];
     let length = STORED as u64;

@@ -80,6 +80,7 @@ impl Run {
             if self.generator.happens(1000) {
                 self.node.index.failing.store(200, Ordering::Relaxed);
             }
+            let heals_late = self.generator.happens(2000);
             if self.generator.happens(7500) {
                 let changes = self.generator.below(400);
                 self.node.world.cut_power_after(changes);
@@ -88,6 +89,11 @@ impl Run {
             let steps = self.generator.below(60) + 1;
             let went_on = (0..steps).all(|_| self.step(&mut life));
             self.check_bystanders(&life.core);
+            if went_on && heals_late && self.doubt.is_none() {
+                self.node.index.failing.store(0, Ordering::Relaxed);
+                self.node.world.restore_power();
+                self.make_whole(&mut life);
+            }
             if went_on && self.generator.happens(3000) {
                 self.cut_off_fence(&mut life);
             }
@@ -123,7 +129,8 @@ impl Run {
             }
             50..58 => self.streamed(life),
             58..65 => self.uploads(life),
-            65..67 => self.buckets(life),
+            65 => self.buckets(life),
+            66 => self.bring_back(life),
             67 => self.heal(life),
             68..75 => self.commit_one(life, Op::CloseJournal),
             75..83 => self.seal_journal(life),
@@ -159,7 +166,8 @@ impl Run {
     /// A copy of the journal fails, and power goes while the other drives are told of it: some know an epoch then that
     /// never takes effect.
     fn cut_off_fence(&mut self, life: &mut Life) {
-        let members = &life.core.shared.hardware.members;
+        let roster = life.core.shared.hardware.roster();
+        let members = &roster.members;
         let copies =
             life.core.log.journal.copies.iter().map(|copy| usize::from(copy.member.number)).collect::<Vec<_>>();
         if !members.values().all(|member| member.online()) {
@@ -226,7 +234,7 @@ impl Run {
 
     /// Drives that nobody harmed are in use.
     fn check_bystanders(&self, core: &Core) {
-        for (number, member) in &core.shared.hardware.members {
+        for (number, member) in &core.shared.hardware.roster().members {
             if !self.node.victims.contains(&usize::from(*number)) && self.node.world.has_power() {
                 assert!(
                     member.online(),

@@ -141,7 +141,7 @@ impl Run {
         let id = shared.take_file_id();
         let pool = shared.hardware.landing_pool().unwrap();
         let drives = pool.place(id).unwrap();
-        let mut stream = OpenStream::create(&shared.hardware, pool, id, drives)?;
+        let mut stream = OpenStream::create(&shared.hardware, &pool, id, drives)?;
         self.commit_one(life, Op::OpenStream(stream.info.clone()))?;
         stream.info.first_lsn = durable_lsn(&shared);
         Ok(stream)

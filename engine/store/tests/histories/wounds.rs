@@ -16,7 +16,7 @@ use packstone_store::segment::stream::OpenStream;
 use crate::check;
 use crate::node::Node;
 
-fn node(data: u8, parity: u8) -> (Node, Core) {
+pub fn node(data: u8, parity: u8) -> (Node, Core) {
     let mut node = Node::new(Profile { data, parity }, &mut Generator::new(5));
     node.victims.clear();
     let mut core = node.open().unwrap();
@@ -24,10 +24,10 @@ fn node(data: u8, parity: u8) -> (Node, Core) {
     (node, core)
 }
 
-fn open_stream(core: &mut Core) -> OpenStream {
+pub fn open_stream(core: &mut Core) -> OpenStream {
     let shared = core.shared.clone();
     let (pool, id) = (shared.hardware.landing_pool().unwrap(), shared.take_file_id());
-    let stream = OpenStream::create(&shared.hardware, pool, id, pool.place(id).unwrap()).unwrap();
+    let stream = OpenStream::create(&shared.hardware, &pool, id, pool.place(id).unwrap()).unwrap();
     assert!(core.commit(&[Op::OpenStream(stream.info.clone())]).pop().unwrap().is_ok());
     stream
 }
@@ -37,7 +37,7 @@ fn content(key: &str) -> Vec<u8> {
 }
 
 /// An object of one stripe.
-fn store(core: &mut Core, stream: &mut OpenStream, key: &str) {
+pub fn store(core: &mut Core, stream: &mut OpenStream, key: &str) {
     let (content, offset) = (content(key), stream.next_row());
     stream.write_stripe(&core.shared.hardware, &content).unwrap();
     stream.sync(&core.shared.hardware).unwrap();
@@ -49,18 +49,19 @@ fn store(core: &mut Core, stream: &mut OpenStream, key: &str) {
     assert!(matches!(core.commit(&[op]).pop(), Some(Ok(Outcome::Stored(_)))));
 }
 
-fn seal(core: &mut Core, stream: OpenStream) {
+pub fn seal(core: &mut Core, stream: OpenStream) {
     let claims = core.shared.claims.lock().get(&stream.info.id).cloned().unwrap_or_default();
     let info = sealing::seal_stream(&core.shared, stream, claims).unwrap();
     assert!(core.commit(&[Op::Sealed(info)]).pop().unwrap().is_ok());
 }
 
 /// Heals until nothing is left; how many shards.
-fn heal_all(core: &mut Core) -> usize {
+pub fn heal_all(core: &mut Core) -> usize {
     let shared = core.shared.clone();
     let mut healed = 0;
     for _ in 0..4 {
-        let mut wounds = healing::survey(&shared, &|_| true);
+        let mut wounds = healing::survey(&shared, &shared.hardware.online(), &|_| true);
+        wounds.append(&mut healing::leaving(&shared));
         wounds.append(&mut shared.hardware.wounds.take());
         for wound in healing::choose(&healing::patients(&shared, &wounds)) {
             let Some(made) = healing::heal(&shared, wound, &|_| true).unwrap() else { continue };
@@ -72,12 +73,12 @@ fn heal_all(core: &mut Core) -> usize {
     healed
 }
 
-fn scrub(core: &Core, id: u64) -> Vec<String> {
+pub fn scrub(core: &Core, id: u64) -> Vec<String> {
     let Some(Home::Segment(segment)) = core.shared.table.get(id) else { panic!("no segment") };
     segment.scrub(&core.shared.hardware, &|_| true)
 }
 
-fn check_all(core: &Core, keys: &[&str]) {
+pub fn check_all(core: &Core, keys: &[&str]) {
     for key in keys {
         assert!(check::get(&core.shared, "ticks", key).is_some(), "{key} is gone");
     }
@@ -127,12 +128,12 @@ fn a_drive_that_missed_stripes_of_an_open_stream_gets_them() {
         let away = usize::from(drives[missing]);
         node.drives[away].set_faults(Faults { write: 10_000, ..Faults::default() });
         store(&mut core, &mut stream, "without");
-        assert!(!core.shared.hardware.members[&drives[missing]].online());
+        assert!(core.shared.hardware.in_use(drives[missing]).is_none());
         drop((stream, core));
         node.crash(&mut Generator::new(1));
         node.heal_faults();
         let mut core = node.open().unwrap();
-        assert!(core.shared.hardware.members[&drives[missing]].online(), "it is taken in again");
+        assert!(core.shared.hardware.in_use(drives[missing]).is_some(), "it is taken in again");
         let open = core.living.segments[&id].clone();
         let claims = sealing::find_claims(&core.shared, &open).unwrap();
         let stream = OpenStream::reopen(&core.shared.hardware, open).unwrap();

@@ -4,7 +4,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
@@ -29,21 +28,7 @@ impl Node {
         let scratch = tempfile::tempdir().unwrap();
         let drives: Vec<PathBuf> = (0..profile.shards()).map(|n| scratch.path().join(format!("drive{n}"))).collect();
         let pool = PoolSettings { name: "main".into(), class: DriveClass::Ssd, profile, drives };
-        let settings = Settings {
-            index: scratch.path().join("index"),
-            pools: vec![pool],
-            journal_size: 8 << 20,
-            stream_size: 64 << 20,
-            small_limit: 1 << 20,
-            cache_size: 1 << 20,
-            dead_share: 0.25,
-            space_reserve: 1 << 20,
-            io_timeout: Duration::from_secs(10),
-            abandoned_after: None,
-            scrub_period: None,
-            dictionaries: true,
-            master_key: None,
-        };
+        let settings = Settings::small(scratch.path().join("index"), vec![pool]);
         initialise(&settings, profile.parity == 0).unwrap();
         Self { scratch, settings }
     }

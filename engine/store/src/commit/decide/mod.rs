@@ -20,12 +20,13 @@ use super::op::{Body, Draft, Op, Outcome};
 use super::{BucketState, Buckets};
 use crate::checksum::Hash;
 use crate::crypto::CHUNK_LENGTH;
-use crate::drive::DriveNumber;
+use crate::drive::{DriveNumber, NO_DRIVE};
 use crate::error::{Error, Result};
 use crate::index::apply::Applier;
 use crate::index::row::corrupt;
 use crate::index::{Row, Snapshot};
 use crate::journal::{Entry, Target};
+use crate::node::Roster;
 use crate::object::Attributes;
 use crate::object::attributes::{is_under_customers_key, lock_of};
 use crate::record::{Extent, Record};
@@ -33,7 +34,7 @@ use crate::retention::Lock;
 use crate::segment::SegmentInfo;
 
 /// Where the entries of a batch will stand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Site {
     pub file: u64,
     pub first_lsn: u64,
@@ -46,6 +47,7 @@ pub struct Site {
     /// Whether there is room for what grows.
     pub room: bool,
     pub appliance: u128,
+    pub roster: Arc<Roster>,
 }
 
 /// A batch as it is being decided.
@@ -70,13 +72,13 @@ impl<'live, 'index> Decider<'live, 'index> {
         snapshot: &'index dyn Snapshot,
     ) -> Self {
         Self {
+            data_offset: site.data_offset,
             site,
             buckets,
             segments,
             applier: Applier::new(snapshot),
             entries: Vec::new(),
             data: Vec::new(),
-            data_offset: site.data_offset,
             retain_until: 0,
         }
     }
@@ -140,12 +142,12 @@ impl<'live, 'index> Decider<'live, 'index> {
             Op::AbortUpload { bucket, key, upload } => self.abort(*bucket, key, *upload),
             Op::AbandonUpload { bucket, key, upload, age } => self.abandon(*bucket, key, *upload, *age),
             Op::OpenStream(info) => {
-                let mut info = info.clone();
+                let mut info = self.on_members(info);
                 info.first_lsn = self.next_lsn();
                 self.push(Entry::StreamOpen(info)).map(|()| Outcome::Done)
             }
             Op::Sealed(info) => {
-                let mut info = info.clone();
+                let mut info = self.on_members(info);
                 info.sealed_lsn = self.next_lsn();
                 self.push(Entry::Sealed(info)).map(|()| Outcome::Done)
             }
@@ -154,7 +156,7 @@ impl<'live, 'index> Decider<'live, 'index> {
             Op::Restate(step) => self.restate(step),
             Op::ApproveTime { actor, user, time } => self.approve_time(actor, user, *time),
             // These make no entry: the loop carries them out.
-            Op::Relocate(_) | Op::CloseJournal | Op::KeepTime => Ok(Outcome::Done),
+            Op::Relocate(_) | Op::CloseJournal | Op::KeepTime | Op::Admit(_) | Op::Dismiss { .. } => Ok(Outcome::Done),
         }
     }
 
@@ -162,11 +164,22 @@ impl<'live, 'index> Decider<'live, 'index> {
         let is_other = |(at, held): (usize, &DriveNumber)| at != shard && *held == drive;
         let info = self.segments.get(&id).filter(|info| info.sealed && shard < info.drives.len());
         match (info, u8::try_from(shard)) {
-            (Some(info), Ok(shard)) if !info.drives.iter().enumerate().any(is_other) => {
+            (Some(info), Ok(shard))
+                if self.site.roster.members.contains_key(&drive) && !info.drives.iter().enumerate().any(is_other) =>
+            {
                 self.push(Entry::Placed { id, shard, drive }).map(|()| Outcome::Placed(true))
             }
             _ => Ok(Outcome::Placed(false)),
         }
+    }
+
+    /// A segment without the drives that were removed while it was written.
+    fn on_members(&self, info: &SegmentInfo) -> SegmentInfo {
+        let mut info = info.clone();
+        for drive in info.drives.iter_mut().filter(|drive| !self.site.roster.members.contains_key(drive)) {
+            *drive = NO_DRIVE;
+        }
+        info
     }
 
     /// The bucket was there when the request looked it up; it must not have gone since.

@@ -1,0 +1,95 @@
+//! The way in for drives: opening them, keeping other processes away from them, and taking them in while the store is open.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::commit::{CommitQueue, Op, Shared};
+use crate::data_lock::DataLock;
+use crate::drive::{DirectoryDrive, Drive, DriveNumber, Executor, within};
+use crate::error::Error;
+use crate::recovery::admission::examine;
+use crate::recovery::drives::Candidate;
+use crate::recovery::{RecoveryError, RecoveryResult};
+use crate::store::Settings;
+
+/// Opens the drive at a path.
+pub type Opener = dyn Fn(&Path) -> io::Result<Arc<dyn Drive>> + Send + Sync;
+
+/// Opens a directory as a drive.
+///
+/// # Errors
+/// What the file system says when it isn't there or isn't a directory.
+pub fn open_directory(path: &Path) -> io::Result<Arc<dyn Drive>> {
+    Ok(Arc::new(DirectoryDrive::open(path)?))
+}
+
+/// Opens every configured drive that is there.
+pub(crate) fn candidates(settings: &Settings, executor: &Arc<dyn Executor>, opener: &Arc<Opener>) -> Vec<Candidate> {
+    let open = |path: &Path| {
+        let (path, opener) = (path.to_owned(), opener.clone());
+        within(&**executor, settings.io_timeout, move || opener(&path))
+    };
+    settings
+        .pools
+        .iter()
+        .zip(0..)
+        .flat_map(|(pool, number)| pool.drives.iter().map(move |path| (path, number)))
+        .map(|(path, pool)| Candidate { path: path.display().to_string(), pool, drive: open(path) })
+        .collect()
+}
+
+/// One per open store. Drives are changed one at a time.
+pub(crate) struct Intake {
+    opener: Arc<Opener>,
+    lock: DataLock,
+    changing: Mutex<()>,
+}
+
+impl std::fmt::Debug for Intake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intake").field("lock", &self.lock).finish_non_exhaustive()
+    }
+}
+
+impl Intake {
+    pub fn new(opener: Arc<Opener>, lock: DataLock) -> Self {
+        Self { opener, lock, changing: Mutex::default() }
+    }
+
+    /// Keeps others from changing drives meanwhile.
+    pub fn alone(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock()
+    }
+
+    /// Opens what is at a path.
+    ///
+    /// # Errors
+    /// It isn't there, or doesn't answer in time.
+    pub fn open(&self, shared: &Shared, path: &Path) -> io::Result<Arc<dyn Drive>> {
+        let (at, opener) = (path.to_owned(), self.opener.clone());
+        within(&*shared.hardware.executor, shared.hardware.timeout, move || opener(&at))
+    }
+
+    /// Takes the formatted drive at `path` into use; its number. The caller is [`Self::alone`]. Blocks.
+    ///
+    /// # Errors
+    /// What stands against it, in one line for the operator.
+    pub fn take_in(&self, shared: &Shared, queue: &CommitQueue, path: &Path) -> RecoveryResult<DriveNumber> {
+        let admission = examine(shared, self.open(shared, path)?)?;
+        self.lock.add(path)?;
+        let number = admission.member.number;
+        match queue.commit_blocking(Op::Admit(Box::new(admission))) {
+            Ok(_) => Ok(number),
+            Err(Error::InvalidDrive(what)) => Err(RecoveryError::Operator(what)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Lets go of a drive that is none of the appliance's any more.
+    pub fn release(&self, path: &Path) {
+        self.lock.release(path);
+    }
+}

@@ -1,0 +1,184 @@
+//! Drives that an operator adds, replaces, has emptied and removes while the store is open; `docs/drives.md` has the states.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use packstone_access::{Action, Grant};
+
+use crate::commit::{Op, Shared};
+use crate::drive::{DriveNumber, Member, Superblock};
+use crate::error::Error;
+use crate::index::{IndexResult, Space, keys};
+use crate::initialisation::{Identity, Membership, expect_empty, format};
+use crate::object::Replaces;
+use crate::pool::Pool;
+use crate::recovery::returned::clear_drive;
+use crate::recovery::{RecoveryError, RecoveryResult};
+use crate::store::Store;
+
+/// The kind of the document that says that a drive is to be emptied; its name is the drive's number.
+pub(crate) const LEAVING: &str = "drive-leaving";
+
+fn operator(path: &Path, what: &str) -> RecoveryError {
+    RecoveryError::Operator(format!("{} {what}", path.display()))
+}
+
+fn member_at(shared: &Shared, path: &Path) -> Option<Arc<Member>> {
+    let at = path.display().to_string();
+    shared.hardware.roster().members.values().find(|member| member.drive.path() == at).cloned()
+}
+
+fn known_member(shared: &Shared, path: &Path) -> RecoveryResult<Arc<Member>> {
+    member_at(shared, path)
+        .ok_or_else(|| operator(path, "is no drive of this appliance: `packstone status` lists them"))
+}
+
+/// Tells members whether they are to be emptied, as the index has it.
+pub(crate) fn note_leaving(shared: &Shared) -> IndexResult<()> {
+    for pair in shared.index.snapshot().prefix(Space::Documents, &keys::documents(0, LEAVING)) {
+        let (key, _) = pair?;
+        let number = keys::parse_document(&key).and_then(|(_, _, name)| name.parse().ok());
+        if let Some(member) = number.and_then(|number| shared.hardware.member(number)) {
+            member.set_leaving(true);
+        }
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Takes the empty directory at `path` in as one more drive of a pool; its number. Blocks.
+    ///
+    /// # Errors
+    /// It isn't empty, doesn't answer, or there is no such pool.
+    pub fn add_drive(&self, grant: &Grant, path: &Path, pool: &str) -> RecoveryResult<DriveNumber> {
+        grant.covers(Action::Administer).map_err(Error::from)?;
+        let _alone = self.inner.intake.alone();
+        let shared = &self.inner.shared;
+        if let Some(member) = member_at(shared, path) {
+            return Err(operator(path, &format!("is the place of drive {} already", member.number)));
+        }
+        let pool = shared.hardware.roster().pools.iter().find(|held| held.name == pool).cloned();
+        let pool = pool.ok_or_else(|| operator(path, "is for a pool that isn't there"))?;
+        self.take_in_empty(path, &pool, None)
+    }
+
+    /// Gives the empty directory at `path` the place of the drive that is gone from there; the number that it has now. Healing
+    /// fills it. Blocks.
+    ///
+    /// # Errors
+    /// No drive is known there, the one that is answers, or the directory isn't empty.
+    pub fn replace_drive(&self, grant: &Grant, path: &Path) -> RecoveryResult<DriveNumber> {
+        grant.covers(Action::Administer).map_err(Error::from)?;
+        let _alone = self.inner.intake.alone();
+        let shared = &self.inner.shared;
+        let gone = known_member(shared, path)?;
+        if gone.online() {
+            return Err(operator(
+                path,
+                &format!("holds drive {}, which answers: there is nothing to replace", gone.number),
+            ));
+        }
+        let roster = shared.hardware.roster();
+        let out = roster.members.len() - roster.online().len();
+        if out > roster.most_parity() {
+            return Err(operator(
+                path,
+                &format!("can't be replaced: {out} drives are out of use, and only their return helps"),
+            ));
+        }
+        let pool = shared.hardware.pool(gone.pool).ok_or_else(|| operator(path, "is for a pool that isn't there"))?;
+        self.take_in_empty(path, &pool, Some(gone.number))
+    }
+
+    fn take_in_empty(&self, path: &Path, pool: &Pool, number: Option<DriveNumber>) -> RecoveryResult<DriveNumber> {
+        let (shared, intake) = (&self.inner.shared, &self.inner.intake);
+        expect_empty(path)?;
+        let drive = intake.open(shared, path)?;
+        let known: Vec<Superblock> =
+            shared.hardware.online().iter().filter_map(|member| Superblock::load(&*member.drive).ok()?).collect();
+        let own = Identity::joining(&known, number);
+        let own = own.ok_or_else(|| operator(path, "can't be taken in: no other drive of the appliance answers"))?;
+        format(&*drive, Membership::of(pool), own)?;
+        let taken = intake.take_in(shared, &self.inner.queue, path);
+        if taken.is_err() {
+            // Its number may be another drive's next.
+            let _ = drive.remove(crate::drive::superblock::PATH);
+        }
+        taken
+    }
+
+    /// Has a drive be emptied, or kept after all: nothing new is placed on it, and healing makes its shards elsewhere. Blocks
+    /// until that has begun.
+    ///
+    /// # Errors
+    /// Too few other drives would be left.
+    pub fn drain_drive(&self, grant: &Grant, path: &Path, leaving: bool) -> RecoveryResult<()> {
+        grant.covers(Action::Administer).map_err(Error::from)?;
+        let _alone = self.inner.intake.alone();
+        let shared = &self.inner.shared;
+        let member = known_member(shared, path)?;
+        if leaving {
+            expect_room_without(shared, &member, path)?;
+        }
+        let value = leaving.then(Default::default);
+        let (kind, name) = (LEAVING.to_owned(), member.number.to_string());
+        let put = Op::PutDocument { scope: 0, kind, name, value, replaces: Replaces::Anything };
+        self.inner.queue.commit_blocking(put)?;
+        // The journal goes on elsewhere, and no stream stays open on it for want of writers.
+        self.inner.queue.commit_blocking(Op::CloseJournal)?;
+        self.inner.streams.retire_idle();
+        Ok(())
+    }
+
+    /// Has a drive that was emptied be none of the appliance's any more, and leaves an empty directory. Blocks.
+    ///
+    /// # Errors
+    /// It is not empty yet.
+    pub fn remove_drive(&self, grant: &Grant, path: &Path) -> RecoveryResult<()> {
+        grant.covers(Action::Administer).map_err(Error::from)?;
+        let _alone = self.inner.intake.alone();
+        let (shared, queue) = (&self.inner.shared, &self.inner.queue);
+        let member = known_member(shared, path)?;
+        if !member.is_leaving() {
+            return Err(operator(path, "is to stay: empty it first, by `packstone drive drain`"));
+        }
+        match queue.commit_blocking(Op::Dismiss { number: member.number }) {
+            Err(Error::InvalidDrive(what)) => return Err(RecoveryError::Operator(what)),
+            other => other?,
+        };
+        let (kind, name) = (LEAVING.to_owned(), member.number.to_string());
+        queue.commit_blocking(Op::PutDocument { scope: 0, kind, name, value: None, replaces: Replaces::Anything })?;
+        self.inner.intake.release(path);
+        if member.online() {
+            clear_drive(&member)?;
+            member.drive.remove(crate::drive::superblock::PATH)?;
+            member.drive.sync_directory("")?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether all shards of a segment, and all copies of a journal, have a drive without this one.
+fn expect_room_without(shared: &Shared, member: &Member, path: &Path) -> RecoveryResult<()> {
+    let stays = |other: &&Arc<Member>| other.number != member.number && other.takes_shards();
+    let roster = shared.hardware.roster();
+    let Some(pool) = roster.pools.iter().find(|pool| pool.number == member.pool) else { return Ok(()) };
+    let (left, needed) = (pool.members.iter().filter(stays).count(), pool.profile.shards());
+    if left < needed {
+        return Err(operator(
+            path,
+            &format!(
+                "can't be emptied: pool {} would have {left} drives, and {} needs {needed}",
+                pool.name, pool.profile
+            ),
+        ));
+    }
+    let (left, needed) = (roster.members.values().filter(stays).count(), roster.most_parity() + 1);
+    if left < needed {
+        return Err(operator(
+            path,
+            &format!("can't be emptied: the journal needs {needed} drives, and {left} would be left"),
+        ));
+    }
+    Ok(())
+}
