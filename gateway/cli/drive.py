@@ -40,7 +40,8 @@ def list_drives(data: DataOption = None, as_json: JsonOption = False) -> None:
         "Drives", "Number", "Drive", "Pool", "State", "Files", "Used", "Free", numbers=("Files", "Used", "Free")
     )
     for drive in drives:
-        state = f"{drive.state}, leaving" if drive.leaving else drive.state
+        notes = [note for note, holds in (("slow", drive.slow), ("leaving", drive.leaving)) if holds]
+        state = ", ".join([drive.state, *notes])
         sizes = (format_size(drive.used), format_size(drive.free))
         shown.add_row(str(drive.number), drive.path, drive.pool, state, str(drive.files), *sizes)
     print_table(shown)

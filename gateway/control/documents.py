@@ -18,7 +18,7 @@ class _Document(BaseModel):
 class DriveDocument(_Document):
     """One drive; `reason` is empty while it is online.
 
-    `leaving` says whether it is to be emptied, `files` how many shards and journals are named there.
+    `slow` says whether it is passed over for being much slower than others, `leaving` whether it is to be emptied, `files` how many shards and journals are named there.
     """
 
     number: int
@@ -30,6 +30,7 @@ class DriveDocument(_Document):
     reason: str
     total: int
     free: int
+    slow: bool
     leaving: bool
     files: int
     used: int

@@ -239,7 +239,18 @@ fn drives(status: &Status) -> Vec<Metric> {
             "Bytes of shards and journals on the drive.",
             of(|drive| drive.used as f64),
         ),
-        metric("gauge", "drive_files", "Shards and journals that are named on the drive.", of(|drive| drive.files as f64)),
+        metric(
+            "gauge",
+            "drive_files",
+            "Shards and journals that are named on the drive.",
+            of(|drive| drive.files as f64),
+        ),
+        metric(
+            "gauge",
+            "drive_slow",
+            "1 while the drive is passed over for being much slower than others.",
+            of(|drive| f64::from(u8::from(drive.slow))),
+        ),
         metric(
             "gauge",
             "drive_leaving",

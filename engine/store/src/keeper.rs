@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 
 use crate::commit::{CommitQueue, Core, Op, Shared};
 use crate::compliance::{KEPT_EVERY, WORTH_TELLING};
+use crate::drive::{Vitals, sluggish};
 use crate::error::Result;
 use crate::index::Space;
 use crate::intake::Intake;
@@ -41,6 +42,8 @@ const MOVES: usize = 500;
 /// `LONGEST_REST` at a time: a journal's sync waits for everything that a device has in its queue.
 const RESTS: u32 = 2;
 const LONGEST_REST: Duration = Duration::from_millis(100);
+/// A drive that is much slower than others is judged anew after so long.
+const PASSED_OVER: Duration = Duration::from_secs(60);
 /// Compaction looks around this often.
 const COMPACTION_PAUSE: Duration = Duration::from_secs(2);
 
@@ -224,6 +227,7 @@ impl Work {
             self.tidy_index();
             self.unlink_erased();
             self.report_retired();
+            self.watch_latency();
             self.streams.retire_outdone();
             self.abort_abandoned(&mut uploads);
             if compacted.elapsed() >= COMPACTION_PAUSE {
@@ -297,6 +301,33 @@ impl Work {
         let lost = self.online.swap(online, Ordering::Relaxed) > online;
         if lost && let Err(error) = self.queue.commit_blocking(Op::CloseJournal) {
             tracing::warn!(%error, "no new epoch could be begun");
+        }
+    }
+
+    /// Passes drives over that are much slower than the others of their pool: reads take the bytes from those, and where there
+    /// are enough nothing is written to it.
+    fn watch_latency(&self) {
+        let roster = self.shared.hardware.roster().clone();
+        for pool in &roster.pools {
+            let watched = pool.members.iter().filter(|member| member.online() && !member.is_sluggish());
+            let vitals: Vec<Vitals> = watched.filter_map(|member| member.vitals()).collect();
+            // Where more are slow than parity makes good, it is the load.
+            let slow = sluggish(&vitals);
+            let passed_over = pool.members.iter().filter(|member| member.is_sluggish()).count();
+            if slow.is_empty() || slow.len() + passed_over > usize::from(pool.profile.parity) {
+                continue;
+            }
+            for member in pool.members.iter().filter(|member| slow.contains(&member.number)) {
+                tracing::warn!(
+                    drive = member.drive.path(),
+                    vitals = ?member.vitals(),
+                    "the drive is much slower than the others: passing it over"
+                );
+                member.pass_over(PASSED_OVER);
+            }
+            if let Err(error) = self.queue.commit_blocking(Op::CloseJournal) {
+                tracing::debug!(%error, "the journal stays where it is");
+            }
         }
     }
 

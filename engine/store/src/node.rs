@@ -105,7 +105,7 @@ impl Roster {
     pub fn place_journal(&self) -> Vec<Arc<Member>> {
         let wanted = self.most_parity() + 1;
         let mut online = self.online();
-        online.sort_by_key(|member| (member.is_leaving(), member.class, member.number));
+        online.sort_by_key(|member| (member.is_leaving(), member.is_sluggish(), member.class, member.number));
         online.truncate(wanted);
         online
     }

@@ -64,7 +64,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Chooses a drive for each shard of a new segment: the emptiest ones, rotated by the segment's id so that data and
+    /// Chooses a drive for each shard of a new segment: the emptiest ones that are not much slower than others, rotated by the segment's id so that data and
     /// parity spread evenly. Where drives are out of use, or are being emptied, the last parity shards go without ([`NO_DRIVE`]).
     ///
     /// Returns `None` when fewer than `data` drives are left.
@@ -74,18 +74,21 @@ impl Pool {
             .members
             .iter()
             .filter(|member| member.takes_shards())
-            .map(|member| (member.drive.space().map_or(0, |space| space.free), member.number))
+            .map(|member| {
+                let free = member.drive.space().map_or(0, |space| space.free);
+                (member.is_sluggish(), free, member.number)
+            })
             .collect();
         if online.len() > self.profile.shards() {
             // Free space in steps of 1 GiB, so that drives of one size take turns instead of flapping.
-            online.sort_by_key(|(free, number)| (std::cmp::Reverse(free >> 30), *number));
+            online.sort_by_key(|(sluggish, free, number)| (*sluggish, std::cmp::Reverse(free >> 30), *number));
             online.truncate(self.profile.shards());
         }
-        online.sort_by_key(|(_, number)| *number);
+        online.sort_by_key(|(.., number)| *number);
         if online.len() < usize::from(self.profile.data) {
             return None;
         }
-        let mut chosen: Vec<_> = online.into_iter().map(|(_, number)| number).collect();
+        let mut chosen: Vec<_> = online.into_iter().map(|(.., number)| number).collect();
         let turn = usize::try_from(segment % chosen.len() as u64).unwrap_or(0);
         chosen.rotate_left(turn);
         chosen.resize(self.profile.shards(), NO_DRIVE);

@@ -30,6 +30,8 @@ pub struct DriveStatus {
     pub faults: u64,
     pub total: u64,
     pub free: u64,
+    /// Whether it is passed over for being much slower than others.
+    pub slow: bool,
     /// Whether it is to be emptied.
     pub leaving: bool,
     /// Shards and journals that are named there.
@@ -202,6 +204,7 @@ impl Store {
                 faults,
                 total: space.map_or(0, |space| space.total),
                 free: space.map_or(0, |space| space.free),
+                slow: member.is_sluggish(),
                 leaving: member.is_leaving(),
                 files,
                 used,
@@ -319,6 +322,9 @@ fn warnings(
         .filter_map(|drive| match drive.state {
             DriveState::Online if drive.faults > 0 => {
                 Some(format!("{}: {} faults, the latest: {}", drive.path, drive.faults, drive.reason))
+            }
+            DriveState::Online if drive.slow => {
+                Some(format!("{} is much slower than the others: passed over", drive.path))
             }
             DriveState::Online => None,
             state => Some(format!("{} is {state:?}: {}", drive.path, drive.reason)),

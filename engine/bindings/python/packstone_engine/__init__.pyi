@@ -89,6 +89,7 @@ class DriveStatus:
     reason: str  # empty while online
     total: int
     free: int
+    slow: bool  # whether it is passed over for being much slower than others
     leaving: bool  # whether it is to be emptied
     files: int  # shards and journals that are named there
     used: int  # bytes of these

@@ -1,8 +1,10 @@
 //! The current journal file and how it is written.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -20,6 +22,8 @@ use crate::segment::Home;
 
 /// Bytes of a journal file that has to be made on the spot.
 pub const HASTY_CAPACITY: u64 = 8 << 20;
+/// A copy that takes longer than so many twentieths of the time-out after another one was synced takes its drive out of use.
+const LAG: u32 = 3;
 /// What a file needs beside its batches' weight: a batch's header and padding, and room to spare.
 const MARGIN: u64 = 16 << 10;
 
@@ -35,6 +39,8 @@ pub struct Log {
     pub superblocks: Superblocks,
     /// The drives that know the epoch, or may.
     told: Vec<Arc<Member>>,
+    /// How long a copy may take once another one is there.
+    patience: Duration,
     /// Commit time of the newest batch, Unix nanoseconds.
     pub last_time: i64,
     /// The epoch that a fence wrote to the drives and that no file could be opened in yet, with the drives that were told of it.
@@ -101,7 +107,7 @@ impl Log {
                 file.sync()
             })
         });
-        let results = hardware.executor.run(jobs.collect(), hardware.timeout);
+        let results = hardware.executor.run_together(jobs.collect(), hardware.timeout, self.patience);
         let (mut whole, mut full) = (true, false);
         for (copy, result) in self.journal.copies.iter().zip(results) {
             if let Err(error) = result {
@@ -204,6 +210,7 @@ pub fn open(shared: &Shared, start: Start, live: LiveSet, superblocks: &Superblo
         let journal =
             Arc::new(Journal::new(FileKey::new(shared.hardware.appliance, id), start.epoch, capacity, copies));
         let mut log = Log {
+            patience: patience(&journal, shared.hardware.timeout),
             journal,
             next_lsn: start.next_lsn,
             chain: start.chain,
@@ -221,6 +228,13 @@ pub fn open(shared: &Shared, start: Start, live: LiveSet, superblocks: &Superblo
             return Ok((log, batch));
         }
     }
+}
+
+/// How long a copy may take once another one is there. Copies on one device say nothing of each other.
+fn patience(journal: &Journal, timeout: Duration) -> Duration {
+    let mut devices = HashSet::new();
+    let apart = journal.copies.iter().all(|copy| copy.member.device().is_some_and(|device| devices.insert(device)));
+    if apart { timeout * LAG / 20 } else { timeout }
 }
 
 fn entries_weight(entries: &[Entry]) -> u64 {

@@ -24,20 +24,29 @@ pub trait Executor: Send + Sync + Debug {
     /// Runs all jobs and answers in their order; one that isn't done in time answers
     /// [`io::ErrorKind::TimedOut`] and may still be running.
     fn run(&self, jobs: Vec<Job>, timeout: Duration) -> Vec<io::Result<()>> {
-        let deadline = Instant::now() + timeout;
-        let mut results: Vec<io::Result<()>> = jobs.iter().map(|_| Err(no_answer(timeout))).collect();
+        self.run_together(jobs, timeout, timeout)
+    }
+
+    /// The same where one that is done shows what the others should take: from then on these have so much `patience` left.
+    fn run_together(&self, jobs: Vec<Job>, timeout: Duration, patience: Duration) -> Vec<io::Result<()>> {
+        let began = Instant::now();
+        let mut deadline = began + timeout;
+        let mut results: Vec<Option<io::Result<()>>> = jobs.iter().map(|_| None).collect();
         let answers = self.start(jobs);
         for _ in 0..results.len() {
             match answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok((place, result)) => {
+                    if result.is_ok() {
+                        deadline = deadline.min(Instant::now() + patience);
+                    }
                     if let Some(slot) = results.get_mut(place) {
-                        *slot = result;
+                        *slot = Some(result);
                     }
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             }
         }
-        results
+        results.into_iter().map(|result| result.unwrap_or_else(|| Err(no_answer(deadline - began)))).collect()
     }
 }
 
@@ -204,6 +213,20 @@ mod tests {
         assert_eq!(results[1].as_ref().unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(results[2].as_ref().unwrap_err().to_string(), "broken");
         assert!(threads.run(vec![Box::new(|| Ok(()))], Duration::from_secs(5))[0].is_ok());
+    }
+
+    #[test]
+    fn what_others_have_done_is_not_waited_for_as_long() {
+        let threads = Threads::default();
+        let (_held, never) = mpsc::channel::<()>();
+        let hangs: Job = Box::new(move || never.recv().map_err(io::Error::other));
+        let results = threads.run_together(
+            vec![Box::new(|| Ok(())), hangs],
+            Duration::from_secs(3600),
+            Duration::from_millis(20),
+        );
+        assert!(results[0].is_ok());
+        assert_eq!(results[1].as_ref().unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod directory;
 mod executor;
+mod latency;
 #[cfg(any(test, feature = "simulator"))]
 pub mod simulated;
 pub mod superblock;
@@ -15,11 +16,13 @@ mod watch;
 
 use std::fmt::Debug;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 pub use directory::DirectoryDrive;
 pub use executor::{Answer, Executor, Inline, Job, Threads, within};
+pub use latency::{Vitals, sluggish};
 use parking_lot::Mutex;
 pub use superblock::Superblock;
 pub use timed::TimedDrive;
@@ -108,6 +111,7 @@ pub struct Member {
     last_fault: Mutex<String>,
     /// Whether it is to be emptied: it takes nothing new where another does.
     leaving: AtomicBool,
+    device: OnceLock<u64>,
 }
 
 impl Member {
@@ -124,6 +128,7 @@ impl Member {
             faults: AtomicU64::new(0),
             last_fault: Mutex::default(),
             leaving: AtomicBool::new(false),
+            device: OnceLock::new(),
         }
     }
 
@@ -135,6 +140,35 @@ impl Member {
 
     pub fn set_leaving(&self, leaving: bool) {
         self.leaving.store(leaving, Ordering::Relaxed);
+    }
+
+    /// Which device it is; `None` where it never answered.
+    #[must_use]
+    pub fn device(&self) -> Option<u64> {
+        if let Some(device) = self.device.get() {
+            return Some(*device);
+        }
+        let device = self.drive.space().ok()?.device;
+        Some(*self.device.get_or_init(|| device))
+    }
+
+    /// What was seen of how long its calls take; `None` where its device can't be told.
+    #[must_use]
+    pub fn vitals(&self) -> Option<Vitals> {
+        let device = self.device()?;
+        let (read, sync) = (self.watch.reads.average(), self.watch.syncs.average());
+        Some(Vitals { number: self.number, device, read, sync })
+    }
+
+    /// Whether it is passed over for being much slower than others.
+    #[must_use]
+    pub fn is_sluggish(&self) -> bool {
+        self.watch.is_sluggish()
+    }
+
+    /// Has it be passed over for so long, where others do.
+    pub fn pass_over(&self, duration: Duration) {
+        self.watch.pass_over(duration);
     }
 
     /// Whether new shards may be placed on it.

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::executor::at_work;
 use super::{Drive, DriveFile, Executor, Space, Superblock, Watch};
@@ -110,7 +110,10 @@ impl TimedFile {
 impl DriveFile for TimedFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         if at_work() {
-            return self.file.read_at(offset, buffer);
+            let began = Instant::now();
+            let read = self.file.read_at(offset, buffer);
+            self.watch.reads.note(began.elapsed());
+            return read;
         }
         if self.file.read_cached_at(offset, buffer)? {
             return Ok(());
@@ -141,7 +144,10 @@ impl DriveFile for TimedFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.call(|file| file.sync())
+        let began = Instant::now();
+        let synced = self.call(|file| file.sync());
+        self.watch.syncs.note(began.elapsed());
+        synced
     }
 
     fn start_writeback(&self, offset: u64, length: u64) {

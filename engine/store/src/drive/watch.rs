@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::executor::{Executor, Started, no_answer};
+use super::latency::Latency;
 use super::{DriveState, executor};
 
 /// The hedge is this part of the time-out.
@@ -38,6 +39,10 @@ pub struct Watch {
     /// When each prompt read that has no answer yet was begun, oldest first.
     under_way: Mutex<BTreeMap<u64, Instant>>,
     next: AtomicU64,
+    pub reads: Latency,
+    pub syncs: Latency,
+    /// Until when it is passed over for being much slower than others.
+    sluggish: Mutex<Option<Instant>>,
 }
 
 impl Watch {
@@ -51,6 +56,9 @@ impl Watch {
             reason: Mutex::default(),
             under_way: Mutex::default(),
             next: AtomicU64::new(0),
+            reads: Latency::default(),
+            syncs: Latency::default(),
+            sluggish: Mutex::default(),
         }
     }
 
@@ -89,14 +97,27 @@ impl Watch {
         }
     }
 
-    /// Whether a prompt read waits for longer than its hedge. One that waits for longer than the time-out takes the
+    /// Has the drive be passed over for so long, and be judged anew then.
+    pub fn pass_over(&self, duration: Duration) {
+        *self.sluggish.lock() = Some(Instant::now() + duration);
+        self.reads.forget();
+        self.syncs.forget();
+    }
+
+    /// Whether it is passed over for being much slower than others.
+    #[must_use]
+    pub fn is_sluggish(&self) -> bool {
+        self.sluggish.lock().is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Whether it is passed over: for being much slower than others, or since a prompt read waits for longer than its hedge. One that waits for longer than the time-out takes the
     /// drive out of use.
     pub fn hesitates(&self) -> bool {
         let oldest = self.under_way.lock().values().next().map(Instant::elapsed);
         if oldest.is_some_and(|waited| waited >= self.timeout) {
             self.retire(DriveState::Failed, no_answer(self.timeout).to_string());
         }
-        oldest.is_some_and(|waited| waited >= self.hedge())
+        oldest.is_some_and(|waited| waited >= self.hedge()) || self.is_sluggish()
     }
 
     fn hedge(&self) -> Duration {
