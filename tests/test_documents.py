@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -41,6 +42,17 @@ def test_every_key_is_documented_with_a_meaning() -> None:
     sections = {"s3", "control", "engine", "uploads", "log"}
     assert set(keys()) - sections <= set(rows)
     assert [key for key, cells in rows.items() if not cells[3].strip()] == []
+
+
+def test_alerts_ask_for_metrics_that_are_there() -> None:
+    metrics = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    rules = ROOT / "docs" / "packstone.rules.yml"
+    named = set(re.findall(r"\bpackstone_\w+", rules.read_text("utf-8")))
+    assert named
+    assert {name for name in named if f"| `{name.removesuffix('_bucket')}`" not in metrics} == set()
+    promtool = shutil.which("promtool")
+    if promtool is not None:
+        subprocess.run([promtool, "check", "rules", rules], check=True)
 
 
 def test_shell_blocks_are_shell() -> None:
