@@ -41,14 +41,14 @@ class Appliance:
         for number in range(count):
             self.stored[f"{prefix}/{number}"] = f"{prefix} {number}\n".encode() * 1500
         self.stored[f"{prefix}/large"] = bytes((number * 7 + len(prefix)) % 251 for number in range(3_000_000))
-        for key in [key for key in self.stored if key.startswith(f"{prefix}/")]:
+        for key in [key for key in list(self.stored) if key.startswith(f"{prefix}/")]:
             s3.put_object(Bucket="ticks", Key=key, Body=self.stored[key])
         self.node.command("seal")
 
     def check(self) -> None:
         """Read everything back."""
         s3 = self.node.client()
-        for key, body in self.stored.items():
+        for key, body in list(self.stored.items()):
             assert s3.get_object(Bucket="ticks", Key=key)["Body"].read() == body, key
 
     def status(self) -> Any:

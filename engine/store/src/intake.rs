@@ -1,16 +1,17 @@
 //! The way in for drives: opening them, keeping other processes away from them, and taking them in while the store is open.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::commit::{CommitQueue, Op, Shared};
 use crate::data_lock::DataLock;
-use crate::drive::{DirectoryDrive, Drive, DriveNumber, Executor, within};
+use crate::drive::{DirectoryDrive, Drive, DriveNumber, Executor, Member, within};
 use crate::error::Error;
-use crate::recovery::admission::examine;
+use crate::recovery::admission::{clear_leftovers, examine};
 use crate::recovery::drives::Candidate;
 use crate::recovery::{RecoveryError, RecoveryResult};
 use crate::store::Settings;
@@ -46,6 +47,9 @@ pub(crate) struct Intake {
     opener: Arc<Opener>,
     lock: DataLock,
     changing: Mutex<()>,
+    configured: Vec<PathBuf>,
+    /// Drives that came and may have leftovers, each with the first file id that was free then.
+    came: Mutex<Vec<(Arc<Member>, u64)>>,
 }
 
 impl std::fmt::Debug for Intake {
@@ -55,8 +59,9 @@ impl std::fmt::Debug for Intake {
 }
 
 impl Intake {
-    pub fn new(opener: Arc<Opener>, lock: DataLock) -> Self {
-        Self { opener, lock, changing: Mutex::default() }
+    pub fn new(settings: &Settings, opener: Arc<Opener>, lock: DataLock) -> Self {
+        let configured = settings.pools.iter().flat_map(|pool| pool.drives.iter().cloned()).collect();
+        Self { opener, lock, changing: Mutex::default(), configured, came: Mutex::default() }
     }
 
     /// Keeps others from changing drives meanwhile.
@@ -80,12 +85,35 @@ impl Intake {
     pub fn take_in(&self, shared: &Shared, queue: &CommitQueue, path: &Path) -> RecoveryResult<DriveNumber> {
         let admission = examine(shared, self.open(shared, path)?)?;
         self.lock.add(path)?;
-        let number = admission.member.number;
+        let member = admission.member.clone();
+        let number = member.number;
         match queue.commit_blocking(Op::Admit(Box::new(admission))) {
-            Ok(_) => Ok(number),
+            Ok(_) => {
+                self.came.lock().push((member, shared.next_file.load(Ordering::Relaxed)));
+                Ok(number)
+            }
             Err(Error::InvalidDrive(what)) => Err(RecoveryError::Operator(what)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes what nobody needs from the drives that came, once that is known of all of it. Blocks.
+    pub fn clear_leftovers(&self, shared: &Shared) {
+        let came = std::mem::take(&mut *self.came.lock());
+        let left = came.into_iter().filter(|(member, first)| {
+            member.online()
+                && !clear_leftovers(shared, member, *first).unwrap_or_else(|error| {
+                    member.note_fault(format!("removing leftovers: {error}"));
+                    true
+                })
+        });
+        let left: Vec<_> = left.collect();
+        self.came.lock().extend(left);
+    }
+
+    /// The paths that are configured.
+    pub fn configured(&self) -> &[PathBuf] {
+        &self.configured
     }
 
     /// Lets go of a drive that is none of the appliance's any more.

@@ -84,6 +84,8 @@ struct Work {
     erased: Mutex<Vec<Arc<Segment>>>,
     /// Streams that the last run left open, or that could not be sealed yet.
     left_open: Mutex<Vec<SegmentInfo>>,
+    /// Streams that were sealed from what a crash left: a drive may have missed rows of them, so they are verified next.
+    suspects: Mutex<Vec<u64>>,
 }
 
 #[derive(Debug)]
@@ -131,6 +133,7 @@ impl Keepers {
             finished: Mutex::default(),
             erased: Mutex::default(),
             left_open: Mutex::new(left_open),
+            suspects: Mutex::default(),
         });
         work.watch_space();
         let mut threads = Vec::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use packstone_access::{Action, Grant};
 
 use crate::commit::{Op, Shared};
-use crate::drive::{DriveNumber, Member, Superblock};
+use crate::drive::{Drive, DriveNumber, Member, Superblock, TimedDrive, within};
 use crate::error::Error;
 use crate::index::{IndexResult, Space, keys};
 use crate::initialisation::{Identity, Membership, expect_empty, format};
@@ -92,15 +92,17 @@ impl Store {
 
     fn take_in_empty(&self, path: &Path, pool: &Pool, number: Option<DriveNumber>) -> RecoveryResult<DriveNumber> {
         let (shared, intake) = (&self.inner.shared, &self.inner.intake);
-        expect_empty(path)?;
-        let drive = intake.open(shared, path)?;
+        let (executor, timeout, at) = (&shared.hardware.executor, shared.hardware.timeout, path.to_owned());
+        within(&**executor, timeout, move || Ok(expect_empty(&at)))??;
+        let drive = TimedDrive::new(intake.open(shared, path)?, executor.clone(), timeout);
         let known: Vec<Superblock> =
             shared.hardware.online().iter().filter_map(|member| Superblock::load(&*member.drive).ok()?).collect();
         let own = Identity::joining(&known, number);
         let own = own.ok_or_else(|| operator(path, "can't be taken in: no other drive of the appliance answers"))?;
-        format(&*drive, Membership::of(pool), own)?;
+        let number = own.number;
+        format(&drive, Membership::of(pool), own)?;
         let taken = intake.take_in(shared, &self.inner.queue, path);
-        if taken.is_err() {
+        if taken.is_err() && shared.hardware.in_use(number).is_none() {
             // Its number may be another drive's next.
             let _ = drive.remove(crate::drive::superblock::PATH);
         }

@@ -197,7 +197,7 @@ impl Store {
         let streams = Arc::new(StreamPool::new(shared.clone(), queue.clone(), settings.stream_size));
         let sampler = Arc::new(Sampler::new(settings.dictionaries));
         let trainer = Trainer::start(&shared, &queue, &sampler)?;
-        let intake = Arc::new(Intake::new(opener.clone(), lock));
+        let intake = Arc::new(Intake::new(settings, opener.clone(), lock));
         let keepers = Keepers::start(settings, &shared, &queue, &streams, &intake, committer, left_open)?;
         Ok(Self {
             inner: Arc::new(Inner {

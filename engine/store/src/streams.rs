@@ -102,6 +102,7 @@ impl StreamPool {
     /// # Errors
     /// Too few drives, no space, or the store is shutting down.
     pub fn take(self: &Arc<Self>) -> Result<Lease> {
+        self.retire_outdone();
         let idle = self.idle.lock().pop();
         let stream = match idle {
             Some(stream) => stream,

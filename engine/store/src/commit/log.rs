@@ -49,13 +49,16 @@ pub struct Log {
 
 /// Refuses to go on where a restart would: with more than M drives out of use, or too few left for the copies that the
 /// promise needs. Nothing is written then, so that the drives that come back are not stale.
-fn check_strength(roster: &Roster) -> Result<()> {
+///
+/// # Errors
+/// That, for the operator.
+pub fn check_strength(roster: &Roster) -> Result<()> {
     let most = roster.most_parity();
     let out = roster.members.len() - roster.online().len();
     let copies = roster.place_journal().len();
     if out > most || copies + out < most + 1 || copies == 0 {
         return Err(Error::Unavailable(format!(
-            "{out} drives are out of use and at most {most} may be: bring one back and restart"
+            "{out} drives are out of use and at most {most} may be: bring one back, and restart where that alone does not help"
         )));
     }
     Ok(())

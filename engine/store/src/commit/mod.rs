@@ -89,14 +89,24 @@ impl Shared {
     /// # Errors
     /// A profile that the erasure code can't serve.
     pub fn publish(&self, info: SegmentInfo) -> Result<(), ErasureError> {
-        let code = self.hardware.codes.of(info.profile)?;
-        let id = info.id;
-        let pin = match self.table.get(id) {
-            Some(Home::Segment(open)) => open.pin.clone(),
-            _ => Pin::default(),
+        self.publish_all([info].into_iter())
+    }
+
+    /// The same for any number of segments.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub fn publish_all(&self, infos: impl Iterator<Item = SegmentInfo>) -> Result<(), ErasureError> {
+        let home = |info: SegmentInfo| {
+            let code = self.hardware.codes.of(info.profile)?;
+            let id = info.id;
+            let pin = match self.table.get(id) {
+                Some(Home::Segment(open)) => open.pin.clone(),
+                _ => Pin::default(),
+            };
+            Ok((id, Home::Segment(Arc::new(Segment::new(info, &self.hardware, code, pin)))))
         };
-        let segment = Segment::new(info, &self.hardware, code, pin);
-        self.table.insert(id, &Home::Segment(Arc::new(segment)));
+        self.table.insert_all(&infos.map(home).collect::<Result<Vec<_>, ErasureError>>()?);
         Ok(())
     }
 

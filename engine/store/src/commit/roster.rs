@@ -5,10 +5,11 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Core, is_open_stream, superblocks};
+use super::log::check_strength;
+use super::{Core, superblocks};
+use crate::drive::superblock::MOST_REMOVED;
 use crate::drive::{DriveNumber, NO_DRIVE, Superblock};
 use crate::error::{Error, Result};
-use crate::node::Roster;
 use crate::pool::Pool;
 use crate::recovery::admission::Admission;
 use crate::recovery::drives::absent;
@@ -26,7 +27,7 @@ impl Core {
         }
         let mut superblock = admission.superblock.clone();
         {
-            let mut held = self.log.superblocks.lock();
+            let held = self.log.superblocks.lock();
             let online = self.shared.hardware.online();
             let current: Vec<_> = online.iter().filter_map(|member| held.get(&member.number).cloned()).collect();
             let known: Vec<&Superblock> = current.iter().collect();
@@ -39,8 +40,14 @@ impl Core {
             }
             // Of epochs that ended it may know less than the others, or something else.
             superblock.fences = current.first().map(|known| known.fences.clone()).unwrap_or_default();
+            superblock.removed = current.first().map(|known| known.removed.clone()).unwrap_or_default();
             superblock.drives = superblock.drives.max(number + 1);
-            held.insert(number, superblock);
+        }
+        // What only drives have that are out of use, a start reads from them: the members that they were are never asked again.
+        if let Some(journal) = self.unreadable_journal() {
+            return refuse(&format!(
+                "is taken in by a restart: journal {journal:016x} is on drives that went out of use"
+            ));
         }
         let roster = self.shared.hardware.roster();
         let before = roster.members.get(&number);
@@ -52,23 +59,30 @@ impl Core {
         if let (Some(guessed), Some(before)) = (guessed, before) {
             next = next.with(&absent(guessed, before.drive.path().to_owned(), &self.shared.hardware));
         }
+        check_strength(&next)?;
+        self.log.superblocks.lock().insert(number, superblock);
         self.shared.hardware.reform(next);
         self.arrivals.push((number, self.shared.next_file.load(Ordering::Relaxed)));
         self.open_anew(number)?;
         let now = self.now();
-        self.fence(now)
-    }
-
-    /// Has reads of what is on a drive go to the member that it is now. In streams that are still open it has no place any
-    /// more: what others wrote meanwhile is missing there.
-    fn open_anew(&mut self, number: DriveNumber) -> Result<()> {
-        for info in self.living.segments.values_mut().filter(|info| info.drives.contains(&number)) {
-            if is_open_stream(info) {
-                info.drives.iter_mut().filter(|drive| **drive == number).for_each(|drive| *drive = NO_DRIVE);
-            }
-            self.shared.publish(info.clone()).map_err(|error| Error::Unavailable(error.to_string()))?;
+        if let Err(error) = self.fence(now) {
+            // It is a member by now: the next commit begins the epoch, or says why not.
+            tracing::warn!(%error, "no epoch could be begun with a drive that came");
         }
         Ok(())
+    }
+
+    /// A journal that no drive in use has.
+    fn unreadable_journal(&self) -> Option<u64> {
+        let mut journals = self.living.closed.values().chain([&self.log.journal]);
+        journals.find(|journal| !journal.copies.iter().any(|copy| copy.member.online())).map(|journal| journal.id)
+    }
+
+    /// Has reads of what is on a drive go to the member that it is now. In streams that are still open it keeps its place: a
+    /// committed row is written once, so what passes its CRCs there is right, and what it missed does not pass.
+    fn open_anew(&self, number: DriveNumber) -> Result<()> {
+        let named = self.living.segments.values().filter(|info| info.drives.contains(&number)).cloned();
+        self.shared.publish_all(named).map_err(|error| Error::Unavailable(error.to_string()))
     }
 
     /// Notes the shards of a segment that there was no drive for, that a drive may lack which came since it was begun, or that
@@ -91,6 +105,11 @@ impl Core {
             return Err(Error::InvalidDrive(format!("there is no drive {number}")));
         };
         let path = member.drive.path();
+        if self.log.superblocks.lock().values().any(|known| known.removed.len() >= MOST_REMOVED) {
+            return Err(Error::InvalidDrive(format!(
+                "{path}: no more than {MOST_REMOVED} drives can be removed: put another one in its place by `packstone drive replace`"
+            )));
+        }
         if let Some(left) = self.left_on(number) {
             return Err(Error::InvalidDrive(format!("{path} still has {left}: drain it first, and wait for the end")));
         }
@@ -104,8 +123,11 @@ impl Core {
         self.fence_retired()?;
         superblocks::dismiss(&self.shared, &self.log.superblocks, number)?;
         self.log.forget(number);
-        self.shared.hardware.reform(Roster::clone(&next));
-        self.fence_retired()
+        self.shared.hardware.reform(next);
+        if let Err(error) = self.fence_retired() {
+            tracing::warn!(%error, "a drive went out of use as another was removed");
+        }
+        Ok(())
     }
 
     /// What of the live set is on a drive, or would be looked for there.

@@ -85,7 +85,11 @@ fn write(
             change(&mut superblock);
             superblock.clock = Some(reading);
             superblock.store(&*member.drive)?;
-            superblocks.lock().insert(member.number, superblock);
+            // Where this took too long, the drive may be another member by now.
+            let mut held = superblocks.lock();
+            if member.online() {
+                held.insert(member.number, superblock);
+            }
             Ok(())
         })
     });

@@ -209,6 +209,20 @@ impl Superblock {
         drive.sync_directory("")
     }
 
+    /// Writes it as it is to a file of its own, which takes the place of the one before. What a crash leaves: either.
+    ///
+    /// # Errors
+    /// The drive's own.
+    pub fn store_anew(&self, drive: &dyn Drive) -> io::Result<()> {
+        let beside = format!("{PATH}.new");
+        let file = drive.create(&beside)?;
+        file.write_at(0, &vec![0; 2 * BLOCK])?;
+        file.write_at((self.change % 2) * BLOCK as u64, &self.encode())?;
+        file.sync()?;
+        drive.rename(&beside, PATH)?;
+        drive.sync_directory("")
+    }
+
     /// Reads the newest valid slot; `None` where the drive was never formatted.
     ///
     /// # Errors

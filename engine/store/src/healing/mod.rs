@@ -4,6 +4,7 @@
 //! Nothing here keeps state between calls: what is to be healed follows from the segment table and the drives, and
 //! [`Wounds`](crate::segment::Wounds) only says where to look.
 
+mod balance;
 mod choose;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
+pub use balance::{Fill, choose_move};
 pub use choose::{Patient, choose};
 
 use crate::commit::{Op, Shared};
@@ -36,6 +38,8 @@ pub struct HealingCounts {
     /// Shards that were made anew, and their bytes.
     pub healed: AtomicU64,
     pub bytes: AtomicU64,
+    /// Shards that were moved from drives that were fuller.
+    pub moved: AtomicU64,
     /// Rows of these that live, and that too few shards had.
     pub lost: AtomicU64,
 }
@@ -175,11 +179,62 @@ impl Healed {
 /// # Errors
 /// The drive takes no file, a TOC or the index can't be read, or `pace` ended it.
 pub fn heal(shared: &Shared, wound: Wound, pace: &Pace<'_>) -> Result<Option<Healed>, SegmentError> {
-    let Wound { segment: id, shard } = wound;
-    let Some(Home::Segment(segment)) = shared.table.get(id) else { return Ok(None) };
-    let Some(member) = target(shared, &segment.info, shard).filter(|_| segment.info.sealed) else {
-        return Ok(None);
-    };
+    let Some(Home::Segment(segment)) = shared.table.get(wound.segment) else { return Ok(None) };
+    match target(shared, &segment.info, wound.shard).filter(|_| segment.info.sealed) {
+        Some(member) => make(shared, &segment, wound.shard, &member, pace).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A shard that is to be moved so that the drives of a pool fill alike, and where to; `None` where they do.
+#[must_use]
+pub fn imbalance(shared: &Shared) -> Option<(Wound, DriveNumber)> {
+    let roster = shared.hardware.roster();
+    let between = roster.pools.iter().find_map(|pool| {
+        // With a shard of each segment on every drive there is nowhere to move one to.
+        let spare = pool.members.len() > pool.profile.shards();
+        let fill = |member: &Arc<Member>| {
+            let space = member.drive.space().ok().filter(|space| space.total > 0)?;
+            let full = 1.0 - space.free as f64 / space.total as f64;
+            Some(Fill { drive: member.number, full, takes: member.takes_shards() && !member.is_sluggish() })
+        };
+        let fills: Vec<Fill> = pool.members.iter().filter(|member| spare && member.online()).filter_map(fill).collect();
+        choose_move(&fills)
+    });
+    let (from, to) = between?;
+    shared.table.sealed().iter().find_map(|segment| {
+        let drives = &segment.info.drives;
+        let shard = drives.iter().position(|drive| *drive == from).filter(|_| !drives.contains(&to))?;
+        Some((Wound { segment: segment.info.id, shard }, to))
+    })
+}
+
+/// Makes a shard on another drive than its own, as [`heal`] does. Blocks.
+///
+/// # Errors
+/// As [`heal`].
+pub fn move_shard(
+    shared: &Shared,
+    wound: Wound,
+    to: DriveNumber,
+    pace: &Pace<'_>,
+) -> Result<Option<Healed>, SegmentError> {
+    let Some(Home::Segment(segment)) = shared.table.get(wound.segment) else { return Ok(None) };
+    match shared.hardware.in_use(to).filter(|_| segment.info.sealed && !segment.info.drives.contains(&to)) {
+        Some(member) => make(shared, &segment, wound.shard, &member, pace).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn make(
+    shared: &Shared,
+    segment: &Segment,
+    shard: usize,
+    member: &Arc<Member>,
+    pace: &Pace<'_>,
+) -> Result<Healed, SegmentError> {
+    let id = segment.info.id;
+    let wound = Wound { segment: id, shard };
     let path = path_of(id, shard);
     let beside = format!("{path}.heal");
     let made = member.drive.create(&beside).map_err(SegmentError::from).and_then(|file| {
@@ -192,7 +247,7 @@ pub fn heal(shared: &Shared, wound: Wound, pace: &Pace<'_>) -> Result<Option<Hea
     match made {
         Ok((bytes, lost)) => {
             shared.hardware.wounds.forget(wound);
-            Ok(Some(Healed { wound, drive: member.number, bytes, lost }))
+            Ok(Healed { wound, drive: member.number, bytes, lost })
         }
         Err(error) => {
             // The next start removes what this can't.

@@ -12,12 +12,15 @@ use super::Work;
 use crate::commit::Outcome;
 use crate::drive::{DriveNumber, Member};
 use crate::error::{Error, Result};
-use crate::healing;
+use crate::healing::{self, Healed};
 use crate::segment::rebuild::Pace;
+use crate::segment::shard::path_of;
 use crate::segment::{Home, Wound};
 
 /// How long a shard is left alone that could not be made.
 const BACK_OFF: Duration = Duration::from_secs(300);
+/// A read that looked a shard up has opened it after so long.
+const READ_ENDS: Duration = Duration::from_secs(10);
 /// So long after a request the drives are left to requests for most of the time.
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -33,6 +36,12 @@ struct Ward {
     known: Vec<Arc<Member>>,
     /// The drives that are to be emptied, and whose shards were found.
     leaving: Vec<DriveNumber>,
+    /// Their shards, as they were then.
+    moves: BTreeSet<Wound>,
+    /// Shards that are made elsewhere by now, the drive that has them still, and since when.
+    departed: Vec<(Wound, DriveNumber, Instant)>,
+    /// When drives were last looked at for whether they fill alike.
+    weighed: Option<Instant>,
 }
 
 /// How busy requests keep the drives.
@@ -50,7 +59,10 @@ impl Work {
         let mut round = self.resume_round();
         while !self.stopping() {
             self.look_at_drives(&mut ward, &pace);
-            if !self.heal_next(&mut ward, &pace) && !self.scrub_next(&mut round, &pace) {
+            self.unlink_departed(&mut ward);
+            let busy =
+                self.heal_next(&mut ward, &pace) || self.scrub_suspect(&pace) || self.balance_next(&mut ward, &pace);
+            if !busy && !self.scrub_next(&mut round, &pace) {
                 std::thread::park_timeout(super::TICK);
             }
         }
@@ -76,7 +88,11 @@ impl Work {
         let leaving: Vec<DriveNumber> =
             roster.members.values().filter(|member| member.is_leaving()).map(|member| member.number).collect();
         if leaving != ward.leaving {
-            ward.open.append(&mut healing::leaving(&self.shared));
+            for move_of in std::mem::take(&mut ward.moves) {
+                ward.open.remove(&move_of);
+            }
+            ward.moves = healing::leaving(&self.shared);
+            ward.open.extend(&ward.moves);
             ward.order.clear();
             ward.leaving = leaving;
         }
@@ -95,9 +111,11 @@ impl Work {
         self.shared.healing.stuck.store(ward.stuck.len() as u64, Ordering::Relaxed);
         let Some(wound) = next else { return false };
         let Wound { segment, shard } = wound;
+        let before = self.drive_of(wound);
         match self.heal(wound, pace) {
             Ok(0) => {
                 ward.open.remove(&wound);
+                self.note_departed(ward, wound, before);
             }
             Ok(lost) => {
                 tracing::error!(
@@ -111,6 +129,61 @@ impl Work {
             Err(error) => {
                 tracing::warn!(%error, "shard {shard} of segment {segment:016x} can't be made anew: trying again later");
                 ward.stuck.insert(wound, Instant::now());
+            }
+        }
+        true
+    }
+
+    fn drive_of(&self, wound: Wound) -> Option<DriveNumber> {
+        match self.shared.table.get(wound.segment) {
+            Some(Home::Segment(segment)) => segment.info.drives.get(wound.shard).copied(),
+            _ => None,
+        }
+    }
+
+    fn note_departed(&self, ward: &mut Ward, wound: Wound, before: Option<DriveNumber>) {
+        if let Some(before) = before.filter(|before| self.drive_of(wound).is_some_and(|now| now != *before)) {
+            ward.departed.push((wound, before, Instant::now()));
+        }
+    }
+
+    /// Removes shards from drives that they were moved away from, once no read that looked them up before is under way.
+    fn unlink_departed(&self, ward: &mut Ward) {
+        let (gone, stay): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut ward.departed).into_iter().partition(|(.., since)| since.elapsed() >= READ_ENDS);
+        ward.departed = stay;
+        for (wound, number, _) in gone {
+            if self.drive_of(wound) != Some(number)
+                && let Some(member) = self.shared.hardware.in_use(number)
+            {
+                // The next start removes what this can't.
+                let _ = member.drive.remove(&path_of(wound.segment, wound.shard));
+            }
+        }
+    }
+
+    /// Moves one shard where drives of a pool are unequally full; whether there was one.
+    fn balance_next(&self, ward: &mut Ward, pace: &Pace<'_>) -> bool {
+        if ward.weighed.is_some_and(|weighed| weighed.elapsed() < READ_ENDS)
+            || !self.shared.room.load(Ordering::Relaxed)
+        {
+            return false;
+        }
+        // What was moved takes its space until it is removed.
+        let Some((wound, to)) = healing::imbalance(&self.shared).filter(|_| ward.departed.is_empty()) else {
+            ward.weighed = Some(Instant::now());
+            return false;
+        };
+        let before = self.drive_of(wound);
+        match healing::move_shard(&self.shared, wound, to, pace).map_err(Error::from).and_then(|made| self.settle(made))
+        {
+            Ok(_) => {
+                self.shared.healing.moved.fetch_add(1, Ordering::Relaxed);
+                self.note_departed(ward, wound, before);
+            }
+            Err(error) => {
+                tracing::debug!(%error, ?wound, "the shard can't be moved: trying again later");
+                ward.weighed = Some(Instant::now());
             }
         }
         true
@@ -133,7 +206,12 @@ impl Work {
 
     /// Heals a shard; how many places of it could not be.
     fn heal(&self, wound: Wound, pace: &Pace<'_>) -> Result<u64> {
-        let Some(healed) = healing::heal(&self.shared, wound, pace)? else { return Ok(0) };
+        self.settle(healing::heal(&self.shared, wound, pace)?)
+    }
+
+    /// Has a shard that was made be read where it is.
+    fn settle(&self, healed: Option<Healed>) -> Result<u64> {
+        let Some(healed) = healed else { return Ok(0) };
         match self.queue.commit_blocking(healed.place())? {
             Outcome::Placed(true) => {
                 self.own_entries.fetch_add(1, Ordering::Relaxed);

@@ -10,8 +10,8 @@ use crate::index::row::DocumentRow;
 use crate::index::{Space, keys};
 use crate::object::Replaces;
 use crate::scrubbing::{Pass, SCRUB};
-use crate::segment::Segment;
 use crate::segment::rebuild::Pace;
+use crate::segment::{Home, Segment};
 
 /// How far a pass came is put down this often.
 const KEPT_EVERY: Duration = Duration::from_secs(600);
@@ -76,6 +76,15 @@ impl Work {
         }
         if round.kept.elapsed() >= KEPT_EVERY {
             self.keep_round(round);
+        }
+        true
+    }
+
+    /// Verifies a stream that a crash left open; whether there was one.
+    pub(super) fn scrub_suspect(&self, pace: &Pace<'_>) -> bool {
+        let Some(id) = self.suspects.lock().pop() else { return false };
+        if let Some(Home::Segment(segment)) = self.shared.table.get(id) {
+            self.scrub(&segment, pace);
         }
         true
     }

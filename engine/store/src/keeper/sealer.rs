@@ -100,13 +100,15 @@ impl Work {
     }
 
     fn seal_left_open(&self, info: &SegmentInfo) -> Result<()> {
-        // As it stands: a drive that came back has no place in it any more.
+        // As it stands by now.
         let Some(Home::Segment(open)) = self.shared.table.get(info.id) else { return Ok(()) };
         if open.info.sealed {
             return Ok(());
         }
         let claims = sealing::find_claims(&self.shared, &open.info)?;
-        self.seal_stream(OpenStream::reopen(&self.shared.hardware, open.info.clone())?, claims)
+        self.seal_stream(OpenStream::reopen(&self.shared.hardware, open.info.clone())?, claims)?;
+        self.suspects.lock().push(info.id);
+        Ok(())
     }
 
     fn seal_stream(&self, stream: OpenStream, claims: Vec<crate::journal::Claim>) -> Result<()> {

@@ -1,7 +1,7 @@
 //! A drive that is to be taken in while the node runs: examined here, off the commit loop, which alone admits it.
 //!
-//! Until [`Op::Admit`](crate::commit::Op::Admit) is committed the drive is no member, so nothing else touches it. `docs/healing.md`
-//! has the steps and what a crash leaves after each.
+//! Until [`Op::Admit`](crate::commit::Op::Admit) is committed nothing on the drive is changed but the file of its superblock: what
+//! else is there may be all that is left of something. `docs/drives.md` has the steps and what a crash leaves after each.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::returned::sweep_drive;
 use super::{RecoveryError, RecoveryResult};
 use crate::commit::Shared;
 use crate::drive::{Drive, Member, Superblock, TimedDrive};
-use crate::journal::{merge, spare};
+use crate::journal::merge;
 use crate::segment::Home;
 
 /// A drive that was examined, as it wants to be admitted.
@@ -23,17 +23,18 @@ pub struct Admission {
     pub begun: Vec<Begun>,
 }
 
-/// Examines a drive of this appliance that is not in use, and takes from it what nobody needs. Blocks.
+/// Examines a drive of this appliance that is not in use. Its superblock gets another file, so that calls which still hang in the
+/// drive from before can't write into it. Blocks.
 ///
 /// # Errors
-/// The drive does not answer, belongs elsewhere, or is one that is in use.
+/// The drive does not answer, belongs elsewhere, or is one that is in use; [`io::ErrorKind::NotFound`] where there is none.
 pub fn examine(shared: &Shared, drive: Arc<dyn Drive>) -> RecoveryResult<Admission> {
     let hardware = &shared.hardware;
     let timed = TimedDrive::new(drive, hardware.executor.clone(), hardware.timeout);
     let path = timed.path().to_owned();
     let operator = |what: String| RecoveryError::Operator(format!("{path}: {what}"));
     let Some(superblock) = timed.superblock()? else {
-        return Err(operator("has no superblock: `packstone drive replace` or `add` takes an empty drive in".into()));
+        return Err(io::Error::new(io::ErrorKind::NotFound, "there is no superblock").into());
     };
     if superblock.appliance != hardware.appliance {
         return Err(operator(format!("belongs to appliance {:032x}: take it out", superblock.appliance)));
@@ -47,15 +48,26 @@ pub fn examine(shared: &Shared, drive: Arc<dyn Drive>) -> RecoveryResult<Admissi
         return Err(operator(format!("was initialised for pool {:?}, which is another here", superblock.pool_name)));
     };
     let member = Arc::new(Member::new(number, superblock.drive, superblock.class, pool.number, timed));
-    spare::clean(&*member.drive)?;
     let begun = read_journals(&member, hardware.appliance)?;
-    // Its journals are void or complete elsewhere, and a crash may have cut them short: none is ever read from it.
-    let segment_of = |id| match shared.table.get(id) {
-        Some(Home::Segment(segment)) => Some(segment.info.clone()),
-        _ => None,
-    };
-    sweep_drive(&member, &segment_of, &|_| false)?;
+    superblock.store_anew(&*member.drive)?;
     Ok(Admission { member, superblock, begun })
+}
+
+/// Removes from a drive that was admitted what nothing names and nobody is about to name: of what was begun before `first`, the
+/// file id that was free then. Whether that was all: journals stay until they are sealed. Blocks.
+///
+/// # Errors
+/// The drive's.
+pub fn clear_leftovers(shared: &Shared, member: &Member, first: u64) -> io::Result<bool> {
+    let unsealed = |id| matches!(shared.table.get(id), Some(Home::Journal(_)));
+    let is_live = |id, place| match shared.table.get(id) {
+        Some(Home::Segment(segment)) => segment.info.drives.get(place) == Some(&member.number) || !segment.info.sealed,
+        Some(Home::Journal(_)) => true,
+        None => false,
+    };
+    sweep_drive(member, &|id, place| id >= first || is_live(id, place), &|id| id >= first || unsealed(id))?;
+    let table = shared.table.all();
+    Ok(!table.iter().any(|(id, home)| *id < first && matches!(home, Home::Journal(_))))
 }
 
 fn read_journals(member: &Arc<Member>, appliance: u128) -> io::Result<Vec<Begun>> {

@@ -103,17 +103,26 @@ pub fn take_inventory(
     Ok(Inventory { appliance, members, superblocks, pools, drives: known.count(), effective: None, fences: Vec::new() })
 }
 
-/// Which numbers drives have, by all superblocks together: each says no less than was so when it was written.
+/// Which numbers drives have, by all superblocks together.
 #[derive(Debug, Default)]
 struct Roll {
     given: u16,
     removed: BTreeSet<DriveNumber>,
+    /// The highest epoch of any.
+    epoch: u64,
 }
 
 impl Roll {
     fn learn(&mut self, superblock: &Superblock) {
         self.given = self.given.max(superblock.drives);
-        self.removed.extend(&superblock.removed);
+        // A removal that only a drive was told of which is away since then may not have come to pass.
+        if superblock.epoch.number > self.epoch {
+            self.epoch = superblock.epoch.number;
+            self.removed.clear();
+        }
+        if superblock.epoch.number == self.epoch {
+            self.removed.extend(&superblock.removed);
+        }
     }
 
     fn count(&self) -> usize {

@@ -18,6 +18,7 @@ pub fn take_in(hardware: &Hardware, superblocks: &Superblocks) -> Vec<DriveNumbe
     for member in hardware.roster().members.values().filter(|member| member.state() == DriveState::Stale) {
         if let Some(superblock) = superblocks.lock().get_mut(&member.number) {
             superblock.fences.clear();
+            superblock.removed.clear();
             member.take_in();
             returned.push(member.number);
         }
@@ -49,26 +50,25 @@ pub fn sweep(hardware: &Hardware, recovered: &Recovered) {
             let journal = recovered.journals.iter().find(|journal| journal.id == id);
             journal.is_some_and(|journal| journal.copies.iter().any(|copy| copy.member.number == member.number))
         };
-        if let Err(error) = sweep_drive(&member, &|id| recovered.segments.get(&id).cloned(), &has_journal) {
+        let is_live = |id: u64, place: usize| {
+            recovered.segments.get(&id).is_some_and(|info| info.drives.get(place) == Some(&member.number))
+        };
+        if let Err(error) = sweep_drive(&member, &is_live, &has_journal) {
             member.note_fault(format!("sweeping leftovers: {error}"));
         }
     }
 }
 
-/// The same for one drive, by which segments there are and which journals have a copy on it.
+/// The same for one drive, by which shards of segments and which journals live on it.
 ///
 /// # Errors
 /// The drive's.
 pub fn sweep_drive(
     member: &Member,
-    segment_of: &dyn Fn(u64) -> Option<SegmentInfo>,
+    is_live: &dyn Fn(u64, usize) -> bool,
     has_journal: &dyn Fn(u64) -> bool,
 ) -> io::Result<()> {
-    let is_live_shard = |name: &str| {
-        shard::parse_name(name).is_some_and(|(id, place)| {
-            segment_of(id).is_some_and(|info| info.drives.get(place) == Some(&member.number))
-        })
-    };
+    let is_live_shard = |name: &str| shard::parse_name(name).is_some_and(|(id, place)| is_live(id, place));
     let is_live_journal = |name: &str| {
         let id = name.strip_suffix(".journal").and_then(|id| u64::from_str_radix(id, 16).ok());
         name.starts_with("spare-") || id.is_some_and(has_journal)

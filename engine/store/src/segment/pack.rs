@@ -169,6 +169,12 @@ impl ShardWriters {
         info: &mut SegmentInfo,
         job: impl Fn(usize, &Arc<dyn DriveFile>) -> Job,
     ) -> Result<(), SegmentError> {
+        // The drive may be back as another member, which has what others wrote meanwhile from nobody.
+        for (held, number) in self.files.iter_mut().zip(&mut info.drives) {
+            if held.take_if(|(member, _)| !member.online()).is_some() {
+                *number = NO_DRIVE;
+            }
+        }
         let live: Vec<usize> =
             self.files.iter().enumerate().filter(|(_, held)| held.is_some()).map(|(shard, _)| shard).collect();
         let jobs = live.iter().filter_map(|shard| {

@@ -40,9 +40,13 @@ impl SegmentTable {
     }
 
     pub fn insert(&self, id: u64, home: &Home) {
+        self.insert_all(&[(id, home.clone())]);
+    }
+
+    pub fn insert_all(&self, homes: &[(u64, Home)]) {
         self.0.rcu(|held| {
             let mut next = HashMap::clone(held);
-            next.insert(id, home.clone());
+            next.extend(homes.iter().cloned());
             next
         });
     }

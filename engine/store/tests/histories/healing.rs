@@ -1,12 +1,13 @@
 //! Healing in histories, and what it owes: once every drive is back and every wound healed, any other m drives may be lost.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use packstone_store::commit::{Op, Outcome};
 use packstone_store::drive::DriveNumber;
 use packstone_store::drive::simulated::Faults;
 use packstone_store::healing;
-use packstone_store::recovery::admission::examine;
+use packstone_store::recovery::admission::{clear_leftovers, examine};
 use packstone_store::segment::{Home, Wound};
 
 use crate::node::pick;
@@ -52,7 +53,14 @@ impl Run {
         match examine(&shared, Arc::new(drive)) {
             Ok(admission) => {
                 self.say(|| format!("drive {number} comes back"));
-                self.commit_for(life, Op::Admit(Box::new(admission))).map(drop)
+                let member = admission.member.clone();
+                self.commit_for(life, Op::Admit(Box::new(admission)))?;
+                let first = shared.next_file.load(Ordering::Relaxed);
+                if self.generator.happens(7000) {
+                    // What fails is left for the next start.
+                    let _ = clear_leftovers(&shared, &member, first);
+                }
+                Ok(())
             }
             Err(error) => {
                 self.say(|| format!("drive {number} can't come back: {error}"));

@@ -53,7 +53,7 @@ impl Run {
             self.seal_stream(life, stream, claims)?;
         }
         for info in std::mem::take(&mut life.left_open) {
-            // As it stands: a drive that came back has no place in it any more.
+            // As it stands by now.
             let Some(info) = life.core.living.segments.get(&info.id).cloned() else { continue };
             let mut claims = sealing::find_claims(&shared, &info)?;
             for claim in shared.claims.lock().get(&info.id).into_iter().flatten() {

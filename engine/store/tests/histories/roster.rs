@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use packstone_store::Error;
 use packstone_store::commit::{Core, Op};
-use packstone_store::drive::DriveNumber;
 use packstone_store::drive::simulated::{Faults, Generator, SimulatedDrive};
+use packstone_store::drive::{DriveNumber, DriveState};
 use packstone_store::object::Replaces;
 use packstone_store::recovery::admission::examine;
 use packstone_store::sealing::{self, SealedJournal};
+use packstone_store::segment::stream::OpenStream;
 use packstone_store::segment::{Home, Wound};
 
 use crate::node::Node;
@@ -101,11 +102,7 @@ fn a_segment_that_was_under_way_when_a_drive_came_back_is_looked_at() {
     let SealedJournal::Segment(info) = sealing::seal_journal(&shared, &journal, &|_| ()).unwrap() else { panic!() };
     let shard = 1;
     let failing = &node.drives[usize::from(info.drives[shard])];
-    core.shared
-        .hardware
-        .in_use(info.drives[shard])
-        .unwrap()
-        .retire(packstone_store::drive::DriveState::Failed, "a test".into());
+    core.shared.hardware.in_use(info.drives[shard]).unwrap().retire(DriveState::Failed, "a test".into());
     admit(&mut core, failing).unwrap();
     let id = info.id;
     commit(&mut core, Op::Sealed(info)).unwrap();
@@ -170,7 +167,7 @@ fn a_drive_is_exchanged_though_power_goes() {
         node.world.cut_power_after(changes);
         let went = exchange(&mut core, &added, 0);
         let through = node.world.has_power();
-        assert_eq!(went.is_ok(), through, "{changes}: {went:?}");
+        assert!(went.is_ok() || !through, "{changes}: {went:?}");
         drop(core);
         node.crash(&mut Generator::new(changes));
         let mut core = node.open().unwrap_or_else(|error| panic!("{changes}: {error}"));
@@ -212,4 +209,78 @@ fn nothing_is_placed_on_a_drive_that_is_gone() {
     let Some(Home::Segment(segment)) = core.shared.table.get(id) else { panic!("no segment") };
     assert!(!segment.info.drives.contains(&3));
     check_all(&core, &["sealed"]);
+}
+
+/// Takes a drive out of use, as a call does that has no answer in time.
+fn stall(core: &Core, number: DriveNumber) {
+    core.shared.hardware.in_use(number).unwrap().retire(DriveState::Failed, "no answer".into());
+}
+
+/// All copies of a journal are out of use at once: what they alone have is neither removed nor begun without, and a restart reads
+/// it.
+#[test]
+fn drives_that_fail_together_are_left_to_a_restart() {
+    let (node, mut core) = node(2, 1);
+    let mut stream = open_stream(&mut core);
+    store(&mut core, &mut stream, "sealed");
+    commit(&mut core, Op::CreateBucket { name: "quotes".into(), documents: Vec::new() }).unwrap();
+    let journal: Vec<DriveNumber> = core.log.journal.copies.iter().map(|copy| copy.member.number).collect();
+    journal.iter().for_each(|number| stall(&core, *number));
+    assert!(commit(&mut core, Op::CreateBucket { name: "trades".into(), documents: Vec::new() }).is_err());
+    for number in journal {
+        let refused = admit(&mut core, &node.drives[usize::from(number)]);
+        assert!(matches!(refused, Err(Error::InvalidDrive(_))), "{refused:?}");
+    }
+    drop((stream, core));
+    let core = node.open().unwrap();
+    assert!(core.shared.hardware.roster().members.values().all(|member| member.online()));
+    check_all(&core, &["sealed"]);
+    assert!(core.shared.buckets.load().iter().any(|bucket| &*bucket.name == "quotes"));
+}
+
+/// One drive after the other fails and comes back while one stream stays open: what was in it before is still there.
+#[test]
+fn drives_that_blink_in_turn_lose_nothing_of_an_open_stream() {
+    let (mut node, mut core) = node(2, 1);
+    let mut stream = open_stream(&mut core);
+    store(&mut core, &mut stream, "sealed");
+    for number in 0..3 {
+        stall(&core, number);
+        admit(&mut core, &node.drives[usize::from(number)]).unwrap();
+        check_all(&core, &["sealed"]);
+        commit(&mut core, Op::CloseJournal).unwrap();
+        seal_journals(&mut core).unwrap();
+    }
+    // Its writer knows none of them any more.
+    let info = core.living.segments[&stream.info.id].clone();
+    drop(stream);
+    let claims = core.shared.claims.lock().get(&info.id).cloned().unwrap_or_default();
+    let reopened = OpenStream::reopen(&core.shared.hardware, info).unwrap();
+    let sealed = sealing::seal_stream(&core.shared, reopened, claims).unwrap();
+    commit(&mut core, Op::Sealed(sealed)).unwrap();
+    heal_all(&mut core);
+    commit(&mut core, Op::CloseJournal).unwrap();
+    seal_journals(&mut core).unwrap();
+    drop(core);
+    check_without_each(&mut node, &["sealed"]);
+}
+
+/// Two halves that took writes without each other: neither is given up, whoever asks how often.
+#[test]
+fn a_half_that_took_writes_alone_is_refused_as_it_is() {
+    let (mut node, core) = node(1, 1);
+    drop(core);
+    for away in 0..2 {
+        node.leave_out(&[away]);
+        let mut core = node.open().unwrap();
+        let name = format!("without{away}");
+        commit(&mut core, Op::CreateBucket { name, documents: Vec::new() }).unwrap();
+    }
+    let mut core = node.open().unwrap();
+    let paths = node.drives[1].paths();
+    for _ in 0..2 {
+        let refused = admit(&mut core, &node.drives[1]);
+        assert!(matches!(refused, Err(Error::InvalidDrive(_))), "{refused:?}");
+        assert_eq!(node.drives[1].paths(), paths, "nothing is removed from it");
+    }
 }
