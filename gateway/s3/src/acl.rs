@@ -7,13 +7,14 @@ use s3s::dto::{
     GetObjectAclOutput, Grant, Grantee as GranteeDto, Permission as PermissionDto, PutBucketAclInput,
     PutBucketAclOutput, PutObjectAclInput, PutObjectAclOutput, TargetGrant, Type,
 };
-use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use hyper::{HeaderMap, StatusCode};
 
 use crate::asker::Asker;
 use crate::body::verify_document;
-use crate::error::{access_denied, custom, from_store, invalid_argument, invalid_request, refused};
+use crate::detail::{Element, Saying as _};
+use crate::error::{access_denied, argument, custom, from_store, invalid_argument, invalid_request, refused};
 use crate::face::Face;
 use crate::facts::Said;
 use crate::object::version;
@@ -36,8 +37,7 @@ impl Face {
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let grant = self.may(&asker, Action::PutBucketAcl, Resource::Bucket(&input.bucket))?;
         let rules = Rules::of(&*self.state(&input.bucket)?);
-        let acl = asked(&headers, input.access_control_policy)?
-            .ok_or_else(|| refused(S3ErrorCode::MissingSecurityHeader, "Your request was missing a required header"))?;
+        let acl = asked(&headers, input.access_control_policy)?.ok_or_else(|| no_acl())?;
         let Some(acl) = settable(&rules, acl)? else { return Ok(S3Response::new(PutBucketAclOutput {})) };
         let value = Some(encode(&acl).into());
         self.store.put_document(&grant, ACL, "", value, Replaces::Anything).await.map_err(from_store)?;
@@ -69,8 +69,7 @@ impl Face {
         let action = if named.is_some() { Action::PutObjectVersionAcl } else { Action::PutObjectAcl };
         let grant = self.may_on_version(&asker, action, (&input.bucket, &input.key), named)?;
         let rules = Rules::of(&*self.state(&input.bucket)?);
-        let acl = asked(&headers, input.access_control_policy)?
-            .ok_or_else(|| refused(S3ErrorCode::MissingSecurityHeader, "Your request was missing a required header"))?;
+        let acl = asked(&headers, input.access_control_policy)?.ok_or_else(|| no_acl())?;
         if let Some(acl) = settable(&rules, acl)? {
             let change = AttributeChange::Acl(Some(encode(&acl)));
             let amended = self.store.amend(&grant, named, change, None).await;
@@ -133,7 +132,7 @@ pub(crate) fn of_new_bucket(headers: &HeaderMap, ownership: ObjectOwnership) -> 
 }
 
 /// What a bucket answers that is to have an ACL which says something, and no ACLs that count.
-pub(crate) fn not_with_ownership() -> s3s::S3Error {
+pub(crate) fn not_with_ownership() -> S3Error {
     custom(
         "InvalidBucketAclWithObjectOwnership",
         StatusCode::BAD_REQUEST,
@@ -158,7 +157,7 @@ fn settable(rules: &Rules, acl: Acl) -> S3Result<Option<Acl>> {
     Ok(Some(acl))
 }
 
-pub(crate) fn not_supported() -> s3s::S3Error {
+pub(crate) fn not_supported() -> S3Error {
     custom("AccessControlListNotSupported", StatusCode::BAD_REQUEST, "The bucket does not allow ACLs")
 }
 
@@ -187,7 +186,7 @@ fn asked(headers: &HeaderMap, document: Option<AccessControlPolicy>) -> S3Result
     match (text("x-amz-acl"), grants.is_empty(), document) {
         (None, true, None) => Ok(None),
         (Some(name), true, None) => {
-            let canned = CannedAcl::from_name(name).ok_or_else(|| invalid_argument("Unknown canned ACL."))?;
+            let canned = CannedAcl::from_name(name).ok_or_else(|| argument("x-amz-acl", "Unknown canned ACL."))?;
             Ok(Some(Acl::canned(canned, owner::account(), None)))
         }
         (None, false, None) => Ok(Some(Acl { grants })),
@@ -249,8 +248,13 @@ fn granted(grantee: Option<GranteeDto>, permission: Option<&str>) -> S3Result<Ac
     Ok(AclGrant { grantee, permission: permission.and_then(Permission::from_name).ok_or_else(malformed)? })
 }
 
-fn malformed() -> s3s::S3Error {
-    s3s::S3Error::new(S3ErrorCode::MalformedACLError)
+fn no_acl() -> S3Error {
+    refused(S3ErrorCode::MissingSecurityHeader, "Your request was missing a required header")
+        .saying(Element::MissingHeaderName, "x-amz-acl")
+}
+
+fn malformed() -> S3Error {
+    S3Error::new(S3ErrorCode::MalformedACLError)
 }
 
 fn account(id: &str) -> S3Result<Grantee> {
@@ -262,7 +266,7 @@ fn group(uri: &str) -> S3Result<Grantee> {
 }
 
 /// Nobody here is known by an address.
-fn unresolvable() -> s3s::S3Error {
+fn unresolvable() -> S3Error {
     refused(
         S3ErrorCode::UnresolvableGrantByEmailAddress,
         "The e-mail address you provided does not match any account on record.",

@@ -57,9 +57,14 @@ impl Arrival {
         self.verified.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the signature was found to hold.
+    pub fn is_verified(&self) -> bool {
+        self.verified.load(Ordering::Relaxed)
+    }
+
     /// Who sent it, as far as that is proven.
     pub fn signer(&self) -> Option<&Bearer> {
-        Some(&*self.bearer).filter(|bearer| !bearer.is_anonymous() && self.verified.load(Ordering::Relaxed))
+        Some(&*self.bearer).filter(|bearer| !bearer.is_anonymous() && self.is_verified())
     }
 }
 

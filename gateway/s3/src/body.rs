@@ -15,6 +15,7 @@ use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders};
 
 use crate::checksum::Announced;
+use crate::detail::{Element, Saying as _};
 use crate::digest::{Digester, Sums};
 use crate::error::{custom, from_store, invalid_request};
 use crate::front::{Fault, Inflow, OVERSIZED};
@@ -89,7 +90,9 @@ impl Announcement {
         };
         let length = length.ok_or_else(|| S3Error::new(S3ErrorCode::MissingContentLength))?;
         if length > MAX_PUT {
-            return Err(S3Error::new(S3ErrorCode::EntityTooLarge));
+            return Err(S3Error::new(S3ErrorCode::EntityTooLarge)
+                .saying(Element::ProposedSize, length)
+                .saying(Element::MaxSizeAllowed, MAX_PUT));
         }
         Ok(Self {
             length,
@@ -127,14 +130,18 @@ impl Announcement {
                 let piece = piece.map_err(|_| self.fault(taken))?;
                 taken += piece.len() as u64;
                 if taken > self.length {
-                    return Err(self.misfit(S3ErrorCode::EntityTooLarge));
+                    return Err(self.misfit(S3ErrorCode::EntityTooLarge).saying(Element::MaxSizeAllowed, self.length));
                 }
                 digester.update(&piece).await?;
                 writer.write(piece).await.map_err(from_store)?;
             }
         }
         if taken < self.least.unwrap_or(self.length) {
-            return Err(self.misfit(S3ErrorCode::EntityTooSmall));
+            let least = self.least.unwrap_or(self.length);
+            return Err(self
+                .misfit(S3ErrorCode::EntityTooSmall)
+                .saying(Element::ProposedSize, taken)
+                .saying(Element::MinSizeAllowed, least));
         }
         let sums = digester.finish().await?;
         self.verify(&sums)?;
@@ -147,12 +154,7 @@ impl Announcement {
     }
 
     fn verify(&self, sums: &Sums) -> S3Result<()> {
-        if self.md5.is_some_and(|announced| announced != sums.md5) {
-            return Err(S3Error::with_message(
-                S3ErrorCode::BadDigest,
-                "The Content-MD5 you specified did not match what we received.",
-            ));
-        }
+        expect_md5(self.md5, sums.md5)?;
         match &self.checksum {
             Some(announced) => announced.verify(sums, self.trailers().as_ref()),
             None => Ok(()),
@@ -203,16 +205,23 @@ pub(crate) fn verify_document(headers: &HeaderMap, extensions: &Extensions, requ
     }
     let pieces = extensions.get::<Arc<Inflow>>().map(|inflow| inflow.kept()).unwrap_or_default();
     let document = pieces.concat();
-    if md5.is_some_and(|announced| announced != crate::digest::md5(&document)) {
-        return Err(S3Error::with_message(
-            S3ErrorCode::BadDigest,
-            "The Content-MD5 you specified did not match what we received.",
-        ));
-    }
+    expect_md5(md5, crate::digest::md5(&document))?;
     match announced {
         Some(Announced { algorithm, value: Some(value) }) if value != crate::digest::checksum(algorithm, &document) => {
             Err(crate::checksum::mismatch(algorithm))
         }
+        _ => Ok(()),
+    }
+}
+
+fn expect_md5(announced: Option<[u8; 16]>, computed: [u8; 16]) -> S3Result<()> {
+    match announced {
+        Some(announced) if announced != computed => Err(S3Error::with_message(
+            S3ErrorCode::BadDigest,
+            "The Content-MD5 you specified did not match what we received.",
+        )
+        .saying(Element::ExpectedDigest, STANDARD.encode(announced))
+        .saying(Element::CalculatedDigest, STANDARD.encode(computed))),
         _ => Ok(()),
     }
 }

@@ -27,7 +27,8 @@ use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
 use crate::asker::Asker;
 use crate::condition::whole_seconds;
-use crate::error::{from_store, invalid_argument, refused};
+use crate::detail::{Element, Saying as _};
+use crate::error::{argument, from_store, refused};
 use crate::face::Face;
 use crate::facts::Said;
 use crate::object::list::Token;
@@ -106,7 +107,8 @@ impl Face {
                 "The {constraint} location constraint is incompatible for the region specific endpoint this request \
                  was sent to."
             ),
-        ))
+        )
+        .saying(Element::LocationConstraint, constraint))
     }
 
     pub(crate) fn head_bucket_verb(
@@ -158,7 +160,7 @@ impl Face {
         let input = request.input;
         let most = match input.max_buckets.unwrap_or(MOST) {
             most @ 1..=MOST => usize::try_from(most).unwrap_or(usize::MAX),
-            _ => return Err(invalid_argument("Argument max-buckets must be an integer between 1 and 10000")),
+            _ => return Err(argument("max-buckets", "Argument max-buckets must be an integer between 1 and 10000")),
         };
         let after = input.continuation_token.as_deref().map(Token::read).transpose()?.unwrap_or_default();
         let elsewhere = input.bucket_region.is_some_and(|region| region != *self.region);

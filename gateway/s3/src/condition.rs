@@ -19,10 +19,19 @@ pub(crate) struct Conditions<'a> {
 
 /// Why an object isn't read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unmet {
-    /// The client has it already.
-    NotModified,
-    Failed,
+pub(crate) struct Unmet {
+    /// The header of the condition that doesn't hold.
+    pub condition: &'static str,
+    /// Whether the client has the object already.
+    pub not_modified: bool,
+}
+
+const fn failed(condition: &'static str) -> Unmet {
+    Unmet { condition, not_modified: false }
+}
+
+const fn not_modified(condition: &'static str) -> Unmet {
+    Unmet { condition, not_modified: true }
 }
 
 impl Conditions<'_> {
@@ -31,13 +40,13 @@ impl Conditions<'_> {
         let modified = whole_seconds(version.modified);
         let tag = version.attributes.etag;
         match (self.matches, self.unmodified_since) {
-            (Some(condition), _) if !names(condition, tag) => return Err(Unmet::Failed),
-            (None, Some(date)) if modified > *date => return Err(Unmet::Failed),
+            (Some(condition), _) if !names(condition, tag) => return Err(failed("If-Match")),
+            (None, Some(date)) if modified > *date => return Err(failed("If-Unmodified-Since")),
             _ => {}
         }
         match (self.none_match, self.modified_since) {
-            (Some(condition), _) if names(condition, tag) => Err(Unmet::NotModified),
-            (None, Some(date)) if modified <= *date => Err(Unmet::NotModified),
+            (Some(condition), _) if names(condition, tag) => Err(not_modified("If-None-Match")),
+            (None, Some(date)) if modified <= *date => Err(not_modified("If-Modified-Since")),
             _ => Ok(()),
         }
     }

@@ -15,7 +15,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use serde_json::{Map, Value};
 
 use crate::asker::Asker;
-use crate::error::{custom, from_store, invalid_argument, invalid_request, not_implemented};
+use crate::error::{argument, custom, from_store, invalid_argument, invalid_request, not_implemented};
 use crate::face::Face;
 use crate::lock::Asked as Lock;
 use crate::owner;
@@ -225,7 +225,7 @@ impl Asked {
             None => None,
             Some(value) if value.eq_ignore_ascii_case(b"true") => Some(true),
             Some(value) if value.eq_ignore_ascii_case(b"false") => Some(false),
-            Some(_) => return Err(invalid_argument("The bucket key header must be true or false.")),
+            Some(_) => return Err(argument(BUCKET_KEY.as_str(), "The bucket key header must be true or false.")),
         };
         let extras = Extras { context: headers.get(&CONTEXT).map(context).transpose()?, bucket_key };
         match (headers.get(&METHOD), customer) {
@@ -251,7 +251,8 @@ fn context(value: &HeaderValue) -> S3Result<Vec<u8>> {
         parsed.is_some_and(|map| map.values().all(Value::is_string))
     });
     bytes.ok_or_else(|| {
-        invalid_argument(
+        argument(
+            CONTEXT.as_str(),
             "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which \
              represents a string-string map",
         )
@@ -264,7 +265,10 @@ fn context(value: &HeaderValue) -> S3Result<Vec<u8>> {
 /// `InvalidArgument`.
 pub(crate) fn expect_none(headers: &HeaderMap) -> S3Result<()> {
     if headers.contains_key(&METHOD) {
-        return Err(invalid_argument("x-amz-server-side-encryption header is not supported for this operation."));
+        return Err(argument(
+            METHOD.as_str(),
+            "x-amz-server-side-encryption header is not supported for this operation.",
+        ));
     }
     Ok(())
 }

@@ -7,7 +7,10 @@ use std::borrow::Cow;
 use hyper::StatusCode;
 use packstone_access::Denied;
 use packstone_store::Error;
+use packstone_store::object::MIN_PART;
 use s3s::{S3Error, S3ErrorCode};
+
+use crate::detail::{Element, Saying as _};
 
 /// The answer to an error of the store.
 pub(crate) fn from_store(error: Error) -> S3Error {
@@ -48,9 +51,16 @@ pub(crate) fn from_store(error: Error) -> S3Error {
         Error::BucketNotEmpty => S3ErrorCode::BucketNotEmpty,
         Error::InvalidBucketName(_) => S3ErrorCode::InvalidBucketName,
         Error::InvalidKey => S3ErrorCode::KeyTooLongError,
-        Error::InvalidPart(_) => S3ErrorCode::InvalidPart,
+        Error::InvalidPart(number) => {
+            return S3Error::new(S3ErrorCode::InvalidPart).saying(Element::PartNumber, number);
+        }
         Error::InvalidPartOrder => S3ErrorCode::InvalidPartOrder,
-        Error::PartTooSmall { .. } => S3ErrorCode::EntityTooSmall,
+        Error::PartTooSmall { number, size } => {
+            return S3Error::new(S3ErrorCode::EntityTooSmall)
+                .saying(Element::ProposedSize, size)
+                .saying(Element::MinSizeAllowed, MIN_PART)
+                .saying(Element::PartNumber, number);
+        }
         Error::PreconditionFailed => S3ErrorCode::PreconditionFailed,
         Error::Changed => S3ErrorCode::ConditionalRequestConflict,
         Error::TokenReused => {
@@ -82,7 +92,9 @@ pub(crate) fn from_store(error: Error) -> S3Error {
                 "You have attempted to add more parts than the maximum of 10000 that are allowed for this object.",
             );
         }
-        Error::TooLarge { .. } => S3ErrorCode::EntityTooLarge,
+        Error::TooLarge { limit } => {
+            return S3Error::new(S3ErrorCode::EntityTooLarge).saying(Element::MaxSizeAllowed, limit);
+        }
         Error::AttributesTooLarge(_) => S3ErrorCode::MetadataTooLarge,
         // AWS has no code for a full disk. A 503 would have every SDK try again and again, and nothing a client can
         // do makes space; 507 is HTTP's own answer, and the code is the one AWS gives where its capacity ends.
@@ -115,6 +127,11 @@ pub(crate) fn refused(code: S3ErrorCode, message: impl Into<Cow<'static, str>>) 
 
 pub(crate) fn invalid_argument(message: impl Into<Cow<'static, str>>) -> S3Error {
     refused(S3ErrorCode::InvalidArgument, message)
+}
+
+/// An argument that is wrong, by its name in query or headers, from which the front tells its value.
+pub(crate) fn argument(name: &str, message: impl Into<Cow<'static, str>>) -> S3Error {
+    invalid_argument(message).saying(Element::ArgumentName, name)
 }
 
 pub(crate) fn invalid_request(message: impl Into<Cow<'static, str>>) -> S3Error {

@@ -8,6 +8,7 @@ use packstone_store::object::{Attributes, SystemHeader};
 use s3s::dto::{Metadata, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
+use crate::detail::{Element, Saying as _};
 use crate::error::custom;
 
 /// The most bytes that names and values of user metadata may take together.
@@ -73,8 +74,11 @@ fn without_chunking(value: &str) -> Option<String> {
 /// In the order of their names: the same metadata always takes the same bytes.
 fn user(metadata: Option<Metadata>) -> S3Result<Vec<(String, String)>> {
     let mut user: Vec<(String, String)> = metadata.unwrap_or_default().into_iter().collect();
-    if user.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_METADATA {
-        return Err(S3Error::new(S3ErrorCode::MetadataTooLarge));
+    let size: usize = user.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MAX_METADATA {
+        return Err(S3Error::new(S3ErrorCode::MetadataTooLarge)
+            .saying(Element::Size, size)
+            .saying(Element::MaxSizeAllowed, MAX_METADATA));
     }
     user.sort_unstable();
     Ok(user)

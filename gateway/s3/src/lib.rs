@@ -15,6 +15,7 @@ mod bound_policy;
 mod bucket;
 mod checksum;
 mod condition;
+mod detail;
 mod digest;
 mod encryption;
 mod error;

@@ -10,7 +10,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use crate::checksum::Announced;
 use crate::condition::{until, whole_seconds};
-use crate::error::{invalid_argument, invalid_request};
+use crate::error::{argument, invalid_argument, invalid_request};
 use crate::facts::iso;
 use crate::identity::now;
 
@@ -32,9 +32,13 @@ impl Asked {
         let retention = match (mode, retain_until) {
             (None, None) => None,
             (Some(mode), Some(time)) => {
-                let mode = mode_of(mode.as_str()).ok_or_else(|| invalid_argument("Unknown wormMode directive."))?;
+                let mode = mode_of(mode.as_str())
+                    .ok_or_else(|| argument("x-amz-object-lock-mode", "Unknown wormMode directive."))?;
                 if time <= Timestamp::from(SystemTime::now()) {
-                    return Err(invalid_argument("The retain until date must be in the future!"));
+                    return Err(argument(
+                        "x-amz-object-lock-retain-until-date",
+                        "The retain until date must be in the future!",
+                    ));
                 }
                 Some(Retention { mode, until: until(time) })
             }
@@ -47,7 +51,9 @@ impl Asked {
         let legal_hold = match hold.map(ObjectLockLegalHoldStatus::as_str) {
             None | Some(ObjectLockLegalHoldStatus::OFF) => false,
             Some(ObjectLockLegalHoldStatus::ON) => true,
-            Some(_) => return Err(invalid_argument("Legal Hold must be either of 'ON' or 'OFF'")),
+            Some(_) => {
+                return Err(argument("x-amz-object-lock-legal-hold", "Legal Hold must be either of 'ON' or 'OFF'"));
+            }
         };
         Ok(Self { retention, legal_hold })
     }

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use s3s::dto::Tag;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
-use crate::error::{invalid_argument, refused};
+use crate::error::{argument, refused};
 
 /// The longest key and the longest value, in characters.
 const MAX_KEY: usize = 128;
@@ -37,7 +37,8 @@ pub(crate) fn of_document(set: Vec<Tag>, tagged: Tagged) -> S3Result<Tags> {
 /// `InvalidArgument` for text that is no query or names a tag twice, else as [`of_document`].
 pub(crate) fn of_header(text: &str) -> S3Result<Tags> {
     let malformed = || {
-        invalid_argument(
+        argument(
+            "x-amz-tagging",
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag \
              name duplicates.",
         )

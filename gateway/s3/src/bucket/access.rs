@@ -8,7 +8,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::configuration::{Configuration, Site, deletes, gets, malformed, puts, read, write};
 use crate::acl;
-use crate::error::{custom, invalid_argument};
+use crate::error::{argument, custom};
 use crate::face::Face;
 use crate::rules::Rules;
 
@@ -75,7 +75,8 @@ impl Configuration for OwnershipControls {
 /// `InvalidArgument` for one that S3 doesn't have.
 pub(super) fn asked(ownership: &ObjectOwnership) -> S3Result<Ownership> {
     let text = ownership.as_str();
-    Ownership::from_name(text).ok_or_else(|| invalid_argument(format!("Invalid x-amz-object-ownership header: {text}")))
+    Ownership::from_name(text)
+        .ok_or_else(|| argument("x-amz-object-ownership", format!("Invalid x-amz-object-ownership header: {text}")))
 }
 
 /// The document of a bucket that is made with an ownership of its objects.

@@ -3,7 +3,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use packstone_store::object::{Attributes, Etag, Version, VersionId};
 use s3s::dto::{ETag, ETagCondition, Timestamp, TimestampFormat};
 
-use super::{Conditions, LAST_SECOND, Unmet, until, whole_seconds};
+use super::{Conditions, LAST_SECOND, failed, not_modified, until, whole_seconds};
 
 const MODIFIED: Duration = Duration::from_millis(1_000_900);
 
@@ -35,17 +35,20 @@ fn tags_come_before_dates() {
         (none, Ok(())),
         (Conditions { matches: Some(&right), ..none }, Ok(())),
         (Conditions { matches: Some(&ETagCondition::Any), ..none }, Ok(())),
-        (Conditions { matches: Some(&wrong), ..none }, Err(Unmet::Failed)),
+        (Conditions { matches: Some(&wrong), ..none }, Err(failed("If-Match"))),
         (Conditions { matches: Some(&right), unmodified_since: Some(&before), ..none }, Ok(())),
-        (Conditions { unmodified_since: Some(&before), ..none }, Err(Unmet::Failed)),
+        (Conditions { unmodified_since: Some(&before), ..none }, Err(failed("If-Unmodified-Since"))),
         (Conditions { unmodified_since: Some(&at), ..none }, Ok(())),
-        (Conditions { none_match: Some(&right), ..none }, Err(Unmet::NotModified)),
-        (Conditions { none_match: Some(&ETagCondition::Any), ..none }, Err(Unmet::NotModified)),
+        (Conditions { none_match: Some(&right), ..none }, Err(not_modified("If-None-Match"))),
+        (Conditions { none_match: Some(&ETagCondition::Any), ..none }, Err(not_modified("If-None-Match"))),
         (Conditions { none_match: Some(&wrong), modified_since: Some(&at), ..none }, Ok(())),
-        (Conditions { none_match: Some(&right), modified_since: Some(&before), ..none }, Err(Unmet::NotModified)),
-        (Conditions { modified_since: Some(&at), ..none }, Err(Unmet::NotModified)),
+        (
+            Conditions { none_match: Some(&right), modified_since: Some(&before), ..none },
+            Err(not_modified("If-None-Match")),
+        ),
+        (Conditions { modified_since: Some(&at), ..none }, Err(not_modified("If-Modified-Since"))),
         (Conditions { modified_since: Some(&before), ..none }, Ok(())),
-        (Conditions { matches: Some(&wrong), none_match: Some(&right), ..none }, Err(Unmet::Failed)),
+        (Conditions { matches: Some(&wrong), none_match: Some(&right), ..none }, Err(failed("If-Match"))),
     ];
     for (number, (conditions, expected)) in cases.into_iter().enumerate() {
         assert_eq!(conditions.check(&version()), expected, "case {number}: {conditions:?}");

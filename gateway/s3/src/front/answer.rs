@@ -5,15 +5,18 @@
 use std::sync::Arc;
 
 use hyper::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{Response, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Response, StatusCode, Uri};
 use s3s::Body;
 use sha2::{Digest, Sha256};
 
 use super::ids::RequestId;
 use super::inflow::{Fault, Inflow};
+use super::named;
 use super::outflow::Record;
 use super::refusal::{self, Context, Refusal};
-use super::route::Verb;
+use super::route::{Target, Verb};
+use crate::asker::Arrival;
+use crate::detail::{self, Detail, Element};
 
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 const XML: HeaderValue = HeaderValue::from_static("application/xml");
@@ -26,8 +29,12 @@ pub(super) struct Asked<'s> {
     pub id: RequestId,
     /// The value of `x-amz-id-2`.
     pub host_id: &'s HeaderValue,
+    pub method: Method,
     pub uri: Uri,
-    pub head: bool,
+    /// The bucket that the host names.
+    pub hosted: Option<Box<str>>,
+    /// What s3s was given, once it was.
+    pub arrival: Option<Arc<Arrival>>,
     /// The digest that the client announced for a document, which is checked when s3s could not read it.
     pub digest: Option<HeaderValue>,
     pub inflow: Option<Arc<Inflow>>,
@@ -43,10 +50,11 @@ impl Asked<'_> {
         *response.status_mut() = refusal.status;
         response.headers_mut().insert(CONTENT_TYPE, XML);
         // A HEAD has no document to name the region in.
-        if let Some(Ok(region)) = refusal.region.as_deref().map(HeaderValue::from_str) {
+        let region = refusal.details.iter().find(|detail| detail.element == Element::Region);
+        if let Some(Ok(region)) = region.map(|region| HeaderValue::from_str(&region.text)) {
             response.headers_mut().insert(BUCKET_REGION, region);
         }
-        if !self.head {
+        if !self.is_head() {
             let id = self.id.to_string();
             let context = self.context(&id);
             *response.body_mut() = Body::from(refusal::document(refusal, context));
@@ -63,7 +71,7 @@ impl Asked<'_> {
             return response;
         }
         if !status.is_client_error() && !status.is_server_error() {
-            amend(&mut response, self.head, record.verb);
+            amend(&mut response, self.is_head(), record.verb);
             return response;
         }
         if status == StatusCode::INTERNAL_SERVER_ERROR
@@ -71,18 +79,40 @@ impl Asked<'_> {
         {
             return self.refuse(&refusal, record);
         }
-        let id = self.id.to_string();
-        let Some((code, document)) =
-            response.body().bytes().and_then(|document| refusal::completed(&document, self.context(&id)))
-        else {
-            return response;
-        };
-        tell(status, &code, self.id, record.verb);
+        let mut details = detail::take(response.headers_mut());
+        let Some(told) = response.body().bytes() else { return response };
+        let Some((code, message)) = std::str::from_utf8(&told).ok().and_then(refusal::told) else { return response };
+        tell(status, code, self.id, record.verb);
         if let Some(line) = &mut record.line {
-            line.error = Some(code);
+            line.error = Some(code.to_owned());
         }
-        *response.body_mut() = if self.head { Body::empty() } else { Body::from(document) };
+        let id = self.id.to_string();
+        *response.body_mut() = if self.is_head() {
+            Body::empty()
+        } else {
+            self.named(code, &mut details);
+            response.headers_mut().insert(CONTENT_TYPE, XML);
+            Body::from(refusal::completed((code, message), &details, self.context(&id)))
+        };
         response
+    }
+
+    fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// Adds what the request itself says of an error.
+    fn named(&self, code: &str, details: &mut Vec<Detail>) {
+        let none = HeaderMap::new();
+        let arrival = self.arrival.as_deref();
+        let request = named::Request {
+            method: &self.method,
+            uri: &self.uri,
+            headers: arrival.map_or(&none, |arrival| &arrival.headers),
+            target: Target::parse(self.uri.path(), self.hosted.as_deref()),
+            verified: arrival.is_none_or(Arrival::is_verified),
+        };
+        request.complete(code, details);
     }
 
     fn context<'a>(&'a self, id: &'a str) -> Context<'a> {
@@ -103,8 +133,11 @@ impl Asked<'_> {
         let announced = self.digest.as_ref()?.to_str().ok().filter(|text| text.len() == 64)?;
         let digest = inflow.kept().iter().fold(Sha256::new(), |digest, piece| digest.chain_update(piece)).finalize();
         let computed: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        (!computed.eq_ignore_ascii_case(announced))
-            .then(|| Refusal::new(StatusCode::BAD_REQUEST, "XAmzContentSHA256Mismatch"))
+        (!computed.eq_ignore_ascii_case(announced)).then(|| {
+            Refusal::new(StatusCode::BAD_REQUEST, "XAmzContentSHA256Mismatch")
+                .saying(Element::ClientComputedSha256, announced)
+                .saying(Element::ServerComputedSha256, &computed)
+        })
     }
 }
 

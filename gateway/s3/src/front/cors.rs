@@ -17,6 +17,7 @@ use s3s::dto::{CORSConfiguration, CORSRule};
 use super::refusal::Refusal;
 use super::route::Target;
 use super::signature;
+use crate::detail::Element;
 
 /// What the answer to a request depends on, for caches: whether or not it came from another origin.
 const DEPENDS_ON: HeaderValue =
@@ -158,8 +159,8 @@ pub(super) fn preflight(headers: &HeaderMap, target: Target<'_>, sharing: &Shari
     let resource = if target.key().is_some() { "OBJECT" } else { "BUCKET" };
     let forbidden = |message: &'static str| {
         Refusal::with(StatusCode::FORBIDDEN, "AccessForbidden", message)
-            .saying("Method", asked.method)
-            .saying("ResourceType", resource)
+            .saying(Element::Method, asked.method)
+            .saying(Element::ResourceType, resource)
     };
     let rules = match sharing {
         Sharing::NoBucket => return Err(forbidden("CORSResponse: Bucket not found")),

@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 pub fn check(name: &str, value: &[u8]) -> Result<(), Refusal> {
     match name {
         "storage-class" if value != b"STANDARD" => Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidStorageClass")),
-        "mfa" | "if-match-initiated-time" => Err(Refusal::not_implemented()),
+        "mfa" | "if-match-initiated-time" => Err(Refusal::unserved_header(&format!("x-amz-{name}"))),
         _ => Ok(()),
     }
 }

@@ -73,11 +73,13 @@ fn is_read(name: &HeaderName, value: &HeaderValue) -> bool {
 /// `InvalidArgument`, or `NotImplemented`.
 pub fn expect_source(headers: &HeaderMap, verb: Verb) -> Result<(), Refusal> {
     if verb != Verb::PutObject && headers.contains_key(WRITE_OFFSET) {
-        return Err(Refusal::not_implemented());
+        return Err(Refusal::unserved_header(WRITE_OFFSET.as_str()));
     }
     match (verb, headers.contains_key(RENAME_SOURCE)) {
-        (Verb::RenameObject, false) => return Err(Refusal::invalid_argument("x-amz-rename-source is missing.")),
-        (verb, true) if verb != Verb::RenameObject => return Err(Refusal::not_implemented()),
+        (Verb::RenameObject, false) => {
+            return Err(Refusal::argument(RENAME_SOURCE.as_str(), "x-amz-rename-source is missing."));
+        }
+        (verb, true) if verb != Verb::RenameObject => return Err(Refusal::unserved_header(RENAME_SOURCE.as_str())),
         _ => {}
     }
     if !matches!(verb, Verb::CopyObject | Verb::UploadPartCopy) {
@@ -87,7 +89,8 @@ pub fn expect_source(headers: &HeaderMap, verb: Verb) -> Result<(), Refusal> {
     match source.map(CopySource::parse) {
         Some(Ok(_)) => Ok(()),
         _ => {
-            Err(Refusal::invalid_argument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey"))
+            let message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
+            Err(Refusal::argument(COPY_SOURCE.as_str(), message))
         }
     }
 }

@@ -36,6 +36,7 @@ use super::refusal::Refusal;
 use super::route::Target;
 use crate::asker::{Arrival, Signed, anonymous};
 use crate::body::Within;
+use crate::detail::Element;
 use crate::identity::KeyRing;
 use crate::number::decimal;
 use answer::Made;
@@ -96,7 +97,7 @@ impl Form {
         let length = text(&CONTENT_LENGTH).and_then(decimal);
         let length = length.ok_or_else(|| Refusal::new(StatusCode::LENGTH_REQUIRED, "MissingContentLength"))?;
         if length > MAX_PUT + LARGEST_FIELDS + LARGEST_REST {
-            return Err(too_large());
+            return Err(too_large(length, MAX_PUT));
         }
         let parts = text(&CONTENT_TYPE).and_then(Parts::new).ok_or_else(malformed)?;
         let mut reader = Reader { parts, body, fed: 0 };
@@ -104,7 +105,7 @@ impl Form {
         fields.name_file(filename.as_deref());
         let key = fields.expect("key")?.to_owned();
         if key.is_empty() {
-            return Err(Refusal::invalid_argument("User key must have a length greater than 0."));
+            return Err(Refusal::argument("key", "User key must have a length greater than 0."));
         }
         let left = length.saturating_sub(reader.consumed());
         Ok(Self { head, bucket, fields, key, file: File::new(reader.parts, reader.body), inflow, left })
@@ -179,10 +180,12 @@ impl Form {
         };
         let most = (*allowed.end()).min(MAX_PUT);
         if self.left < *allowed.start() {
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "EntityTooSmall"));
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, "EntityTooSmall")
+                .saying(Element::ProposedSize, self.left)
+                .saying(Element::MinSizeAllowed, allowed.start()));
         }
         if self.left.saturating_sub(LARGEST_REST) > most {
-            return Err(too_large());
+            return Err(too_large(self.left, most));
         }
         Ok(*allowed.start()..=most.min(self.left))
     }
@@ -232,7 +235,7 @@ impl Reader {
                 Some(Event::Data(data)) => value.extend_from_slice(&data),
                 Some(Event::Ended) => fields.add(std::mem::take(&mut name), std::mem::take(&mut value))?,
                 Some(Event::Closed) => {
-                    return Err(Refusal::invalid_argument("POST requires exactly one file upload per request."));
+                    return Err(Refusal::argument("file", "POST requires exactly one file upload per request."));
                 }
                 None if self.fed > LARGEST_FIELDS => return Err(fields_too_large()),
                 None => self.feed().await?,
@@ -268,8 +271,11 @@ fn malformed() -> Refusal {
 
 fn fields_too_large() -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "MaxPostPreDataLengthExceededError")
+        .saying(Element::MaxPostPreDataLength, LARGEST_FIELDS)
 }
 
-fn too_large() -> Refusal {
+fn too_large(proposed: u64, most: u64) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "EntityTooLarge")
+        .saying(Element::ProposedSize, proposed)
+        .saying(Element::MaxSizeAllowed, most)
 }

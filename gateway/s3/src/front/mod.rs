@@ -11,6 +11,7 @@
 
 mod access_log;
 mod answer;
+mod canonical;
 mod chunks;
 pub(crate) mod cors;
 mod counters;
@@ -23,6 +24,7 @@ mod inflow;
 mod line;
 mod listener;
 mod message;
+mod named;
 mod operation;
 mod outflow;
 mod pace;

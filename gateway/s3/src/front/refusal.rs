@@ -1,11 +1,13 @@
 //! Errors as S3 clients read them: a code, a status, and an XML document that names the request.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use bytes::Bytes;
 use hyper::StatusCode;
 
 use super::message;
+use crate::detail::{Detail, Element};
 use crate::identity::Stranger;
 
 /// A request that the front turns away, or the error that takes the place of what s3s said.
@@ -14,35 +16,39 @@ pub struct Refusal {
     pub status: StatusCode,
     pub code: &'static str,
     pub message: Cow<'static, str>,
-    /// The region to sign for, by which clients mend a wrong one.
-    pub region: Option<Box<str>>,
-    /// What the document says besides, by the names of its elements.
-    pub details: Vec<(&'static str, Box<str>)>,
+    /// What the document says besides.
+    pub details: Vec<Detail>,
 }
 
 impl Refusal {
     /// An error with the message that AWS gives for its code.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, message: Cow::Borrowed(message::of(code)), region: None, details: Vec::new() }
+        Self { status, code, message: Cow::Borrowed(message::of(code)), details: Vec::new() }
     }
 
     /// An error with a message of its own.
     #[must_use]
     pub fn with(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), region: None, details: Vec::new() }
+        Self { status, code, message: message.into(), details: Vec::new() }
     }
 
     /// With one thing more that the document says.
     #[must_use]
-    pub fn saying(mut self, element: &'static str, text: &str) -> Self {
-        self.details.push((element, text.into()));
+    pub fn saying(mut self, element: Element, text: impl Display) -> Self {
+        self.details.push(Detail { element, text: text.to_string().into() });
         self
     }
 
     #[must_use]
     pub fn not_implemented() -> Self {
         Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented")
+    }
+
+    /// The answer to a header that asks for what isn't served.
+    #[must_use]
+    pub fn unserved_header(name: &str) -> Self {
+        Self::not_implemented().saying(Element::Header, name)
     }
 
     /// The answer to who can't be who they say.
@@ -58,6 +64,12 @@ impl Refusal {
     #[must_use]
     pub fn invalid_argument(message: &'static str) -> Self {
         Self::with(StatusCode::BAD_REQUEST, "InvalidArgument", message)
+    }
+
+    /// An argument that is wrong, by its name in query or headers, from which its value is told.
+    #[must_use]
+    pub fn argument(name: &str, message: &'static str) -> Self {
+        Self::invalid_argument(message).saying(Element::ArgumentName, name)
     }
 
     #[must_use]
@@ -80,25 +92,19 @@ pub struct Context<'a> {
 pub fn document(refusal: &Refusal, context: Context<'_>) -> Bytes {
     let mut message = String::with_capacity(refusal.message.len());
     escape(&refusal.message, &mut message);
-    let region = refusal.region.as_deref().map(|region| ("Region", region));
-    let details = refusal.details.iter().map(|(name, text)| (*name, &**text));
-    compose(refusal.code, &message, region.into_iter().chain(details), context)
+    compose(refusal.code, &message, &refusal.details, context)
 }
 
 /// `message` is escaped already.
-fn compose<'a>(
-    code: &str,
-    message: &str,
-    details: impl Iterator<Item = (&'static str, &'a str)>,
-    context: Context<'_>,
-) -> Bytes {
+fn compose(code: &str, message: &str, details: &[Detail], context: Context<'_>) -> Bytes {
     let mut xml = String::with_capacity(320 + message.len() + context.resource.len());
     xml.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>");
     xml.push_str(code);
     xml.push_str("</Code><Message>");
     xml.push_str(message);
     xml.push_str("</Message>");
-    for (name, text) in details {
+    for Detail { element, text } in details {
+        let name = element.name();
         xml.extend(["<", name, ">"]);
         escape(text, &mut xml);
         xml.extend(["</", name, ">"]);
@@ -113,13 +119,17 @@ fn compose<'a>(
     Bytes::from(xml)
 }
 
-/// Writes the document of s3s anew, which has the code, at times a message, and nothing more. Answers the code too.
+/// The code of an error of s3s, and its message, escaped: that is all that its document has.
 #[must_use]
-pub fn completed(document: &[u8], context: Context<'_>) -> Option<(String, Bytes)> {
-    let text = std::str::from_utf8(document).ok()?;
-    let code = element(text, "<Code>", "</Code>")?;
-    let message = element(text, "<Message>", "</Message>").unwrap_or_else(|| message::of(code));
-    Some((code.to_owned(), compose(code, message, std::iter::empty(), context)))
+pub fn told(document: &str) -> Option<(&str, &str)> {
+    let code = element(document, "<Code>", "</Code>")?;
+    Some((code, element(document, "<Message>", "</Message>").unwrap_or_else(|| message::of(code))))
+}
+
+/// The document of s3s written anew.
+#[must_use]
+pub fn completed((code, message): (&str, &str), details: &[Detail], context: Context<'_>) -> Bytes {
+    compose(code, message, details, context)
 }
 
 fn element<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {

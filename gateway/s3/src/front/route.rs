@@ -278,7 +278,7 @@ fn bucket_verb(method: &Method, query: &Query<'_>) -> Result<Verb, Refusal> {
         (&Method::GET, Subresources::NONE) => Ok(Verb::ListObjects),
         (&Method::GET, Subresources::LIST_TYPE) if query.list_type.as_deref() == Some("2") => Ok(Verb::ListObjectsV2),
         (&Method::GET, Subresources::LIST_TYPE) => {
-            Err(Refusal::invalid_argument("Invalid List Type specified in Query"))
+            Err(Refusal::argument("list-type", "Invalid List Type specified in Query"))
         }
         (&Method::GET, Subresources::LOCATION) => Ok(Verb::GetBucketLocation),
         (&Method::GET, Subresources::UPLOADS) => Ok(Verb::ListMultipartUploads),
@@ -322,10 +322,10 @@ fn object_verb(method: &Method, query: &Query<'_>, copies: bool) -> Result<Verb,
         (&Method::GET, Subresources::UPLOAD_ID) => Ok(Verb::ListParts),
         (&Method::HEAD, Subresources::NONE) => Ok(Verb::HeadObject),
         (&Method::PUT, _) if query.version_id => {
-            Err(Refusal::invalid_argument("This operation does not accept a version-id."))
+            Err(Refusal::argument("versionId", "This operation does not accept a version-id."))
         }
         (&Method::PUT, Subresources::NONE) if query.part_number => {
-            Err(Refusal::invalid_argument("This operation does not accept partNumber without uploadId."))
+            Err(Refusal::argument("partNumber", "This operation does not accept partNumber without uploadId."))
         }
         (&Method::PUT, Subresources::NONE) => Ok(if copies { Verb::CopyObject } else { Verb::PutObject }),
         (&Method::PUT, Subresources::RENAME) if !copies => Ok(Verb::RenameObject),
@@ -333,7 +333,7 @@ fn object_verb(method: &Method, query: &Query<'_>, copies: bool) -> Result<Verb,
             Ok(if copies { Verb::UploadPartCopy } else { Verb::UploadPart })
         }
         (&Method::PUT, Subresources::UPLOAD_ID) => {
-            Err(Refusal::invalid_argument("This operation does not accept uploadId without partNumber."))
+            Err(Refusal::argument("uploadId", "This operation does not accept uploadId without partNumber."))
         }
         (&Method::POST, Subresources::UPLOADS) => Ok(Verb::CreateMultipartUpload),
         (&Method::POST, Subresources::UPLOAD_ID) => Ok(Verb::CompleteMultipartUpload),

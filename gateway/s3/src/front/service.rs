@@ -26,6 +26,7 @@ use super::host::Domains;
 use super::ids::{RequestId, RequestIds};
 use super::inflow::RequestBody;
 use super::line::{Line, Secured};
+use super::named;
 use super::outflow::{Record, ResponseBody};
 use super::query::{Query, Subresources};
 use super::query_api::{self, QueryApi, Received};
@@ -131,8 +132,10 @@ impl Service {
         let mut asked = Asked {
             id: self.ids.mint(),
             host_id: self.ids.host(),
+            method: parts.method.clone(),
             uri: parts.uri.clone(),
-            head: parts.method == Method::HEAD,
+            hosted: self.hosted(&parts).map(Box::from),
+            arrival: None,
             digest: None,
             inflow: None,
         };
@@ -172,9 +175,11 @@ impl Service {
         asked: &mut Asked<'_>,
         record: &mut Record,
     ) -> Result<Response<Body>, Refusal> {
-        let admitted = self.admit(&parts, record).inspect_err(|_| {
+        let admitted = self.admit(&parts, record).map_err(|mut refusal| {
             // Else the socket would be reset with the answer still on its way.
             client.unread.fetch_or(!incoming.is_end_stream(), Ordering::Release);
+            self.named(&parts).complete(refusal.code, &mut refusal.details);
+            refusal
         })?;
         record.verb = admitted.verb;
         let response = match admitted.verb {
@@ -211,9 +216,20 @@ impl Service {
         }
     }
 
-    fn target<'p>(&self, parts: &'p Parts) -> Target<'p> {
+    /// The bucket that the host names.
+    fn hosted<'p>(&self, parts: &'p Parts) -> Option<&'p str> {
         let host = if self.domains.is_empty() { None } else { host_of(parts) };
-        Target::parse(parts.uri.path(), host.and_then(|host| self.domains.bucket(host)))
+        host.and_then(|host| self.domains.bucket(host))
+    }
+
+    fn target<'p>(&self, parts: &'p Parts) -> Target<'p> {
+        Target::parse(parts.uri.path(), self.hosted(parts))
+    }
+
+    /// The request as errors name it.
+    fn named<'p>(&self, parts: &'p Parts) -> named::Request<'p> {
+        let target = self.target(parts);
+        named::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, target, verified: false }
     }
 
     /// What is said of the bucket asked for.
@@ -322,7 +338,7 @@ impl Service {
             parts.extensions.insert(verb);
         }
         let anonymous = bearer.is_anonymous();
-        parts.extensions.insert(Arc::new(Arrival {
+        let arrival = Arc::new(Arrival {
             bearer,
             remote: client.remote.ip(),
             region: Arc::clone(&self.region),
@@ -331,7 +347,9 @@ impl Service {
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
             verified: AtomicBool::new(false),
-        }));
+        });
+        asked.arrival = Some(Arc::clone(&arrival));
+        parts.extensions.insert(arrival);
         if incoming.is_end_stream() {
             return Request::from_parts(parts, Body::empty());
         }

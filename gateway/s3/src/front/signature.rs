@@ -10,23 +10,27 @@ use hyper::header::{AUTHORIZATION, HeaderName};
 use super::features;
 use super::query::{Presigned, Query};
 use super::refusal::Refusal;
+use crate::detail::Element;
 use crate::number::decimal;
 
 /// The longest life of a presigned request, in seconds: seven days.
 const LONGEST_LIFE: u64 = 7 * 24 * 60 * 60;
 /// The most bytes that the names and values of a request's headers may take together.
 const MAX_HEADERS: usize = 16 << 10;
-const TOKEN: &str = "x-amz-security-token";
+pub(super) const TOKEN: &str = "x-amz-security-token";
+
+const AMZ: &str = "x-amz-";
 
 /// What a request is told that is signed in two ways.
 pub(super) const ONE_MECHANISM: &str = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature \
                                         query string parameter or the Authorization header should be specified";
 
 /// How a request says who signed it.
-struct Claim<'a> {
-    credential: &'a str,
+pub(super) struct Claim<'a> {
+    pub credential: &'a str,
     /// Names in lower case, with semicolons between them.
-    signed_headers: &'a str,
+    pub signed_headers: &'a str,
+    pub signature: &'a str,
 }
 
 /// What a request says of who signed it, which is not proved yet.
@@ -57,14 +61,7 @@ pub fn check<'a>(
             "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
         ));
     }
-    let claim = match (authorization, &query.presigned) {
-        (Some(_), Some(_)) => {
-            return Err(Refusal::invalid_argument(ONE_MECHANISM));
-        }
-        (None, None) => return check_headers(headers, None).map(|()| None),
-        (Some(value), None) => claim_of_header(value.to_str().map_err(|_| malformed())?)?,
-        (None, Some(presigned)) => claim_of_query(presigned)?,
-    };
+    let Some(claim) = claim(headers, query)? else { return check_headers(headers, None).map(|()| None) };
     let access_key = check_scope(claim.credential, region)?;
     check_headers(headers, Some(claim.signed_headers))?;
     let presigned = query.presigned.as_ref();
@@ -75,34 +72,41 @@ pub fn check<'a>(
 
 /// Whether the signature of a request covers a header. Only the query tells a presigned request from any other.
 pub fn covers(headers: &HeaderMap, query: &Query<'_>, name: &HeaderName) -> bool {
-    let claim = match (headers.get(AUTHORIZATION), &query.presigned) {
-        (Some(value), _) => value.to_str().ok().and_then(|value| claim_of_header(value).ok()),
-        (None, Some(presigned)) => claim_of_query(presigned).ok(),
-        (None, None) => None,
-    };
+    let claim = claim(headers, query).ok().flatten();
     claim.is_some_and(|claim| is_signed(claim.signed_headers, name.as_str()))
+}
+
+/// What a request says of its signature; nothing of one that has none.
+pub(super) fn claim<'a>(headers: &'a HeaderMap, query: &'a Query<'_>) -> Result<Option<Claim<'a>>, Refusal> {
+    match (headers.get(AUTHORIZATION), &query.presigned) {
+        (Some(_), Some(_)) => Err(Refusal::invalid_argument(ONE_MECHANISM)),
+        (Some(value), None) => claim_of_header(value.to_str().map_err(|_| malformed())?).map(Some),
+        (None, Some(presigned)) => claim_of_query(presigned).map(Some),
+        (None, None) => Ok(None),
+    }
 }
 
 fn claim_of_header(value: &str) -> Result<Claim<'_>, Refusal> {
     let Some(fields) = value.strip_prefix("AWS4-HMAC-SHA256") else {
         return Err(Refusal::invalid_argument("Unsupported Authorization Type"));
     };
-    let (mut credential, mut signed_headers) = (None, None);
+    let (mut credential, mut signed_headers, mut signature) = (None, None, "");
     for field in fields.split(',') {
         match field.trim().split_once('=') {
             Some(("Credential", text)) => credential = Some(text),
             Some(("SignedHeaders", text)) => signed_headers = Some(text),
+            Some(("Signature", text)) => signature = text,
             _ => {}
         }
     }
     match (credential, signed_headers) {
-        (Some(credential), Some(signed_headers)) => Ok(Claim { credential, signed_headers }),
+        (Some(credential), Some(signed_headers)) => Ok(Claim { credential, signed_headers, signature }),
         _ => Err(malformed()),
     }
 }
 
 fn claim_of_query<'a>(presigned: &'a Presigned<'a>) -> Result<Claim<'a>, Refusal> {
-    let (Some(_), Some(credential), Some(_), Some(expires), Some(signed_headers), Some(_)) = (
+    let (Some(_), Some(credential), Some(_), Some(expires), Some(signed_headers), Some(signature)) = (
         &presigned.algorithm,
         &presigned.credential,
         &presigned.date,
@@ -124,7 +128,7 @@ fn claim_of_query<'a>(presigned: &'a Presigned<'a>) -> Result<Claim<'a>, Refusal
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than \
              604800 seconds",
         )),
-        Some(_) => Ok(Claim { credential, signed_headers }),
+        Some(_) => Ok(Claim { credential, signed_headers, signature }),
     }
 }
 
@@ -147,14 +151,12 @@ pub(super) fn check_scope<'c>(credential: &'c str, region: Option<&str>) -> Resu
         ));
     }
     match region {
-        Some(expected) if expected != named => Err(Refusal {
-            region: Some(expected.into()),
-            ..Refusal::with(
-                StatusCode::BAD_REQUEST,
-                "AuthorizationHeaderMalformed",
-                format!("The authorization header is malformed; the region is wrong; expecting '{expected}'"),
-            )
-        }),
+        Some(expected) if expected != named => Err(Refusal::with(
+            StatusCode::BAD_REQUEST,
+            "AuthorizationHeaderMalformed",
+            format!("The authorization header is malformed; the region is wrong; expecting '{expected}'"),
+        )
+        .saying(Element::Region, expected)),
         _ => Ok(access_key),
     }
 }
@@ -162,16 +164,19 @@ pub(super) fn check_scope<'c>(credential: &'c str, region: Option<&str>) -> Resu
 /// Looks at the headers: their size, who signed them, and whether they ask for something that isn't served. Without a
 /// signature nobody signed them.
 fn check_headers(headers: &HeaderMap, signed: Option<&str>) -> Result<(), Refusal> {
-    if signed.is_some_and(|signed| !is_signed(signed, "host")) {
-        return Err(not_signed());
-    }
     check_size(headers)?;
-    for (name, value) in headers {
-        let Some(amz) = name.as_str().strip_prefix("x-amz-") else { continue };
-        if needs_signing(name) && signed.is_some_and(|signed| !is_signed(signed, name.as_str())) {
-            return Err(not_signed());
+    if let Some(signed) = signed {
+        let needed =
+            ["host"].into_iter().chain(headers.keys().filter(|name| needs_signing(name)).map(HeaderName::as_str));
+        let unsigned: Vec<&str> = needed.filter(|name| !is_signed(signed, name)).collect();
+        if !unsigned.is_empty() {
+            return Err(not_signed(&unsigned));
         }
-        features::check(amz, value.as_bytes())?;
+    }
+    for (name, value) in headers {
+        if let Some(amz) = name.as_str().strip_prefix(AMZ) {
+            features::check(amz, value.as_bytes())?;
+        }
     }
     Ok(())
 }
@@ -183,7 +188,8 @@ fn check_headers(headers: &HeaderMap, signed: Option<&str>) -> Result<(), Refusa
 pub fn check_size(headers: &HeaderMap) -> Result<(), Refusal> {
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if size > MAX_HEADERS {
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "RequestHeaderSectionTooLarge"));
+        let refusal = Refusal::new(StatusCode::BAD_REQUEST, "RequestHeaderSectionTooLarge");
+        return Err(refusal.saying(Element::MaxSizeAllowed, MAX_HEADERS));
     }
     Ok(())
 }
@@ -191,19 +197,20 @@ pub fn check_size(headers: &HeaderMap) -> Result<(), Refusal> {
 /// All `x-amz-*` headers do, but for the digest of the body, which is part of what is signed in any case, or else
 /// can only make the check of the body stricter.
 fn needs_signing(name: &HeaderName) -> bool {
-    name != "x-amz-content-sha256"
+    name.as_str().starts_with(AMZ) && name != "x-amz-content-sha256"
 }
 
 fn is_signed(signed: &str, name: &str) -> bool {
     signed.split(';').any(|entry| entry == name)
 }
 
-fn not_signed() -> Refusal {
+fn not_signed(headers: &[&str]) -> Refusal {
     Refusal::with(
         StatusCode::FORBIDDEN,
         "AccessDenied",
         "There were headers present in the request which were not signed",
     )
+    .saying(Element::HeadersNotSigned, headers.join(", "))
 }
 
 fn malformed() -> Refusal {

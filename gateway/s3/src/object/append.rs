@@ -9,7 +9,7 @@ use crate::asker::Asker;
 use crate::checksum::{self, of_parts, place};
 use crate::digest::{Sums, md5};
 use crate::encryption::Customer;
-use crate::error::{from_store, invalid_argument};
+use crate::error::{argument, from_store};
 use crate::etag;
 use crate::face::Face;
 
@@ -22,7 +22,8 @@ impl Face {
         let asker = Asker::of(&request);
         let S3Request { mut input, headers, extensions, trailing_headers, .. } = request;
         let offset = input.write_offset_bytes.and_then(|offset| u64::try_from(offset).ok());
-        let offset = offset.ok_or_else(|| invalid_argument("x-amz-write-offset-bytes must not be negative."))?;
+        let offset = offset
+            .ok_or_else(|| argument("x-amz-write-offset-bytes", "x-amz-write-offset-bytes must not be negative."))?;
         let brought = self.brought(&asker, &mut input, (&headers, &extensions), trailing_headers)?;
         let Brought { announced, encrypted, precondition, grant, mut attributes } = brought;
 

@@ -14,7 +14,7 @@ use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::whole_seconds;
 use crate::encryption::{Customer, Of};
-use crate::error::{from_store, invalid_argument};
+use crate::error::{argument, from_store};
 use crate::face::Face;
 use crate::{etag, owner};
 
@@ -32,7 +32,7 @@ impl Face {
         let asked: Vec<&str> =
             input.object_attributes.iter().flat_map(|names| names.as_str().split(',')).map(str::trim).collect();
         if asked.iter().any(|name| !KNOWN.contains(name)) {
-            return Err(invalid_argument("Invalid attribute name specified."));
+            return Err(argument("x-amz-object-attributes", "Invalid attribute name specified."));
         }
         let (reads, describes) = match named {
             None => (Action::GetObject, Action::GetObjectAttributes),

@@ -12,6 +12,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use super::{part, version};
 use crate::asker::Asker;
 use crate::checksum::{self, Announced, place};
+use crate::detail::{Element, Saying as _};
 use crate::encryption::{Customer, Of};
 use crate::error::{from_store, invalid_request};
 use crate::face::Face;
@@ -146,7 +147,11 @@ fn chosen<'p>(named: &[CompletedPart], uploaded: &'p BTreeMap<u16, Part>) -> S3R
         let tag = entry.e_tag.as_ref().ok_or_else(|| S3Error::new(S3ErrorCode::MalformedXML))?;
         let part = uploaded.get(&number).filter(|part| etag::parse(tag.value()) == Some(part.etag));
         let part = part.filter(|part| agrees(entry, part));
-        parts.push(part.ok_or_else(|| S3Error::new(S3ErrorCode::InvalidPart))?);
+        parts.push(part.ok_or_else(|| {
+            S3Error::new(S3ErrorCode::InvalidPart)
+                .saying(Element::PartNumber, number)
+                .saying(Element::Etag, tag.value())
+        })?);
     }
     Ok(parts)
 }

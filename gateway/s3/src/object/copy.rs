@@ -17,9 +17,10 @@ use super::{part, version};
 use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::{Conditions, whole_seconds};
+use crate::detail::{Element, Saying as _};
 use crate::digest::{Digester, Sums};
 use crate::encryption::{self, Customer, Of};
-use crate::error::{from_store, invalid_argument, invalid_request, not_implemented};
+use crate::error::{argument, from_store, invalid_request, not_implemented};
 use crate::face::Face;
 use crate::lock::Asked;
 use crate::tags::{self, Tags};
@@ -100,7 +101,7 @@ impl Face {
         match input.tagging_directive.as_ref().map(TaggingDirective::as_str) {
             Some(TaggingDirective::REPLACE) => return tags::brought(input.tagging.as_deref()),
             None | Some(TaggingDirective::COPY) => {}
-            Some(_) => return Err(invalid_argument("Unknown tagging directive.")),
+            Some(_) => return Err(argument("x-amz-tagging-directive", "Unknown tagging directive.")),
         }
         if let CopySource::Bucket { bucket, key, version_id } = &input.copy_source
             && !source.attributes.tags.is_empty()
@@ -184,6 +185,12 @@ impl Face {
                     S3ErrorCode::MethodNotAllowed => invalid_request(
                         "The source of a copy request may not specifically refer to a delete marker by version id.",
                     ),
+                    S3ErrorCode::NoSuchBucket => error.saying(Element::BucketName, bucket),
+                    S3ErrorCode::NoSuchKey => error.saying(Element::Key, key),
+                    S3ErrorCode::NoSuchVersion => {
+                        let version = version_id.as_deref().unwrap_or_default();
+                        error.saying(Element::Key, key).saying(Element::VersionId, version)
+                    }
                     _ => error,
                 })?;
                 self.unlocked(asker, found, customer.as_ref())
@@ -232,14 +239,17 @@ fn copy_result(sums: &Sums, version: &Version) -> CopyObjectResult {
 
 /// A copy has no client's cache to spare: whatever isn't met is a failure.
 fn check(conditions: Conditions<'_>, version: &Version) -> S3Result<()> {
-    conditions.check(version).map_err(|_| S3Error::new(S3ErrorCode::PreconditionFailed))
+    conditions.check(version).map_err(|unmet| {
+        let condition = format!("x-amz-copy-source-{}", unmet.condition);
+        S3Error::new(S3ErrorCode::PreconditionFailed).saying(Element::Condition, condition)
+    })
 }
 
 fn replaces(directive: Option<&MetadataDirective>) -> S3Result<bool> {
     match directive.map(MetadataDirective::as_str) {
         None | Some(MetadataDirective::COPY) => Ok(false),
         Some(MetadataDirective::REPLACE) => Ok(true),
-        Some(_) => Err(invalid_argument("Unknown metadata directive.")),
+        Some(_) => Err(argument("x-amz-metadata-directive", "Unknown metadata directive.")),
     }
 }
 
@@ -270,7 +280,7 @@ fn condition(headers: &HeaderMap, name: &str) -> S3Result<Option<ETagCondition>>
     let Some(value) = headers.get(name) else { return Ok(None) };
     ETagCondition::parse_http_header(value.as_bytes())
         .map(Some)
-        .map_err(|_| invalid_argument("The entity tag of a condition is malformed."))
+        .map_err(|_| argument(name, "The entity tag of a condition is malformed."))
 }
 
 fn too_large() -> S3Error {

@@ -19,6 +19,7 @@ use super::version::{self, http_date};
 use crate::asker::Asker;
 use crate::checksum::{self, place};
 use crate::condition::{Conditions, Unmet, whole_seconds};
+use crate::detail::{Element, Saying as _};
 use crate::encryption::{self, Customer, Of};
 use crate::error::from_store;
 use crate::face::Face;
@@ -197,14 +198,12 @@ fn asked_checksum(version: &Version, selection: &Selection, mode: Option<&Checks
 }
 
 fn answer_unmet(unmet: Unmet, version: &Version) -> S3Error {
-    match unmet {
-        Unmet::Failed => S3Error::new(S3ErrorCode::PreconditionFailed),
-        Unmet::NotModified => {
-            let mut error = S3Error::new(S3ErrorCode::NotModified);
-            error.set_headers(validators(version));
-            error
-        }
+    if !unmet.not_modified {
+        return S3Error::new(S3ErrorCode::PreconditionFailed).saying(Element::Condition, unmet.condition);
     }
+    let mut error = S3Error::new(S3ErrorCode::NotModified);
+    error.set_headers(validators(version));
+    error
 }
 
 /// What a cache needs to keep using what it has.

@@ -14,7 +14,8 @@ use super::url::Spelling;
 use crate::asker::Asker;
 use crate::checksum;
 use crate::condition::whole_seconds;
-use crate::error::{from_store, invalid_argument};
+use crate::detail::{Element, Saying as _};
+use crate::error::{argument, from_store};
 use crate::face::Face;
 use crate::{etag, owner};
 
@@ -45,7 +46,7 @@ impl Token {
             .filter(|(form, _)| **form == FORM)
             .and_then(|(_, last)| std::str::from_utf8(last).ok())
             .map(str::to_owned)
-            .ok_or_else(|| invalid_argument("The continuation token provided is incorrect"))
+            .ok_or_else(|| argument("continuation-token", "The continuation token provided is incorrect"))
     }
 }
 
@@ -190,10 +191,13 @@ pub(crate) fn told_delimiter(delimiter: Option<String>, spelling: Spelling) -> O
     delimiter.filter(|delimiter| !delimiter.is_empty()).map(|delimiter| spelling.write(delimiter))
 }
 
-/// How many entries a client asks for by `argument`, within what a page holds.
-pub(crate) fn page_size(argument: &str, asked: Option<i32>) -> S3Result<usize> {
-    usize::try_from(asked.unwrap_or(MOST).min(MOST))
-        .map_err(|_| invalid_argument(format!("Argument {argument} must be an integer between 0 and 2147483647")))
+/// How many entries a client asks for by the argument of this name, within what a page holds.
+pub(crate) fn page_size(name: &str, asked: Option<i32>) -> S3Result<usize> {
+    let asked = asked.unwrap_or(MOST);
+    usize::try_from(asked.min(MOST)).map_err(|_| {
+        argument(name, format!("Argument {name} must be an integer between 0 and 2147483647"))
+            .saying(Element::ArgumentValue, asked)
+    })
 }
 
 #[cfg(test)]

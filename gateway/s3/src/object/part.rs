@@ -5,7 +5,7 @@ use packstone_store::object::{Attributes, MAX_PARTS, Precondition, UploadId, Ver
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use crate::digest::Sums;
-use crate::error::{from_store, invalid_argument};
+use crate::error::{argument, from_store};
 
 /// The most parts on a page.
 const MOST: i32 = 1000;
@@ -15,7 +15,7 @@ pub(crate) fn number(number: i32) -> S3Result<u16> {
     u16::try_from(number)
         .ok()
         .filter(|number| (1..=MAX_PARTS).contains(number))
-        .ok_or_else(|| invalid_argument("Part number must be an integer between 1 and 10000, inclusive"))
+        .ok_or_else(|| argument("partNumber", "Part number must be an integer between 1 and 10000, inclusive"))
 }
 
 /// Reads an upload's id; text that can't be one names no upload.
@@ -39,7 +39,7 @@ pub(crate) fn page_of(marker: Option<i32>, most: Option<i32>) -> S3Result<(u16, 
     let most = usize::try_from(most.unwrap_or(MOST).min(MOST));
     match (after, most) {
         (Ok(after), Ok(most)) => Ok((after, most)),
-        _ => Err(invalid_argument("Argument max-parts and part-number-marker must not be negative")),
+        _ => Err(argument("max-parts", "Argument max-parts and part-number-marker must not be negative")),
     }
 }
 

@@ -7,8 +7,11 @@ use hyper::header::{CONTENT_RANGE, HeaderMap, HeaderValue};
 use packstone_store::object::Version;
 use s3s::{S3Error, S3ErrorCode, S3Result, dto};
 
-use crate::error::{custom, invalid_argument, invalid_request};
+use crate::detail::{Element, Saying as _};
+use crate::error::{argument, custom, invalid_request};
 use crate::number::decimal;
+
+const COPY_RANGE: &str = "x-amz-copy-source-range";
 
 /// The bytes of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +54,7 @@ pub(crate) fn select(version: &Version, range: Option<dto::Range>, part: Option<
 
 fn select_part(version: &Version, part: i32) -> S3Result<Selection> {
     if !(1..=10_000).contains(&part) {
-        return Err(invalid_argument("Part number must be an integer between 1 and 10000, inclusive"));
+        return Err(argument("partNumber", "Part number must be an integer between 1 and 10000, inclusive"));
     }
     let index = usize::try_from(part - 1).unwrap_or(usize::MAX);
     let (selected, parts) = match version.parts.get(index) {
@@ -66,7 +69,8 @@ fn select_part(version: &Version, part: i32) -> S3Result<Selection> {
                 "InvalidPartNumber",
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "The requested partnumber is not satisfiable",
-            ));
+            )
+            .saying(Element::ActualPartCount, version.parts.len().max(1)));
         }
     };
     // An empty body has no first and last byte to name.
@@ -83,7 +87,7 @@ fn unsatisfiable(size: u64) -> S3Error {
     if let Ok(value) = HeaderValue::from_str(&format!("bytes */{size}")) {
         error.set_headers(HeaderMap::from_iter([(CONTENT_RANGE, value)]));
     }
-    error
+    error.saying(Element::ActualObjectSize, size)
 }
 
 /// Reads `x-amz-copy-source-range`, which names both ends and must lie within the source.
@@ -93,9 +97,10 @@ pub(crate) fn copied(text: &str, size: u64) -> S3Result<Range<u64>> {
     match ends {
         Some((first, last)) if first <= last && last < size => Ok(first..last + 1),
         Some((first, last)) if first <= last => {
-            Err(invalid_argument(format!("Range specified is not valid for source object of size: {size}")))
+            Err(argument(COPY_RANGE, format!("Range specified is not valid for source object of size: {size}")))
         }
-        _ => Err(invalid_argument(
+        _ => Err(argument(
+            COPY_RANGE,
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the \
              zero-based offsets of the first and last bytes to copy",
         )),

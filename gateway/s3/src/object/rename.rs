@@ -12,7 +12,7 @@ use s3s::{S3Request, S3Response, S3Result};
 
 use crate::asker::Asker;
 use crate::condition::unix_seconds;
-use crate::error::{from_store, invalid_argument, invalid_request, not_implemented};
+use crate::error::{argument, from_store, invalid_argument, invalid_request, not_implemented};
 use crate::face::Face;
 use crate::facts::Said;
 use crate::{etag, owner};
@@ -93,7 +93,8 @@ impl Face {
 /// have a slash in front, and the pattern that it documents the bucket behind that.
 fn source(headers: &HeaderMap, bucket: &str) -> S3Result<String> {
     let unread = || {
-        invalid_argument(
+        argument(
+            SOURCE.as_str(),
             "x-amz-rename-source must be a key, /key or /bucket/key with the same bucket, percent-encoded.",
         )
     };
@@ -137,7 +138,10 @@ fn token(headers: &HeaderMap, source: &str) -> S3Result<Option<RenameToken>> {
     let Some(token) = headers.get(CLIENT_TOKEN) else { return Ok(None) };
     let token = token.as_bytes();
     if !(1..=LONGEST_TOKEN).contains(&token.len()) || !token.iter().all(u8::is_ascii_graphic) {
-        return Err(invalid_argument("x-amz-client-token has 1 to 64 characters of ASCII without spaces."));
+        return Err(argument(
+            CLIENT_TOKEN.as_str(),
+            "x-amz-client-token has 1 to 64 characters of ASCII without spaces.",
+        ));
     }
     let mut request = source.as_bytes().to_vec();
     for prefix in [OF_SOURCE, ""] {

@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::S3Result;
 use s3s::dto::EncodingType;
 
-use crate::error::invalid_argument;
+use crate::error::argument;
 
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'*').remove(b'/');
 
@@ -20,7 +20,7 @@ impl Spelling {
         match encoding.map(EncodingType::as_str) {
             None => Ok(Self::Plain),
             Some(EncodingType::URL) => Ok(Self::Url),
-            Some(_) => Err(invalid_argument("Invalid Encoding Method specified in Request")),
+            Some(_) => Err(argument("encoding-type", "Invalid Encoding Method specified in Request")),
         }
     }
 

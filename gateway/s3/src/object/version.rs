@@ -10,7 +10,8 @@ use s3s::dto::TimestampFormat;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use crate::condition::whole_seconds;
-use crate::error::{from_store, invalid_argument};
+use crate::detail::{Element, Saying as _};
+use crate::error::{argument, from_store};
 use crate::face::Face;
 
 const DELETE_MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
@@ -24,9 +25,9 @@ pub(crate) fn named(id: Option<&str>) -> S3Result<Option<VersionId>> {
     let Some(id) = id else { return Ok(None) };
     match id.parse() {
         Ok(version) => Ok(Some(version)),
-        Err(_) if id.is_empty() => Err(invalid_argument("Version id cannot be the empty string")),
+        Err(_) if id.is_empty() => Err(argument("versionId", "Version id cannot be the empty string")),
         Err(_) if looks_like_version(id) => Err(S3Error::new(S3ErrorCode::NoSuchVersion)),
-        Err(_) => Err(invalid_argument("Invalid version id specified")),
+        Err(_) => Err(argument("versionId", "Invalid version id specified")),
     }
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn unread(error: Error, is_named: bool) -> S3Error {
     let code = if is_named { S3ErrorCode::MethodNotAllowed } else { S3ErrorCode::NoSuchKey };
     let mut told = S3Error::new(code);
     told.set_headers(of_marker(version, modified, is_named));
-    told
+    if is_named { told.saying(Element::ResourceType, "DeleteMarker") } else { told }
 }
 
 fn of_marker(version: VersionId, modified: SystemTime, is_named: bool) -> HeaderMap {

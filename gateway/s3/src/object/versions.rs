@@ -14,7 +14,7 @@ use super::version;
 use crate::asker::Asker;
 use crate::checksum;
 use crate::condition::whole_seconds;
-use crate::error::{from_store, invalid_argument};
+use crate::error::{argument, from_store};
 use crate::face::Face;
 use crate::{etag, owner};
 
@@ -67,8 +67,10 @@ impl Face {
 fn after(key: Option<&str>, id: Option<&str>) -> S3Result<Option<(String, Option<VersionId>)>> {
     match (key.filter(|key| !key.is_empty()), id) {
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(invalid_argument("A version-id marker cannot be specified without a key marker.")),
-        (Some(_), Some("")) => Err(invalid_argument("A version-id marker cannot be empty.")),
+        (None, Some(_)) => {
+            Err(argument("version-id-marker", "A version-id marker cannot be specified without a key marker."))
+        }
+        (Some(_), Some("")) => Err(argument("version-id-marker", "A version-id marker cannot be empty.")),
         (Some(key), id) => Ok(Some((key.to_owned(), version::named(id)?))),
     }
 }

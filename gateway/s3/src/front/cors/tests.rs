@@ -4,6 +4,7 @@ use hyper::{HeaderMap, Method};
 use s3s::dto::{CORSConfiguration, CORSRule};
 
 use super::{Rules, Sharing, Target, preflight, shared};
+use crate::detail::{Detail, Element};
 
 const OBJECT: Target<'static> = Target::Object { bucket: "b", key: "k" };
 
@@ -117,7 +118,8 @@ fn what_is_forbidden_is_named() {
     let asked = headers(&[("origin", "a"), ("access-control-request-method", "PUT")]);
     for (target, kind) in [(OBJECT, "OBJECT"), (Target::Bucket("b"), "BUCKET")] {
         let refusal = preflight(&asked, target, &sharing).unwrap_err();
-        assert_eq!(refusal.details, [("Method", "PUT".into()), ("ResourceType", kind.into())]);
+        let said = [(Element::Method, "PUT"), (Element::ResourceType, kind)];
+        assert_eq!(refusal.details, said.map(|(element, text)| Detail { element, text: text.into() }));
     }
 }
 

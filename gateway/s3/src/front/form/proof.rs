@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::fields::Fields;
+use crate::detail::Element;
 use crate::front::refusal::Refusal;
 use crate::front::signature;
 use crate::identity::{Bearer, KeyRing, Stranger};
@@ -47,16 +48,26 @@ pub fn signer(fields: &Fields, ring: &KeyRing, region: &str) -> Result<Option<Si
     let access_key = signature::check_scope(credential, Some(region))?;
     let scope = credential.strip_prefix(access_key).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
     check_date(date, scope)?;
-    let bearer = ring.bearer(access_key, fields.get("x-amz-security-token")).map_err(Refusal::stranger)?;
-    let secret_key = ring.secret(access_key).ok_or_else(|| Refusal::stranger(Stranger::UnknownKey))?;
+    let bearer = ring
+        .bearer(access_key, fields.get("x-amz-security-token"))
+        .map_err(|stranger| strange(stranger, access_key))?;
+    let secret_key = ring.secret(access_key).ok_or_else(|| strange(Stranger::UnknownKey, access_key))?;
     let computed = sign(secret_key.expose(), scope, policy);
     match verify_slices_are_equal(computed.as_bytes(), signature.as_bytes()) {
         Ok(()) => {
             let credentials = Credentials { access_key: access_key.to_owned(), secret_key };
             Ok(Some(Signer { bearer, credentials }))
         }
-        Err(_) => Err(Refusal::new(StatusCode::FORBIDDEN, "SignatureDoesNotMatch")),
+        Err(_) => Err(Refusal::new(StatusCode::FORBIDDEN, "SignatureDoesNotMatch")
+            .saying(Element::AccessKeyId, access_key)
+            .saying(Element::StringToSign, policy)
+            .saying(Element::SignatureProvided, signature)),
     }
+}
+
+fn strange(stranger: Stranger, access_key: &str) -> Refusal {
+    let refusal = Refusal::stranger(stranger);
+    if stranger == Stranger::UnknownKey { refusal.saying(Element::AccessKeyId, access_key) } else { refusal }
 }
 
 /// The signature of a policy, of which `scope` names date, region and service.
