@@ -37,7 +37,7 @@ impl Face {
         owner::expect(input.expected_bucket_owner.as_deref())?;
         let grant = self.may(&asker, Action::PutBucketAcl, Resource::Bucket(&input.bucket))?;
         let rules = Rules::of(&*self.state(&input.bucket)?);
-        let acl = asked(&headers, input.access_control_policy)?.ok_or_else(|| no_acl())?;
+        let acl = asked(&headers, input.access_control_policy)?.ok_or_else(no_acl)?;
         let Some(acl) = settable(&rules, acl)? else { return Ok(S3Response::new(PutBucketAclOutput {})) };
         let value = Some(encode(&acl).into());
         self.store.put_document(&grant, ACL, "", value, Replaces::Anything).await.map_err(from_store)?;
@@ -69,7 +69,7 @@ impl Face {
         let action = if named.is_some() { Action::PutObjectVersionAcl } else { Action::PutObjectAcl };
         let grant = self.may_on_version(&asker, action, (&input.bucket, &input.key), named)?;
         let rules = Rules::of(&*self.state(&input.bucket)?);
-        let acl = asked(&headers, input.access_control_policy)?.ok_or_else(|| no_acl())?;
+        let acl = asked(&headers, input.access_control_policy)?.ok_or_else(no_acl)?;
         if let Some(acl) = settable(&rules, acl)? {
             let change = AttributeChange::Acl(Some(encode(&acl)));
             let amended = self.store.amend(&grant, named, change, None).await;
@@ -207,7 +207,7 @@ fn grantee_of_header(text: &str) -> S3Result<Grantee> {
     }
 }
 
-fn of_document(document: AccessControlPolicy) -> S3Result<Acl> {
+pub(crate) fn of_document(document: AccessControlPolicy) -> S3Result<Acl> {
     let given = document.grants.unwrap_or_default();
     if document.owner.and_then(|owner| owner.id).is_some_and(|id| id != owner::CANONICAL_ID) {
         return Err(access_denied());

@@ -8,7 +8,7 @@ mod lifecycle;
 pub(crate) mod logging;
 mod named;
 mod notification;
-mod object_lock;
+pub(crate) mod object_lock;
 mod policy;
 mod replication;
 mod settings;

@@ -1,6 +1,8 @@
 //! What must hold of every request, whatever it says: see [`crate::front::trial`], and here for what the verbs read.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a trial says by a panic what doesn't hold")]
 
+mod document;
+
 use std::time::SystemTime;
 
 use base64::Engine as _;
@@ -17,6 +19,8 @@ use crate::object::range::{copied, select};
 use crate::{etag, headers};
 
 pub use crate::front::trial::{chunks, form, policy, refusal, route, signature};
+pub use document::{document, is_kept};
+
 pub use crate::oidc::trial::token;
 
 /// A read gives the bytes that its range names, of those that the object has, or refuses it.

@@ -8,6 +8,9 @@ mod access;
 mod drive;
 mod request;
 mod sample;
+mod xml;
+
+use packstone_s3::trial;
 
 /// One target.
 #[derive(Clone, Copy)]
@@ -18,7 +21,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     Target { name: "superblock", run: drive::superblock, seeds: sample::superblocks },
     Target { name: "journal", run: drive::journal, seeds: sample::journals },
     Target { name: "entry", run: drive::entry, seeds: sample::entries },
@@ -33,6 +36,7 @@ pub const TARGETS: [Target; 15] = [
     Target { name: "document", run: access::document, seeds: access::documents },
     Target { name: "range", run: request::range, seeds: request::ranges },
     Target { name: "announcement", run: request::announcement, seeds: request::announcements },
+    Target { name: "xml", run: trial::document, seeds: xml::documents },
     Target { name: "token", run: request::token, seeds: request::tokens },
 ];
 

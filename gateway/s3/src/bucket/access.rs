@@ -63,7 +63,7 @@ impl Configuration for OwnershipControls {
     fn check(&mut self, site: &Site<'_>) -> S3Result<()> {
         let [rule] = self.rules.as_slice() else { return Err(malformed()) };
         let ownership = Ownership::from_name(rule.object_ownership.as_str()).ok_or_else(malformed)?;
-        let state = site.store.bucket_state(site.bucket);
+        let state = site.own();
         let shares = state.is_some_and(|state| Rules::of(&state).acl.as_ref().is_some_and(acl::gives_to_others));
         if shares && !ownership.has_acls() { Err(acl::not_with_ownership()) } else { Ok(()) }
     }

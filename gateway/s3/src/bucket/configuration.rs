@@ -1,10 +1,11 @@
 //! Configurations of buckets. Each is a document that holds the XML of its DTO, written and read by s3s alone, so that
 //! what was accepted is what is given back.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use packstone_access::{Action, Resource};
-use packstone_store::Store;
-use packstone_store::object::Replaces;
+use packstone_store::object::{BucketState, Replaces};
 use s3s::xml::{Deserialize, Deserializer, Serialize, Serializer};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
@@ -16,8 +17,16 @@ use crate::tags::Tags;
 
 /// What a configuration is checked against.
 pub(crate) struct Site<'a> {
-    pub store: &'a Store,
+    /// Buckets by their names, for what a configuration says of another one.
+    pub buckets: &'a dyn Fn(&str) -> Option<Arc<BucketState>>,
     pub bucket: &'a str,
+}
+
+impl Site<'_> {
+    /// The bucket that is configured.
+    pub fn own(&self) -> Option<Arc<BucketState>> {
+        (self.buckets)(self.bucket)
+    }
 }
 
 /// A configuration of a bucket.
@@ -60,7 +69,7 @@ impl Face {
         if self.store.bucket_state(bucket).is_none() {
             return Err(S3Error::new(S3ErrorCode::NoSuchBucket));
         }
-        configuration.check(&Site { store: &self.store, bucket })?;
+        configuration.check(&Site { buckets: &|name| self.store.bucket_state(name), bucket })?;
         let written = write(&configuration)?;
         // What can't be read again must not be taken.
         read::<C>(&written)?;
@@ -102,7 +111,7 @@ impl Face {
     }
 }
 
-pub(super) fn write<C: Configuration>(configuration: &C) -> S3Result<Vec<u8>> {
+pub(crate) fn write<C: Configuration>(configuration: &C) -> S3Result<Vec<u8>> {
     let mut out = Vec::new();
     let written = configuration.serialize(&mut Serializer::new(&mut out));
     written.map_err(|error| fault(C::KIND, &error))?;

@@ -40,7 +40,7 @@ impl Configuration for BucketLoggingStatus {
     fn check(&mut self, site: &Site<'_>) -> S3Result<()> {
         let Some(logging) = &self.logging_enabled else { return Ok(()) };
         check_form(logging)?;
-        let target = site.store.bucket_state(&logging.target_bucket);
+        let target = (site.buckets)(&logging.target_bucket);
         let target = target.ok_or_else(|| unfit("The target bucket for logging does not exist"))?;
         let rules = Rules::of(&target);
         let grants = logging.target_grants.clone().unwrap_or_default();

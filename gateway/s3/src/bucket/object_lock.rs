@@ -70,7 +70,7 @@ pub(super) fn documents() -> Vec<NewDocument> {
     vec![document(VERSIONING, versioning), document(OBJECT_LOCK, ObjectLock::default().encode())]
 }
 
-fn engine_lock(asked: ObjectLockConfiguration) -> S3Result<ObjectLock> {
+pub(crate) fn engine_lock(asked: ObjectLockConfiguration) -> S3Result<ObjectLock> {
     let enabled = asked.object_lock_enabled.as_ref().map(ObjectLockEnabled::as_str);
     if enabled != Some(ObjectLockEnabled::ENABLED) {
         return Err(malformed());
@@ -98,7 +98,7 @@ fn count(asked: i32, most: u32) -> S3Result<u32> {
     }
 }
 
-fn told(lock: ObjectLock) -> ObjectLockConfiguration {
+pub(crate) fn told(lock: ObjectLock) -> ObjectLockConfiguration {
     let rule = lock.default.map(|DefaultRetention { mode, period }| {
         let (days, years) = match period {
             Period::Days(days) => (i32::try_from(days).ok(), None),

@@ -43,7 +43,7 @@ impl Configuration for ReplicationConfiguration {
     }
 
     fn check(&mut self, site: &Site<'_>) -> S3Result<()> {
-        let keeps = site.store.bucket_state(site.bucket).is_some_and(|state| state.versioning() == Versioning::Enabled);
+        let keeps = site.own().is_some_and(|state| state.versioning() == Versioning::Enabled);
         if !keeps {
             return Err(invalid_request(
                 "Versioning must be 'Enabled' on the bucket to apply a replication configuration",

@@ -8,6 +8,7 @@ use s3s::dto::{CopySource, Range, Timestamp, TimestampFormat};
 use time::format_description::well_known::Rfc2822;
 use time::{OffsetDateTime, UtcOffset};
 
+use super::ambiguity::METADATA;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::route::Verb;
@@ -23,6 +24,7 @@ const PASSED_OVER: [HeaderName; 3] = [RANGE, IF_MODIFIED_SINCE, IF_UNMODIFIED_SI
 
 /// Makes of the headers of an admitted request what s3s takes.
 pub fn amend(headers: &mut HeaderMap, raw_query: Option<&str>, verb: Verb) {
+    join_metadata(headers);
     if headers.contains_key(AUTHORIZATION)
         && !headers.contains_key(&AMZ_DATE)
         && let Some(date) = headers.get(DATE).and_then(signing_date)
@@ -36,6 +38,22 @@ pub fn amend(headers: &mut HeaderMap, raw_query: Option<&str>, verb: Verb) {
         let is_unread = headers.get(&name).is_some_and(|value| !is_read(&name, value));
         if is_unread && !signature::covers(headers, &raw_query.map(Query::parse).unwrap_or_default(), &name) {
             headers.remove(&name);
+        }
+    }
+}
+
+/// Lines of one name are one value, as AWS has it; they are signed as one line, too.
+fn join_metadata(headers: &mut HeaderMap) {
+    if headers.len() == headers.keys_len() {
+        return;
+    }
+    let names = headers.keys().filter(|name| name.as_str().starts_with(METADATA)).cloned();
+    for name in names.collect::<Vec<_>>() {
+        let values: Vec<&[u8]> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+        if values.len() > 1
+            && let Ok(joined) = HeaderValue::from_bytes(&values.join(&b","[..]))
+        {
+            headers.insert(name, joined);
         }
     }
 }

@@ -10,6 +10,7 @@
 //! task holds a receiver of it any more.
 
 mod access_log;
+mod ambiguity;
 mod answer;
 mod canonical;
 mod chunks;

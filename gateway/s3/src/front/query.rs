@@ -79,6 +79,8 @@ pub struct Query<'a> {
     pub presigned: Option<Presigned<'a>>,
     /// Whether it carries a signature of version 2.
     pub version2: bool,
+    /// A name that it has twice.
+    pub repeated: Option<Cow<'a, str>>,
 }
 
 /// The parameters of a presigned request, percent-decoded.
@@ -98,10 +100,14 @@ impl<'a> Query<'a> {
     #[must_use]
     pub fn parse(raw: &'a str) -> Self {
         let mut query = Self::default();
+        let mut names = Vec::new();
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            query.take(&decoded(name), value);
+            let name = decoded(name);
+            query.take(&name, value);
+            names.push(name);
         }
+        query.repeated = twice(names);
         query
     }
 
@@ -129,6 +135,12 @@ impl<'a> Query<'a> {
     fn presigned(&mut self) -> &mut Presigned<'a> {
         self.presigned.get_or_insert_default()
     }
+}
+
+fn twice(mut names: Vec<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    names.sort_unstable();
+    let at = names.windows(2).position(|pair| matches!(pair, [one, other] if one == other))?;
+    Some(names.swap_remove(at))
 }
 
 /// Sub-resources of AWS S3 that no verb here serves. Left to s3s, some of them would run another verb: a

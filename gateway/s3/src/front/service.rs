@@ -16,6 +16,7 @@ use s3s::service::S3Service;
 use s3s::{Body, HttpRequest, S3};
 
 use super::access_log::AccessLog;
+use super::ambiguity;
 use super::answer::Asked;
 use super::chunks::Chunks;
 use super::cors::{self, Sharing};
@@ -249,6 +250,8 @@ impl Service {
             line.bucket = target.bucket().map(str::to_owned);
             line.key = target.key().map(str::to_owned);
         }
+        let query = parts.uri.query().map(Query::parse).unwrap_or_default();
+        ambiguity::check(parts, &query)?;
         // A browser asks before it signs.
         if parts.method == Method::OPTIONS {
             return Ok(Admitted::unsigned(Verb::Preflight));
@@ -256,7 +259,6 @@ impl Service {
         if self.collaborators.api.is_some() && query_api::is_call(parts, target) {
             return Ok(Admitted::unsigned(Verb::IdentityQuery));
         }
-        let query = parts.uri.query().map(Query::parse).unwrap_or_default();
         if form::is_upload(parts, target, &query) {
             return Ok(Admitted::unsigned(Verb::PostObject));
         }

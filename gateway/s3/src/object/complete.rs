@@ -133,7 +133,7 @@ fn expect_kind(upload: &Upload, asked: Option<&ChecksumType>) -> S3Result<()> {
 }
 
 /// The parts that a client named, which must stand in order and be what was uploaded.
-fn chosen<'p>(named: &[CompletedPart], uploaded: &'p BTreeMap<u16, Part>) -> S3Result<Vec<&'p Part>> {
+pub(crate) fn chosen<'p>(named: &[CompletedPart], uploaded: &'p BTreeMap<u16, Part>) -> S3Result<Vec<&'p Part>> {
     if named.is_empty() {
         return Err(S3Error::new(S3ErrorCode::MalformedXML));
     }

@@ -170,7 +170,7 @@ impl Face {
 }
 
 /// Both parts of a retention, or neither, which takes it off.
-fn retention(asked: Option<ObjectLockRetention>) -> S3Result<Option<Retention>> {
+pub(crate) fn retention(asked: Option<ObjectLockRetention>) -> S3Result<Option<Retention>> {
     let malformed = || S3Error::new(S3ErrorCode::MalformedXML);
     let asked = asked.ok_or_else(malformed)?;
     match (asked.mode, asked.retain_until_date) {

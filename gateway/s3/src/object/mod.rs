@@ -2,12 +2,12 @@
 
 mod append;
 mod attributes;
-mod complete;
+pub(crate) mod complete;
 mod copy;
 mod delete;
 mod get;
 pub(crate) mod list;
-mod lock;
+pub(crate) mod lock;
 mod multipart;
 mod part;
 mod put;
