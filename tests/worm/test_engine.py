@@ -22,6 +22,7 @@ READS: Final = {
     "lockable_buckets",
     "locked",
     "metrics",
+    "posix",
     "status",
     "user_quota",
     "verify",

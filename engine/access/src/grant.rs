@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::action::Action;
 use crate::decision::{Decision, Refusal};
 use crate::evaluate::Request;
-use crate::principal::Identity;
+use crate::principal::{Identity, PosixIds};
 
 /// Who asks, on every face.
 #[derive(Clone, Debug)]
@@ -18,6 +18,17 @@ pub enum Actor {
     Worker(Arc<str>),
     /// Whoever policies speak of: the root of an account, a user, a session, a stranger.
     Principal(Arc<Identity>),
+}
+
+impl Actor {
+    /// Whose files it makes, where that is said of anybody.
+    #[must_use]
+    pub fn posix(&self) -> Option<&PosixIds> {
+        match self {
+            Self::Root | Self::Worker(_) => None,
+            Self::Principal(identity) => identity.posix.as_ref(),
+        }
+    }
 }
 
 impl PartialEq for Actor {

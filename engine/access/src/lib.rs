@@ -33,5 +33,5 @@ pub use document::{Fault, Malformed, PolicyKind};
 pub use evaluate::{Request, Scope};
 pub use grant::{Actor, Denied, Grant, Resource, authorise};
 pub use policy::{Policy, Statement};
-pub use principal::{Identity, Kind, Owner, Principal};
+pub use principal::{Identity, Kind, Owner, PosixIds, Principal};
 pub use public_access::PublicAccessBlock;

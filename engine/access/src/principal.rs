@@ -197,6 +197,14 @@ impl fmt::Display for Principal {
     }
 }
 
+/// Whose somebody's files are on the mount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PosixIds {
+    pub uid: u32,
+    /// The first is that of what they make.
+    pub gids: Vec<u32>,
+}
+
 /// A principal with the policies that bound it: what a face keeps, by access key, for as long as neither changes.
 ///
 /// The root of an account needs no policies and isn't bound by any here.
@@ -209,12 +217,14 @@ pub struct Identity {
     pub boundary: Option<Arc<Policy>>,
     /// What a session was made with. All together are one policy: what none of them allows, the session may not.
     pub session: Vec<Arc<Policy>>,
+    /// `None` for who has no uid.
+    pub posix: Option<PosixIds>,
 }
 
 impl Identity {
     #[must_use]
     pub fn new(principal: Principal) -> Self {
-        Self { principal, policies: Vec::new(), boundary: None, session: Vec::new() }
+        Self { principal, policies: Vec::new(), boundary: None, session: Vec::new(), posix: None }
     }
 
     #[must_use]
@@ -226,6 +236,12 @@ impl Identity {
     #[must_use]
     pub fn within(mut self, boundary: Arc<Policy>) -> Self {
         self.boundary = Some(boundary);
+        self
+    }
+
+    #[must_use]
+    pub fn with_posix(mut self, posix: PosixIds) -> Self {
+        self.posix = Some(posix);
         self
     }
 

@@ -5,6 +5,7 @@ mod errors;
 mod log;
 mod metrics;
 mod node;
+mod posix;
 mod quota;
 mod settings;
 mod status;
@@ -38,6 +39,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<worm::LockedVersion>()?;
     module.add_class::<worm::LockedPage>()?;
     module.add_class::<worm::LedgerEvent>()?;
+    module.add_class::<posix::PosixAttributes>()?;
     module.add_class::<quota::Quota>()?;
     module.add_class::<node::Node>()?;
     module.add_function(wrap_pyfunction!(node::initialise, module)?)?;

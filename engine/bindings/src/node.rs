@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 
 use crate::errors::{EngineError, OperatorError, from_backup, from_recovery, from_start, from_store};
 use crate::metrics::{self, Metric};
+use crate::posix::PosixAttributes;
 use crate::quota::{self, Quota};
 use crate::settings::{EngineSettings, S3Settings};
 use crate::status::{RebuildReport, Status, VerifyReport, seconds};
@@ -181,6 +182,12 @@ impl Node {
     }
 
     #[pyo3(signature = (bucket, after=None))]
+    fn posix(&self, bucket: &str, key: &str) -> PyResult<PosixAttributes> {
+        let grant = authorise(&Actor::Root, Action::GetObject, Resource::Object { bucket, key });
+        let grant = grant.map_err(|denied| from_store(denied.into()))?;
+        self.store.describe(&grant, None).map(|version| version.posix.into()).map_err(from_store)
+    }
+
     fn locked(&self, py: Python<'_>, bucket: &str, after: Option<Place>) -> PyResult<LockedPage> {
         let grant = administer()?;
         let after = after

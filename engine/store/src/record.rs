@@ -1,6 +1,7 @@
 //! A record: one object version's bytes as stored, and everything that stands with them.
 
 use bytes::Bytes;
+use packstone_access::Actor;
 
 use crate::checksum::Hash;
 use crate::codec::{DecodeError, Reader, Writer};
@@ -68,7 +69,11 @@ impl TryFrom<u8> for Compression {
     }
 }
 
-/// POSIX facts that stand with every record. Objects made by S3 belong to their creator's uid with mode 0640.
+/// The group of what is made by somebody who has a uid and no gid: nobody is in it.
+pub const NO_GROUP: u32 = 65_534;
+
+/// POSIX facts that stand with every record. Objects made by S3 belong to their creator's uid with mode 0640, and to uid 0
+/// where nobody's is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Posix {
     /// 0 until a face asks for an inode number.
@@ -83,6 +88,15 @@ pub struct Posix {
 impl Default for Posix {
     fn default() -> Self {
         Self { inode: 0, uid: 0, gid: 0, mode: 0o640, mtime: 0 }
+    }
+}
+
+impl Posix {
+    /// Those of what an actor makes.
+    #[must_use]
+    pub fn of(actor: &Actor) -> Self {
+        let Some(ids) = actor.posix() else { return Self::default() };
+        Self { uid: ids.uid, gid: ids.gids.first().copied().unwrap_or(NO_GROUP), ..Self::default() }
     }
 }
 

@@ -11,6 +11,7 @@ use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 use hyper::http::Extensions;
 use packstone_store::object::{Attributes, Etag, MAX_PUT, Version, VersionId};
+use packstone_store::record::Posix;
 use s3s::dto;
 
 use crate::body::{Announcement, verify_document};
@@ -18,9 +19,9 @@ use crate::checksum::{self, Announced};
 use crate::object::range::{copied, select};
 use crate::{etag, headers};
 
-pub use crate::front::trial::{chunks, form, policy, refusal, route, signature};
 pub use document::{document, is_kept};
 
+pub use crate::front::trial::{chunks, form, policy, refusal, route, signature};
 pub use crate::oidc::trial::token;
 
 /// A read gives the bytes that its range names, of those that the object has, or refuses it.
@@ -80,6 +81,7 @@ fn version(size: u64, parts: Vec<u64>) -> Version {
         latest: true,
         size,
         modified: SystemTime::UNIX_EPOCH,
+        posix: Posix::default(),
         attributes: Attributes::default(),
         parts,
         part_checksums: None,

@@ -16,6 +16,7 @@ from packstone_engine._native import Node as Node
 from packstone_engine._native import OperatorError as OperatorError
 from packstone_engine._native import PoolSettings as PoolSettings
 from packstone_engine._native import PoolStatus as PoolStatus
+from packstone_engine._native import PosixAttributes as PosixAttributes
 from packstone_engine._native import Quota as Quota
 from packstone_engine._native import RebuildReport as RebuildReport
 from packstone_engine._native import S3Settings as S3Settings

@@ -226,6 +226,14 @@ class LedgerEvent:
 class Quota:
     """How much there may be, None for any number, and how much there is."""
 
+@final
+class PosixAttributes:
+    """Whose an object is on a mount, and who may do what with it there."""
+
+    uid: int
+    gid: int
+    mode: int  # permission bits
+
     bytes: int | None
     objects: int | None
     used_bytes: int
@@ -315,6 +323,8 @@ class Node:
         Raises EngineError where there is no such bucket, ValueError for what is no version's id.
         """
     def worm_ledger(self, after: int) -> list[LedgerEvent]:
+    def posix(self, bucket: str, key: str) -> PosixAttributes:
+        """Of the current version of a key. Raises EngineError where there is none."""
         """The next events of the WORM ledger behind an LSN, oldest first; none after the last one."""
     def bucket_quota(self, bucket: str) -> Quota:
         """Raises OperatorError where there is no such bucket."""

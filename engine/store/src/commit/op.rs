@@ -12,7 +12,7 @@ use crate::object::{
     AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, PartChecksums, Precondition,
     RenameTerms, Replaces, StoredCopy, UploadId,
 };
-use crate::record::{Compression, Extent};
+use crate::record::{Compression, Extent, Posix};
 use crate::recovery::admission::Admission;
 use crate::segment::SegmentInfo;
 use crate::version::VersionId;
@@ -27,6 +27,8 @@ pub struct Draft {
     pub dictionary: u32,
     /// As in the record.
     pub key_id: u32,
+    /// As in the record.
+    pub posix: Posix,
     /// Encoded.
     pub attributes: Vec<u8>,
     pub body: Body,
@@ -134,6 +136,8 @@ pub enum Op {
         parts: Vec<NamedPart>,
         etag: Etag,
         checksum: Option<Checksum>,
+        /// Of the object that it makes.
+        posix: Posix,
         precondition: Precondition,
     },
     AbortUpload {

@@ -27,7 +27,7 @@ use crate::crypto::plain_length;
 use crate::error::{Error, Result};
 use crate::index::Row;
 use crate::index::row::corrupt;
-use crate::record::Record;
+use crate::record::{Posix, Record};
 use crate::time::to_system_time;
 
 pub use amend::AttributeChange;
@@ -76,6 +76,8 @@ pub struct Version {
     pub size: u64,
     /// When the version was committed.
     pub modified: SystemTime,
+    /// Whose it is on a mount.
+    pub posix: Posix,
     pub attributes: Attributes,
     /// Sizes of the parts in order when an upload or appends made the object, else empty.
     pub parts: Vec<u64>,
@@ -99,6 +101,7 @@ impl Version {
             latest,
             size: record.size,
             modified: to_system_time(record.modified),
+            posix: record.posix,
             attributes,
             parts,
             part_checksums,

@@ -13,7 +13,7 @@ use crate::compression::{Method, shrink};
 use crate::crypto::{self, Binding, Encryptor, Unfit};
 use crate::dictionary;
 use crate::error::{Error, Result};
-use crate::record::{Compression, Extent};
+use crate::record::{Compression, Extent, Posix};
 use crate::segment::stripe::UNIT;
 use crate::store::{Inner, Store};
 use crate::streams::Lease;
@@ -50,6 +50,7 @@ pub struct ObjectWriter {
     store: Arc<Inner>,
     bucket: u32,
     key: String,
+    posix: Posix,
     destination: Destination,
     written: u64,
     buffer: BytesMut,
@@ -134,6 +135,7 @@ impl Store {
             store: self.inner.clone(),
             bucket,
             key: key.to_owned(),
+            posix: Posix::of(grant.actor()),
             destination,
             written: 0,
             buffer: BytesMut::with_capacity(expected),
@@ -147,8 +149,18 @@ impl Store {
 impl ObjectWriter {
     /// One for bytes that will be a piece of an object.
     pub(super) fn of_piece(store: Arc<Inner>, (bucket, key): (u32, &str), cipher: Option<Cipher>) -> Self {
-        let (destination, buffer) = (Destination::Stream, BytesMut::new());
-        Self { store, bucket, key: key.to_owned(), destination, written: 0, buffer, limit: 0, cipher, streaming: None }
+        Self {
+            store,
+            bucket,
+            key: key.to_owned(),
+            posix: Posix::default(),
+            destination: Destination::Stream,
+            written: 0,
+            buffer: BytesMut::new(),
+            limit: 0,
+            cipher,
+            streaming: None,
+        }
     }
 
     /// Where the bytes are, durable, and the streams that must be held until something names them.
@@ -311,7 +323,7 @@ impl ObjectWriter {
             }
         };
         let key_id = self.cipher.as_ref().map_or(0, |cipher| cipher.encryption.key_id());
-        let draft = Draft { size, compression, dictionary, key_id, attributes, body };
+        let draft = Draft { size, compression, dictionary, key_id, posix: self.posix, attributes, body };
         let (bucket, key) = (self.bucket, self.key);
         let op = match self.destination {
             Destination::Object => Op::Put { bucket, key, draft, precondition },

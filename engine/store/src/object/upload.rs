@@ -10,6 +10,7 @@ use crate::commit::{Op, Outcome};
 use crate::error::{Error, Result};
 use crate::index::row::{Row, UploadRow, corrupt};
 use crate::index::{Space, keys};
+use crate::record::Posix;
 use crate::store::Store;
 use crate::time::to_system_time;
 
@@ -109,6 +110,7 @@ impl Store {
             parts: parts.to_vec(),
             etag,
             checksum,
+            posix: Posix::of(grant.actor()),
             precondition,
         };
         match self.inner.queue.commit(op).await? {

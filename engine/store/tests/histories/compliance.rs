@@ -9,7 +9,7 @@ use packstone_store::drive::Superblock;
 use packstone_store::drive::simulated::{Faults, Generator};
 use packstone_store::object::{AttributeChange, Attributes, Mode, Precondition, Retention, VersionId};
 use packstone_store::pool::Profile;
-use packstone_store::record::Compression;
+use packstone_store::record::{Compression, Posix};
 
 use crate::check;
 use crate::node::{Node, pass, restart_machine, seconds, set_wall};
@@ -35,8 +35,15 @@ fn put(core: &mut Core, retention: Option<Retention>, legal_hold: bool) -> Resul
     let stored = Bytes::from_static(b"a fill");
     let hash = record_hash(&stored);
     let body = Body::Small { stored, hash };
-    let draft =
-        Draft { size: 6, compression: Compression::Raw, dictionary: 0, key_id: 0, attributes: attributes.0, body };
+    let draft = Draft {
+        size: 6,
+        compression: Compression::Raw,
+        dictionary: 0,
+        key_id: 0,
+        posix: Posix::default(),
+        attributes: attributes.0,
+        body,
+    };
     match commit(core, Op::Put { bucket: 1, key: KEY.into(), draft, precondition: Precondition::None })? {
         Outcome::Stored(row) => Ok(row.version),
         other => panic!("{other:?}"),

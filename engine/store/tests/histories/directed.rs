@@ -8,7 +8,7 @@ use packstone_store::drive::simulated::{Faults, Generator};
 use packstone_store::index::Space;
 use packstone_store::object::{Precondition, UploadId};
 use packstone_store::pool::Profile;
-use packstone_store::record::Compression;
+use packstone_store::record::{Compression, Posix};
 use packstone_store::sealing;
 use packstone_store::segment::Home;
 use packstone_store::segment::stream::OpenStream;
@@ -24,6 +24,7 @@ fn put(core: &mut Core, key: &str) -> bool {
         compression: Compression::Raw,
         dictionary: 0,
         key_id: 0,
+        posix: Posix::default(),
         attributes: vec![0; 22],
         body: Body::Small { stored, hash },
     };

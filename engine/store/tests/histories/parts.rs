@@ -10,7 +10,7 @@ use packstone_store::object::{
     RenameTerms, UploadId, Version,
 };
 use packstone_store::pool::Profile;
-use packstone_store::record::{Compression, Extent};
+use packstone_store::record::{Compression, Extent, Posix};
 use packstone_store::recovery::replay;
 use packstone_store::sealing::{self, SealedJournal};
 use packstone_store::segment::stream::OpenStream;
@@ -68,6 +68,7 @@ fn upload(core: &mut Core, key: &str) {
                 compression: Compression::Raw,
                 dictionary: 0,
                 key_id: 0,
+                posix: Posix::default(),
                 attributes: encoded(Attributes { checksum: Some(checksum(number)), ..Attributes::default() }),
                 body: Body::Streamed(vec![extent]),
             },
@@ -79,7 +80,19 @@ fn upload(core: &mut Core, key: &str) {
     let parts = (1..=MAX_PARTS).map(|number| NamedPart { number, etag: Etag::default() }).collect();
     let (etag, checksum) = (Etag { md5: [1; 16], parts: MAX_PARTS }, Some(checksum(0)));
     let precondition = Precondition::None;
-    commit(core, Op::CompleteUpload { bucket, key: key.into(), upload: UPLOAD, parts, etag, checksum, precondition });
+    commit(
+        core,
+        Op::CompleteUpload {
+            bucket,
+            key: key.into(),
+            upload: UPLOAD,
+            parts,
+            etag,
+            checksum,
+            posix: Posix::default(),
+            precondition,
+        },
+    );
 }
 
 fn row(core: &Core, key: &str) -> Row {

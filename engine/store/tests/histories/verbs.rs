@@ -11,7 +11,7 @@ use packstone_store::commit::{Body, Draft, Op};
 use packstone_store::object::{
     Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Etag, NamedPart, Precondition, UploadId,
 };
-use packstone_store::record::{Compression, Extent};
+use packstone_store::record::{Compression, Extent, Posix};
 use packstone_store::segment::stream::OpenStream;
 use packstone_store::segment::stripe::UNIT;
 
@@ -46,6 +46,7 @@ pub fn draft(size: usize, body: Body) -> Draft {
         // Nothing here expands a body: what is said of it must go wherever the record goes.
         dictionary: size as u32 % 3,
         key_id: 0,
+        posix: Posix::default(),
         attributes: vec![0; ATTRIBUTES],
         body,
     }
@@ -248,6 +249,7 @@ impl Run {
             parts: named.iter().map(|number| NamedPart { number: *number, etag: Etag::default() }).collect(),
             etag: Etag::default(),
             checksum: Some(checksum(b"the whole")),
+            posix: Posix::default(),
             precondition: Precondition::None,
         };
         let tag = self.tag();

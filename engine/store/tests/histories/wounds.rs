@@ -7,7 +7,7 @@ use packstone_store::drive::simulated::{Faults, Generator};
 use packstone_store::healing;
 use packstone_store::object::Precondition;
 use packstone_store::pool::Profile;
-use packstone_store::record::{Compression, Extent};
+use packstone_store::record::{Compression, Extent, Posix};
 use packstone_store::sealing;
 use packstone_store::segment::Home;
 use packstone_store::segment::shard::path_of;
@@ -43,8 +43,15 @@ pub fn store(core: &mut Core, stream: &mut OpenStream, key: &str) {
     stream.sync(&core.shared.hardware).unwrap();
     let (segment, length, hash) = (stream.info.id, content.len() as u64, record_hash(&content));
     let body = Body::Streamed(vec![Extent { segment, offset, length, part: 0, claim: 0, hash }]);
-    let draft =
-        Draft { size: length, compression: Compression::Raw, dictionary: 0, key_id: 0, attributes: vec![0; 22], body };
+    let draft = Draft {
+        size: length,
+        compression: Compression::Raw,
+        dictionary: 0,
+        key_id: 0,
+        posix: Posix::default(),
+        attributes: vec![0; 22],
+        body,
+    };
     let op = Op::Put { bucket: 1, key: key.into(), draft, precondition: Precondition::None };
     assert!(matches!(core.commit(&[op]).pop(), Some(Ok(Outcome::Stored(_)))));
 }

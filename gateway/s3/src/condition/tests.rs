@@ -1,6 +1,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use packstone_store::object::{Attributes, Etag, Version, VersionId};
+use packstone_store::record::Posix;
 use s3s::dto::{ETag, ETagCondition, Timestamp, TimestampFormat};
 
 use super::{Conditions, LAST_SECOND, failed, not_modified, until, whole_seconds};
@@ -15,6 +16,7 @@ fn version() -> Version {
         latest: true,
         size: 1,
         modified: UNIX_EPOCH + MODIFIED,
+        posix: Posix::default(),
         attributes,
         parts: Vec::new(),
         part_checksums: None,

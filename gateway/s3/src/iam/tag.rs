@@ -9,10 +9,7 @@ use super::form::{MOST_TAGS, too_many_tags};
 use super::provider::provider_of;
 use super::xml::Xml;
 use super::{Ask, Iam, named};
-use crate::identity::Class;
-
-const UID: &str = "packstone:uid";
-const GIDS: &str = "packstone:gids";
+use crate::identity::{Class, GIDS, UID};
 
 impl Iam {
     pub(super) async fn tag(&self, ask: &Ask, class: Class) -> Result<Xml, Fault> {

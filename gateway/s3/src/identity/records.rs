@@ -7,13 +7,18 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use packstone_access::{Identity, Kind, Policy, PolicyKind, Principal};
+use packstone_access::{Identity, Kind, Policy, PolicyKind, PosixIds, Principal};
 use s3s::auth::SecretKey;
 
 use super::master_key::{MasterKey, Purpose};
 use super::provided;
 use super::record::{AccessKey, Class, Own, Record};
 use crate::owner;
+
+/// The tag of a user that says whose its files are on the mount: a number.
+pub(crate) const UID: &str = "packstone:uid";
+/// And that of its groups there: numbers with spaces between them.
+pub(crate) const GIDS: &str = "packstone:gids";
 
 /// A record, and what is made of it once.
 pub struct Known {
@@ -140,6 +145,8 @@ impl Records {
         let Record { path, name, id, .. } = &user.record;
         let kind = Kind::User { path: path.as_str().into(), name: name.as_str().into(), id: id.as_str().into() };
         let mut identity = self.holding(kind, user, &BTreeMap::new());
+        // Of the user's own tags alone: whoever opens a session of a role says what its tags are.
+        identity.posix = posix_ids(&user.record.tags);
         if let Own::User { groups, .. } = &user.record.own {
             for group in groups.iter().filter_map(|group| self.by_id(group)) {
                 self.give(&mut identity, group);
@@ -185,6 +192,14 @@ impl Records {
     pub fn users_of(&self, policy: &str) -> BTreeSet<&str> {
         self.by_id.values().filter(|known| known.record.uses(policy)).map(|known| known.record.id.as_str()).collect()
     }
+}
+
+/// The ids that a user's tags name.
+fn posix_ids(tags: &BTreeMap<String, String>) -> Option<PosixIds> {
+    let uid = tags.get(UID)?.parse().ok()?;
+    let gids =
+        tags.get(GIDS).map_or("", String::as_str).split_whitespace().filter_map(|gid| gid.parse().ok()).collect();
+    Some(PosixIds { uid, gids })
 }
 
 /// A policy that denies everything.

@@ -136,8 +136,8 @@ impl<'live, 'index> Decider<'live, 'index> {
             }
             Op::OpenUpload { bucket, key, upload, attributes } => self.open_upload(*bucket, key, *upload, attributes),
             Op::PutPart { bucket, key, upload, number, draft } => self.put_part(*bucket, key, *upload, *number, draft),
-            Op::CompleteUpload { bucket, key, upload, parts, etag, checksum, precondition } => {
-                self.complete(*bucket, key, *upload, parts, (*etag, checksum.clone()), precondition)
+            Op::CompleteUpload { bucket, key, upload, parts, etag, checksum, posix, precondition } => {
+                self.complete(*bucket, key, *upload, parts, (*etag, checksum.clone(), *posix), precondition)
             }
             Op::AbortUpload { bucket, key, upload } => self.abort(*bucket, key, *upload),
             Op::AbandonUpload { bucket, key, upload, age } => self.abandon(*bucket, key, *upload, *age),
@@ -216,6 +216,7 @@ impl<'live, 'index> Decider<'live, 'index> {
             dictionary: draft.dictionary,
             key_id: draft.key_id,
             chunking: if draft.key_id == 0 { 0 } else { CHUNK_LENGTH },
+            posix: draft.posix,
             attributes,
             extents,
             ..Record::empty(id, self.site.now)

@@ -11,7 +11,7 @@ use crate::journal::{Entry, Target};
 use crate::object::{
     Attributes, Checksum, Encryption, Etag, MIN_PART, NamedPart, PartChecksums, Precondition, UploadId,
 };
-use crate::record::{Compression, Extent};
+use crate::record::{Compression, Extent, Posix};
 
 /// What an upload's parts make together.
 #[derive(Default)]
@@ -98,7 +98,7 @@ impl Decider<'_, '_> {
         key: &str,
         upload: UploadId,
         named: &[NamedPart],
-        (etag, checksum): (Etag, Option<Checksum>),
+        (etag, checksum, posix): (Etag, Option<Checksum>, Posix),
         precondition: &Precondition,
     ) -> Result<Outcome> {
         let (opened, kills) = self.upload(bucket, key, upload)?;
@@ -115,7 +115,7 @@ impl Decider<'_, '_> {
         self.hold(state, &mut attributes);
         let (compression, body) = (Compression::Raw, Body::Streamed(extents));
         let key_id = attributes.encryption.as_ref().map_or(0, Encryption::key_id);
-        let draft = Draft { size, compression, dictionary: 0, key_id, attributes: Vec::new(), body };
+        let draft = Draft { size, compression, dictionary: 0, key_id, posix, attributes: Vec::new(), body };
         let mut record = self.record(&draft, attributes.to_bytes()?);
         let checksums = algorithm.and_then(|by| PartChecksums::of(by, checksums.iter().map(Option::as_ref)));
         record.part_checksums = checksums.map(|checksums| checksums.to_bytes()).unwrap_or_default();

@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
 use packstone_store::object::{Attributes, Version, VersionId};
+use packstone_store::record::Posix;
 use s3s::dto::Range;
 
 use super::{Selection, copied, select};
@@ -12,6 +13,7 @@ fn version(size: u64, parts: &[u64]) -> Version {
         latest: true,
         size,
         modified: SystemTime::UNIX_EPOCH,
+        posix: Posix::default(),
         attributes: Attributes::default(),
         parts: parts.into(),
         part_checksums: None,
