@@ -1,12 +1,14 @@
 """The root credentials: who root is on every face.
 
 They come from PACKSTONE_ROOT_USER and PACKSTONE_ROOT_PASSWORD, or else from `root-credentials` in the data directory,
-which is made at first start and readable by its owner only.
+which is made at first start and readable by its owner only. Those that a rotation replaces may be accepted beside the
+new ones, so that clients are moved to these one by one: both stand in the file, which is written at once.
 """
 
 import os
 import secrets
 import string
+import time
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +26,8 @@ _ACCESS_ALPHABET: Final = string.ascii_uppercase + string.digits
 _SECRET_ALPHABET: Final = string.ascii_letters + string.digits
 _ACCESS_LENGTHS: Final = range(3, 129)
 _SECRET_LENGTHS: Final = range(8, 129)
+# Every key of the file stands on a line of its own name: scripts read it by `sed`.
+_PREVIOUS: Final = "previous_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,19 @@ class Credentials:
         """New random credentials: 20 characters of access key, 40 (238 bits) of secret key."""
         access_key = "".join(secrets.choice(_ACCESS_ALPHABET) for _ in range(20))
         return cls(access_key, "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(40)))
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """Credentials that a rotation replaced: accepted until they are retired, and until `until`, seconds since 1970."""
+
+    credentials: Credentials
+    until: int | None = None
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether they are accepted now."""
+        return self.until is None or time.time() < self.until
 
 
 def _check(what: str, key: str, lengths: range, forbidden: str = "") -> None:
@@ -74,7 +91,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Credentials
 class RootCredentials:
     """The root credentials of one data directory: `current`, and whether they were `made` just now, to be shown once.
 
-    Touched by the process that holds the directory's lock only; `rotate` by one thread at a time.
+    Touched by the process that holds the directory's lock only; `rotate` and `retire` by one thread at a time.
     """
 
     def __init__(self, data: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -86,34 +103,66 @@ class RootCredentials:
         self.file = data / FILE_NAME
         self.made = False
         self._environment = environment
+        self._previous: Previous | None = None
         given = from_environment(environment)
         if given is not None:
             self.current = given
         elif self.file.exists():
-            self.current = self._read()
+            self.current, self._previous = self._read()
         else:
             self.current = Credentials.generate()
-            self._write(self.current)
+            self._write(self.current, None)
             self.made = True
 
-    def rotate(self, wanted: Credentials | None = None) -> Credentials:
+    @property
+    def previous(self) -> Previous | None:
+        """The credentials that are accepted beside the current ones, if there are any."""
+        return self._previous if self._previous is not None and self._previous.is_accepted else None
+
+    def rotate(
+        self, wanted: Credentials | None = None, *, retire: bool = False, until: int | None = None
+    ) -> Credentials:
         """Replace the kept credentials by `wanted` or by new random ones, and return them.
 
-        Raises OperatorError when the environment sets the credentials, since it would undo this at the next start.
+        The replaced ones are accepted until they are retired, `until` a time in seconds since 1970, or, with `retire`,
+        no more. Raises OperatorError when the environment sets the credentials, since it would undo this at the next
+        start; when earlier ones are accepted still; or when `wanted` has the access key of those that it replaces,
+        which would have two secrets then.
         """
         if from_environment(self._environment) is not None:
             raise OperatorError(
                 f"{USER_VARIABLE} and {PASSWORD_VARIABLE} set the root credentials: change them there, then restart"
             )
         credentials = wanted or Credentials.generate()
-        self._write(credentials)
-        self.current = credentials
+        previous = None if retire else Previous(self.current, until)
+        if previous is not None:
+            if self.previous is not None:
+                raise OperatorError(
+                    f"{self.previous.credentials.access_key} is accepted still: `packstone root retire` first, or "
+                    "rotate with --retire, which refuses all but the new credentials"
+                )
+            if credentials.access_key == self.current.access_key:
+                raise OperatorError(
+                    "the access key stays, so the old secret key can't be accepted beside the new one: add --retire, "
+                    "or choose another access key"
+                )
+        self._write(credentials, previous)
+        self.current, self._previous = credentials, previous
         return credentials
 
-    def _read(self) -> Credentials:
+    def retire(self) -> Credentials:
+        """Accept the replaced credentials no more, and return them. Raises OperatorError where there are none."""
+        previous = self.previous
+        if previous is None:
+            raise OperatorError("no replaced root credentials are accepted: there is nothing to retire")
+        self._write(self.current, None)
+        self._previous = None
+        return previous.credentials
+
+    def _read(self) -> tuple[Credentials, Previous | None]:
         try:
             written = tomllib.loads(self.file.read_text("utf-8"))
-            return Credentials(str(written["access_key"]), str(written["secret_key"]))
+            return _credentials(written), _previous(written)
         except OSError as fault:
             raise OperatorError(f"{self.file}: can't be read: {fault.strerror}") from None
         except KeyError as fault:
@@ -121,12 +170,33 @@ class RootCredentials:
         except ValueError as fault:
             raise ConfigurationError(f"{self.file}: {fault}") from None
 
-    def _write(self, credentials: Credentials) -> None:
-        def quoted(key: str) -> str:
-            return '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-        text = f"access_key = {quoted(credentials.access_key)}\nsecret_key = {quoted(credentials.secret_key)}\n"
+    def _write(self, credentials: Credentials, previous: Previous | None) -> None:
+        text = _written(credentials)
+        if previous is not None:
+            text += _written(previous.credentials, _PREVIOUS)
+            text += "" if previous.until is None else f"{_PREVIOUS}until = {previous.until}\n"
         try:
             write_private(self.file, text)
         except OSError as fault:
             raise OperatorError(f"{self.file}: can't be written: {fault.strerror}") from None
+
+
+def _written(credentials: Credentials, prefix: str = "") -> str:
+    def line(name: str, key: str) -> str:
+        quoted = key.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{prefix}{name} = "{quoted}"\n'
+
+    return line("access_key", credentials.access_key) + line("secret_key", credentials.secret_key)
+
+
+def _credentials(written: Mapping[str, object], prefix: str = "") -> Credentials:
+    return Credentials(str(written[f"{prefix}access_key"]), str(written[f"{prefix}secret_key"]))
+
+
+def _previous(written: Mapping[str, object]) -> Previous | None:
+    if f"{_PREVIOUS}access_key" not in written:
+        return None
+    until = written.get(f"{_PREVIOUS}until")
+    if not isinstance(until, int | None):
+        raise ValueError(f"{_PREVIOUS}until takes seconds since 1970")  # noqa: TRY004 - a fault of the file's
+    return Previous(_credentials(written, _PREVIOUS), until)

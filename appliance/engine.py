@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import packstone_engine
 
 from appliance.configuration import Configuration
-from appliance.credentials import Credentials
+from appliance.credentials import RootCredentials
 from appliance.errors import OperatorError
 from appliance.master_key import MasterKeySource
 
@@ -53,8 +53,16 @@ def engine_settings(
     )
 
 
+def previous_root(root: RootCredentials) -> tuple[str, str, int | None] | None:
+    """The credentials that are accepted beside the current ones, as the engine takes them."""
+    previous = root.previous
+    if previous is None:
+        return None
+    return previous.credentials.access_key, previous.credentials.secret_key, previous.until
+
+
 def s3_settings(
-    configuration: Configuration, root: Credentials, master_key: MasterKeySource
+    configuration: Configuration, root: RootCredentials, master_key: MasterKeySource
 ) -> packstone_engine.S3Settings:
     """How the S3 front listens, with `root` as the one it knows beside the users that the engine keeps."""
     s3 = configuration.s3
@@ -64,9 +72,10 @@ def s3_settings(
     )
     return packstone_engine.S3Settings(
         str(s3.address),
-        root.access_key,
-        root.secret_key,
+        root.current.access_key,
+        root.current.secret_key,
         master_key.key(),
+        previous_root=previous_root(root),
         region=s3.region,
         domains=s3.domains,
         object_ownership=s3.object_ownership,

@@ -14,9 +14,9 @@ from typing import Literal
 import packstone_engine
 
 from appliance.configuration import Configuration
-from appliance.credentials import Credentials, RootCredentials
+from appliance.credentials import Credentials, Previous, RootCredentials
 from appliance.drives import expect_mounted
-from appliance.engine import engine_settings, operator_errors, s3_settings
+from appliance.engine import engine_settings, operator_errors, previous_root, s3_settings
 from appliance.errors import NotServingError
 from appliance.health import Health
 from appliance.master_key import MasterKeyFile
@@ -55,7 +55,7 @@ class Node:
                 master_key.make()
             engine = packstone_engine.Node.open(engine_settings(self.configuration, master_key))
             self._engine = engine
-            settings = s3_settings(self.configuration, self._root.current, master_key)
+            settings = s3_settings(self.configuration, self._root, master_key)
             self._s3 = parse_address(engine.serve_s3(settings))
         self.health.state = "serving"
 
@@ -178,18 +178,37 @@ class Node:
         with operator_errors():
             self._running().set_user_quota(user, size, objects)
 
-    def rotate_root(self, wanted: Credentials | None = None) -> Credentials:
+    def rotate_root(
+        self, wanted: Credentials | None = None, *, retire: bool = False, until: int | None = None
+    ) -> Credentials:
         """Replace the root credentials, on disk and in force, by `wanted` or by new random ones, and return them.
 
-        Requests signed with the old ones are refused from here on. Raises OperatorError when the environment sets the
-        credentials, and NotServingError.
+        Requests signed with the old ones are accepted as `RootCredentials.rotate` says. Raises what it raises, and
+        NotServingError.
         """
         with self._rotation:
             engine = self._running()
-            credentials = self._root.rotate(wanted)
-            engine.set_root(credentials.access_key, credentials.secret_key)
+            credentials = self._root.rotate(wanted, retire=retire, until=until)
+            engine.set_root(credentials.access_key, credentials.secret_key, previous_root(self._root))
         _log.info("root credentials rotated", extra={"access_key": credentials.access_key})
         return credentials
+
+    def retire_root(self) -> Credentials:
+        """Refuse the root credentials that a rotation replaced, from here on, and return them.
+
+        Raises OperatorError where none are accepted, and NotServingError.
+        """
+        with self._rotation:
+            engine = self._running()
+            retired = self._root.retire()
+            engine.set_root(self._root.current.access_key, self._root.current.secret_key)
+        _log.info("root credentials retired", extra={"access_key": retired.access_key})
+        return retired
+
+    @property
+    def previous_credentials(self) -> Previous | None:
+        """The root credentials that are accepted beside those in force, if there are any."""
+        return self._root.previous
 
     def explain(self, user: str, action: str, resource: str) -> str:
         """Say in one line which statement decides whether `user` may do `action` on `resource`.

@@ -29,6 +29,8 @@ from gateway.control.documents import (
     QuotaRequest,
     RestoredDocument,
     RestoreRequest,
+    RetirementDocument,
+    RootDocument,
     RotationRequest,
     SealDocument,
     StatusDocument,
@@ -140,10 +142,17 @@ class ControlClient:
         request = QuotaRequest(bytes=size, objects=objects)
         self._ask("PUT", f"/quota/{whose}?{urlencode({'name': name})}", request.model_dump())
 
-    def rotate_root(self, wanted: CredentialsDocument | None) -> CredentialsDocument:
-        """Replace the root credentials by `wanted` or by random ones, and return the new ones."""
-        request = RotationRequest(credentials=wanted)
+    def rotate_root(self, request: RotationRequest) -> CredentialsDocument:
+        """Replace the root credentials as the request says, and return the new ones."""
         return CredentialsDocument.model_validate(self._ask("POST", "/root/rotate", request.model_dump()))
+
+    def retire_root(self) -> RetirementDocument:
+        """Have the replaced root credentials accepted no more."""
+        return RetirementDocument.model_validate(self._ask("POST", "/root/retire"))
+
+    def root(self) -> RootDocument:
+        """Which access keys of root are accepted."""
+        return RootDocument.model_validate(self._ask("GET", "/root"))
 
     def _lines(self, method: str, path: str, parameters: dict[str, float] | None = None) -> Iterator[str]:
         with self._reached(), self._http.stream(method, path, params=parameters) as answer:

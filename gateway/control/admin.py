@@ -22,6 +22,8 @@ from gateway.control.documents import (
     KmsRequest,
     RestoredDocument,
     RestoreRequest,
+    RetirementDocument,
+    RootDocument,
     RotationRequest,
     SealDocument,
     StatusDocument,
@@ -87,12 +89,31 @@ def admin_app(node: Node) -> FastAPI:
     def explain(user: str, action: str, resource: str) -> ExplanationDocument:
         return ExplanationDocument(decision=node.explain(user, action, resource))
 
-    @app.post("/root/rotate")
-    def rotate(request: RotationRequest) -> CredentialsDocument:
-        return CredentialsDocument.model_validate(node.rotate_root(_wanted(request)))
-
+    _offer_root(app, node)
     _offer_configuration(app, node)
     return app
+
+
+def _offer_root(app: FastAPI, node: Node) -> None:
+    """Which credentials root has, and how they change."""
+
+    @app.post("/root/rotate")
+    def rotate(request: RotationRequest) -> CredentialsDocument:
+        rotated = node.rotate_root(_wanted(request), retire=request.retire, until=request.until)
+        return CredentialsDocument.model_validate(rotated)
+
+    @app.post("/root/retire")
+    def retire() -> RetirementDocument:
+        return RetirementDocument(access_key=node.retire_root().access_key)
+
+    @app.get("/root")
+    def root() -> RootDocument:
+        previous = node.previous_credentials
+        return RootDocument(
+            access_key=node.credentials.access_key,
+            previous=None if previous is None else previous.credentials.access_key,
+            until=None if previous is None else previous.until,
+        )
 
 
 def _offer_configuration(app: FastAPI, node: Node) -> None:

@@ -320,11 +320,30 @@ class RestoredDocument(_Document):
 
 
 class RotationRequest(BaseModel):
-    """The root credentials to put into force; without any, random ones are made."""
+    """The root credentials to put into force; without any, random ones are made.
+
+    Those that they replace are accepted until they are retired, `until` a time in seconds since 1970, or no more.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     credentials: CredentialsDocument | None = None
+    retire: bool = False
+    until: int | None = None
+
+
+class RetirementDocument(_Document):
+    """The root credentials that are accepted no more."""
+
+    access_key: str
+
+
+class RootDocument(_Document):
+    """The access keys of root: the one in force, and the one that it replaced while that is accepted."""
+
+    access_key: str
+    previous: str | None
+    until: int | None
 
 
 class FaultDocument(BaseModel):

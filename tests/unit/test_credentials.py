@@ -1,15 +1,24 @@
 """Root credentials come from the environment or from a private file, and keep to their rules."""
 
 import stat
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.credentials import PASSWORD_VARIABLE, USER_VARIABLE, Credentials, RootCredentials, from_environment
+from appliance.credentials import (
+    PASSWORD_VARIABLE,
+    USER_VARIABLE,
+    Credentials,
+    Previous,
+    RootCredentials,
+    from_environment,
+)
 from appliance.errors import ConfigurationError, OperatorError
 
+PAIR = 'access_key = "desk"\nsecret_key = "long-enough"\n'
 GIVEN = {USER_VARIABLE: "desk", PASSWORD_VARIABLE: "correct-horse"}
 
 
@@ -69,6 +78,11 @@ def test_every_allowed_secret_is_kept_as_it_is(tmp_path_factory: pytest.TempPath
     wanted = Credentials("desk", secret_key)
     assert RootCredentials(data, {}).rotate(wanted) == wanted
     assert RootCredentials(data, {}).current == wanted
+    RootCredentials(data, {}).rotate(Credentials("other", secret_key), retire=True)
+    RootCredentials(data, {}).rotate()
+    previous = RootCredentials(data, {}).previous
+    assert previous is not None
+    assert previous.credentials.secret_key == secret_key
 
 
 def test_rotation_replaces_the_file(tmp_path: Path) -> None:
@@ -87,9 +101,61 @@ def test_rotation_of_what_the_environment_sets_is_refused(tmp_path: Path) -> Non
     assert root.current == Credentials("desk", "correct-horse")
 
 
+def test_what_was_replaced_is_accepted_until_it_is_retired(tmp_path: Path) -> None:
+    root = RootCredentials(tmp_path, {})
+    before = root.current
+    assert root.previous is None
+    after = root.rotate()
+    for kept in (root, RootCredentials(tmp_path, {})):
+        assert (kept.current, kept.previous) == (after, Previous(before))
+    assert root.retire() == before
+    for kept in (root, RootCredentials(tmp_path, {})):
+        assert (kept.current, kept.previous) == (after, None)
+    with pytest.raises(OperatorError, match="nothing to retire"):
+        root.retire()
+
+
+def test_what_was_replaced_ends_at_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = RootCredentials(tmp_path, {})
+    before, until = root.current, int(time.time()) + 60
+    root.rotate(until=until)
+    assert RootCredentials(tmp_path, {}).previous == Previous(before, until)
+    monkeypatch.setattr(time, "time", lambda: float(until))
+    assert root.previous is None
+    assert RootCredentials(tmp_path, {}).previous is None
+    root.rotate()
+
+
+def test_two_are_accepted_at_most(tmp_path: Path) -> None:
+    root = RootCredentials(tmp_path, {})
+    root.rotate()
+    current, previous = root.current, root.previous
+    with pytest.raises(OperatorError, match="packstone root retire"):
+        root.rotate()
+    assert (root.current, root.previous) == (current, previous)
+    root.rotate(retire=True)
+    assert root.previous is None
+    assert RootCredentials(tmp_path, {}).previous is None
+
+
+def test_one_access_key_has_one_secret(tmp_path: Path) -> None:
+    root = RootCredentials(tmp_path, {})
+    wanted = Credentials(root.current.access_key, "another-secret")
+    with pytest.raises(OperatorError, match="--retire"):
+        root.rotate(wanted)
+    assert root.rotate(wanted, retire=True) == RootCredentials(tmp_path, {}).current == wanted
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("", "access_key is missing"), ('access_key = "desk"', "secret_key is missing"), ("?", "root-credentials: ")],
+    [
+        ("", "access_key is missing"),
+        ('access_key = "desk"', "secret_key is missing"),
+        ("?", "root-credentials: "),
+        (PAIR + 'previous_access_key = "old"', "previous_secret_key is missing"),
+        (PAIR + 'previous_access_key = "old"\nprevious_secret_key = "short"', "secret key has 5 characters"),
+        (PAIR + 'previous_access_key = "old"\nprevious_secret_key = "long-enough"\nprevious_until = ""', "seconds"),
+    ],
 )
 def test_a_spoilt_file_is_told(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "root-credentials").write_text(text)

@@ -22,7 +22,7 @@ use crate::errors::{EngineError, OperatorError, from_backup, from_recovery, from
 use crate::metrics::{self, Metric};
 use crate::posix::PosixAttributes;
 use crate::quota::{self, Quota};
-use crate::settings::{EngineSettings, S3Settings};
+use crate::settings::{EngineSettings, Previous, S3Settings, previous_root};
 use crate::status::{RebuildReport, Status, VerifyReport, seconds};
 use crate::worm::{LedgerEvent, LockableBucket, LockedPage, Place};
 
@@ -97,9 +97,10 @@ impl Node {
         })
     }
 
-    fn set_root(&self, access_key: &str, secret_key: &str) {
+    #[pyo3(signature = (access_key, secret_key, previous=None))]
+    fn set_root(&self, access_key: &str, secret_key: &str, previous: Option<Previous>) {
         if let Some(front) = self.front.lock().clone() {
-            front.set_root(access_key, secret_key);
+            front.set_root(access_key, secret_key, previous.map(previous_root));
         }
     }
 
@@ -181,13 +182,13 @@ impl Node {
         Ok(keys.into_iter().map(|key| (key.id, seconds(from_system_time(key.created)))).collect())
     }
 
-    #[pyo3(signature = (bucket, after=None))]
     fn posix(&self, bucket: &str, key: &str) -> PyResult<PosixAttributes> {
         let grant = authorise(&Actor::Root, Action::GetObject, Resource::Object { bucket, key });
         let grant = grant.map_err(|denied| from_store(denied.into()))?;
         self.store.describe(&grant, None).map(|version| version.posix.into()).map_err(from_store)
     }
 
+    #[pyo3(signature = (bucket, after=None))]
     fn locked(&self, py: Python<'_>, bucket: &str, after: Option<Place>) -> PyResult<LockedPage> {
         let grant = administer()?;
         let after = after

@@ -101,6 +101,13 @@ fn seconds(value: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(value).map_err(|_| PyValueError::new_err(format!("{value} seconds can't be")))
 }
 
+/// Root credentials that others have replaced: access key, secret key, and the Unix second at which they end.
+pub type Previous = (String, String, Option<i64>);
+
+pub fn previous_root((access_key, secret_key, until): Previous) -> packstone_s3::PreviousRoot {
+    packstone_s3::PreviousRoot { access_key, secret_key, until }
+}
+
 /// How the S3 front listens and whom it knows.
 #[pyclass(module = "packstone_engine", frozen)]
 pub struct S3Settings {
@@ -112,18 +119,21 @@ pub struct S3Settings {
 #[pymethods]
 impl S3Settings {
     #[new]
-    #[pyo3(signature = (address, access_key, secret_key, master_key, *, region="us-east-1".into(), domains=Vec::new(),
+    #[pyo3(signature = (address, access_key, secret_key, master_key, *, previous_root=None, region="us-east-1".into(), domains=Vec::new(),
         object_ownership="BucketOwnerEnforced", tls_certificate=None, tls_key=None, access_log=None, log_interval=300.0,
         issuer_authorities=None, header_timeout=30.0, body_timeout=60.0, threads=0))]
-    #[pyo3(text_signature = "(address, access_key, secret_key, master_key, *, region='us-east-1', domains=..., \
+    #[pyo3(
+        text_signature = "(address, access_key, secret_key, master_key, *, previous_root=None, region='us-east-1', domains=..., \
         object_ownership='BucketOwnerEnforced', tls_certificate=None, tls_key=None, access_log=None, \
-        log_interval=300.0, issuer_authorities=None, header_timeout=30.0, body_timeout=60.0, threads=0)")]
+        log_interval=300.0, issuer_authorities=None, header_timeout=30.0, body_timeout=60.0, threads=0)"
+    )]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
     fn new(
         address: String,
         access_key: String,
         secret_key: String,
         master_key: &[u8],
+        previous_root: Option<Previous>,
         region: String,
         domains: Vec<String>,
         object_ownership: &str,
@@ -146,6 +156,7 @@ impl S3Settings {
             address,
             access_key,
             secret_key,
+            previous_root: previous_root.map(self::previous_root),
             region,
             domains,
             object_ownership: ObjectOwnership::from_name(object_ownership)

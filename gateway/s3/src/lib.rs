@@ -51,7 +51,7 @@ use tokio::runtime::Handle;
 
 pub use backup::{BackupError, Restored};
 pub use front::{Counts, Settings, StartError, TlsFiles};
-pub use identity::MasterKey;
+pub use identity::{MasterKey, PreviousRoot};
 pub use quota::QuotaError;
 
 use backup::Backup;
@@ -87,6 +87,7 @@ impl Server {
         let fetch = Fetch::new(settings.issuer_authorities.as_deref());
         let fetch = fetch.map_err(|NoAuthorities { path, reason }| StartError::Authorities { path, reason })?;
         let ring = KeyRing::new(&settings.access_key, &settings.secret_key, Arc::new(master));
+        ring.set_root(&settings.access_key, &settings.secret_key, settings.previous_root.clone());
         let directory = Directory::open(store.clone(), ring.clone())?;
         let backup = Backup::new(store.clone(), directory.clone());
         let object_ownership = settings.object_ownership;
@@ -110,9 +111,9 @@ impl Server {
         self.front.address()
     }
 
-    /// Changes the root credentials, for every request from now on.
-    pub fn set_root(&self, access_key: &str, secret_key: &str) {
-        self.front.set_root(access_key, secret_key);
+    /// Changes the root credentials, for every request from now on, and takes `previous` beside them.
+    pub fn set_root(&self, access_key: &str, secret_key: &str, previous: Option<PreviousRoot>) {
+        self.front.set_root(access_key, secret_key, previous);
     }
 
     /// Reads certificate and key again. Without TLS there is nothing to do.

@@ -56,7 +56,10 @@ class EngineSettings:
 
 @final
 class S3Settings:
-    """How the S3 front listens and whom it knows; the master key is 32 bytes."""
+    """How the S3 front listens and whom it knows; the master key is 32 bytes.
+
+    `previous_root` are credentials that were replaced: access key, secret key, and the second since 1970 at which they end.
+    """
 
     def __new__(
         cls,
@@ -65,6 +68,7 @@ class S3Settings:
         secret_key: str,
         master_key: bytes,
         *,
+        previous_root: tuple[str, str, int | None] | None = None,
         region: str = "us-east-1",
         domains: list[str] = ...,
         object_ownership: Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"] = "BucketOwnerEnforced",
@@ -223,16 +227,16 @@ class LedgerEvent:
     time: int | None  # what the compliance clock is to go on to
 
 @final
-class Quota:
-    """How much there may be, None for any number, and how much there is."""
-
-@final
 class PosixAttributes:
     """Whose an object is on a mount, and who may do what with it there."""
 
     uid: int
     gid: int
     mode: int  # permission bits
+
+@final
+class Quota:
+    """How much there may be, None for any number, and how much there is."""
 
     bytes: int | None
     objects: int | None
@@ -266,8 +270,10 @@ class Node:
         """Recover and start. Raises OperatorError when another process has the data, or recovery must stop."""
     def serve_s3(self, settings: S3Settings) -> str:
         """Listen, and return the bound address as HOST:PORT. Raises OperatorError when the port is taken."""
-    def set_root(self, access_key: str, secret_key: str) -> None:
-        """Change the root credentials of the running S3 front."""
+    def set_root(
+        self, access_key: str, secret_key: str, previous: tuple[str, str, int | None] | None = None
+    ) -> None:
+        """Change the root credentials of the running S3 front, which takes `previous` beside them, as in `S3Settings`."""
     def explain(self, user: str, action: str, resource: str) -> str:
         """Say in one line which statement decides whether `user` may do `action` on `resource`.
 
@@ -317,14 +323,14 @@ class Node:
 
     def lockable_buckets(self) -> list[LockableBucket]:
         """The buckets with object lock, in order of their names."""
+    def posix(self, bucket: str, key: str) -> PosixAttributes:
+        """Of the current version of a key. Raises EngineError where there is none."""
     def locked(self, bucket: str, after: tuple[str, str] | None = None) -> LockedPage:
         """What is locked among the next versions of a bucket, by key, newest first. A page may be empty, not the last.
 
         Raises EngineError where there is no such bucket, ValueError for what is no version's id.
         """
     def worm_ledger(self, after: int) -> list[LedgerEvent]:
-    def posix(self, bucket: str, key: str) -> PosixAttributes:
-        """Of the current version of a key. Raises EngineError where there is none."""
         """The next events of the WORM ledger behind an LSN, oldest first; none after the last one."""
     def bucket_quota(self, bucket: str) -> Quota:
         """Raises OperatorError where there is no such bucket."""

@@ -61,7 +61,7 @@ pub use route::Verb;
 
 use crate::asker::Arrival;
 use crate::error::access_denied;
-use crate::identity::{DirectoryError, KeyRing};
+use crate::identity::{DirectoryError, KeyRing, PreviousRoot};
 use access_log::AccessLog;
 use counters::Counters;
 use host::Domains;
@@ -84,6 +84,8 @@ pub struct Settings {
     pub address: String,
     pub access_key: String,
     pub secret_key: String,
+    /// Root credentials that these have replaced.
+    pub previous_root: Option<PreviousRoot>,
     pub region: String,
     /// Domains under which buckets are addressed as `bucket.domain`.
     pub domains: Vec<String>,
@@ -119,6 +121,7 @@ impl Settings {
             address: address.into(),
             access_key: access_key.into(),
             secret_key: secret_key.into(),
+            previous_root: None,
             region: "us-east-1".into(),
             domains: Vec::new(),
             object_ownership: ObjectOwnership::default(),
@@ -145,7 +148,7 @@ impl Settings {
     }
 }
 
-/// All but the secret key.
+/// All but the secret keys.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
@@ -237,9 +240,9 @@ impl Front {
         self.address
     }
 
-    /// Changes the root credentials, for every request from now on.
-    pub fn set_root(&self, access_key: &str, secret_key: &str) {
-        self.ring.set_root(access_key, secret_key);
+    /// Changes the root credentials, for every request from now on, and takes `previous` beside them.
+    pub fn set_root(&self, access_key: &str, secret_key: &str, previous: Option<PreviousRoot>) {
+        self.ring.set_root(access_key, secret_key, previous);
     }
 
     /// Reads certificate and key again. Without TLS there is nothing to do.

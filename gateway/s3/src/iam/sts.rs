@@ -47,7 +47,12 @@ impl Iam {
             return Err(Fault::denied("Cannot call GetSessionToken with session credentials"));
         }
         let (subject, longest) = match bearer.identity.principal.kind() {
-            Kind::Root => (Subject::Root(self.directory.ring().root_fingerprint()), LONGEST),
+            Kind::Root => {
+                // Its credentials may have been replaced since they were verified.
+                let fingerprint = self.directory.ring().root_fingerprint(&bearer.access_key);
+                let gone = || Fault::denied("Cannot call GetSessionToken with these credentials");
+                (Subject::Root(fingerprint.ok_or_else(gone)?), LONGEST)
+            }
             Kind::User { id, .. } => (Subject::User(id.to_string()), TOKEN_LONGEST),
             _ => return Err(Fault::denied("Cannot call GetSessionToken with these credentials")),
         };

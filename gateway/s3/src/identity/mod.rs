@@ -14,7 +14,7 @@ mod token;
 
 pub use directory::{Directory, DirectoryError};
 pub use master_key::{MasterKey, Unusable};
-pub use ring::{Bearer, KeyRing, Stranger};
+pub use ring::{Bearer, KeyRing, PreviousRoot, Stranger};
 
 pub(crate) use directory::Change;
 pub(crate) use ids::{NoRandomness, Prefix, mint, secret};

@@ -78,17 +78,40 @@ struct Held {
     bearer: Arc<Bearer>,
 }
 
+impl Held {
+    fn root(access_key: &str, secret: &str) -> Self {
+        let identity = Identity::new(Principal::new(Kind::Root, owner::account().clone()));
+        Self { secret: secret.into(), bearer: Arc::new(Bearer::new(access_key, identity)) }
+    }
+}
+
+/// Root credentials that others have replaced, and that are taken still.
+#[derive(Clone)]
+pub struct PreviousRoot {
+    /// Another one than that of the credentials in force.
+    pub access_key: String,
+    pub secret_key: String,
+    /// Unix seconds after which they are refused; `None` for never.
+    pub until: Option<i64>,
+}
+
+impl PreviousRoot {
+    fn is_accepted(&self) -> bool {
+        self.until.is_none_or(|until| now() < until)
+    }
+}
+
 /// Everybody who may sign.
 struct Table {
     root: Held,
+    previous: Option<(Held, PreviousRoot)>,
     users: HashMap<Box<str>, Held>,
     records: Arc<Records>,
     sessions: Cache<Box<str>, Arc<Bearer>>,
 }
 
 impl Table {
-    fn new(access_key: &str, secret: &str, records: Arc<Records>) -> Self {
-        let root = Identity::new(Principal::new(Kind::Root, owner::account().clone()));
+    fn new(root: Held, previous: Option<PreviousRoot>, records: Arc<Records>) -> Self {
         let mut users = HashMap::new();
         for user in records.all(Class::User) {
             let mut identity = None;
@@ -99,12 +122,24 @@ impl Table {
                 users.insert(key.id.as_str().into(), Held { secret: secret.clone(), bearer });
             }
         }
-        let bearer = Arc::new(Bearer::new(access_key, root));
-        Self { root: Held { secret: secret.into(), bearer }, users, records, sessions: Cache::new(SESSIONS) }
+        let previous = previous.map(|previous| (Held::root(&previous.access_key, &previous.secret_key), previous));
+        Self { root, previous, users, records, sessions: Cache::new(SESSIONS) }
     }
 
     fn held(&self, access_key: &str) -> Option<&Held> {
-        if *self.root.bearer.access_key == *access_key { Some(&self.root) } else { self.users.get(access_key) }
+        self.roots().find(|root| *root.bearer.access_key == *access_key).or_else(|| self.users.get(access_key))
+    }
+
+    /// Root's credentials that are taken, those in force first.
+    fn roots(&self) -> impl Iterator<Item = &Held> {
+        let previous = self.previous.as_ref().filter(|(_, said)| said.is_accepted());
+        [&self.root].into_iter().chain(previous.map(|(held, _)| held))
+    }
+
+    /// When a session ends at the latest that was made under these credentials of root's.
+    fn end_of_root(&self, root: &Held) -> Option<i64> {
+        let previous = self.previous.as_ref().filter(|(held, _)| held.bearer.access_key == root.bearer.access_key);
+        previous.and_then(|(_, said)| said.until)
     }
 }
 
@@ -120,7 +155,7 @@ impl KeyRing {
     /// A ring with root's key alone.
     #[must_use]
     pub fn new(access_key: &str, secret: &str, master: Arc<MasterKey>) -> Self {
-        let table = Table::new(access_key, secret, Arc::default());
+        let table = Table::new(Held::root(access_key, secret), None, Arc::default());
         Self { table: Arc::new(ArcSwap::from_pointee(table)), changing: Arc::default(), master }
     }
 
@@ -134,18 +169,19 @@ impl KeyRing {
         self.table.load().records.clone()
     }
 
-    /// Puts other root credentials in force, for every request from now on.
-    pub fn set_root(&self, access_key: &str, secret: &str) {
+    /// Puts other root credentials in force, for every request from now on, and takes `previous` beside them.
+    pub fn set_root(&self, access_key: &str, secret: &str, previous: Option<PreviousRoot>) {
         let _one = self.changing.lock();
         let records = self.records();
-        self.table.store(Arc::new(Table::new(access_key, secret, records)));
+        self.table.store(Arc::new(Table::new(Held::root(access_key, secret), previous, records)));
     }
 
     pub(crate) fn set_records(&self, records: Records) {
         let _one = self.changing.lock();
-        let root = self.table.load();
-        let (access_key, secret) = (&root.root.bearer.access_key, root.root.secret.expose());
-        self.table.store(Arc::new(Table::new(access_key, secret, Arc::new(records))));
+        let table = self.table.load();
+        let root = Held::root(&table.root.bearer.access_key, table.root.secret.expose());
+        let previous = table.previous.as_ref().map(|(_, previous)| previous.clone());
+        self.table.store(Arc::new(Table::new(root, previous, Arc::new(records))));
     }
 
     /// Who holds an access key, with the session token that came with it.
@@ -184,11 +220,12 @@ impl KeyRing {
 
     /// Who a session stands for, if they are still there.
     fn admitted(&self, table: &Table, session: &Session) -> Option<Bearer> {
+        let mut expires = session.expires;
         let mut identity = match &session.subject {
             Subject::Root(fingerprint) => {
-                let root = &table.root;
-                let current = self.master.fingerprint(&root.bearer.access_key, root.secret.expose());
-                equal(fingerprint, &current).then(|| Identity::clone(&root.bearer.identity))?
+                let root = table.roots().find(|root| equal(fingerprint, &self.fingerprint(root)))?;
+                expires = expires.min(table.end_of_root(root).unwrap_or(i64::MAX));
+                Identity::clone(&root.bearer.identity)
             }
             Subject::User(id) => {
                 let user = table.records.by_id(id).filter(|known| known.record.class() == Class::User)?;
@@ -204,16 +241,20 @@ impl KeyRing {
             identity.session.push(Policy::parse(PolicyKind::Inline, "session", text).ok()?);
         }
         Some(Bearer {
-            session: Some((session.issued, session.expires)),
+            session: Some((session.issued, expires)),
             claims: session.claims.clone(),
             ..Bearer::new(&session.access_key, identity)
         })
     }
 
-    /// What root's sessions are made under.
-    pub(crate) fn root_fingerprint(&self) -> String {
+    /// What a session is made under by whoever holds this access key of root's.
+    pub(crate) fn root_fingerprint(&self, access_key: &str) -> Option<String> {
         let table = self.table.load();
-        self.master.fingerprint(&table.root.bearer.access_key, table.root.secret.expose())
+        table.roots().find(|root| *root.bearer.access_key == *access_key).map(|root| self.fingerprint(root))
+    }
+
+    fn fingerprint(&self, root: &Held) -> String {
+        self.master.fingerprint(&root.bearer.access_key, root.secret.expose())
     }
 
     /// The secret of an access key. That of a session is worth nothing without its token.

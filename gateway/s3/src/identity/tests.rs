@@ -94,7 +94,7 @@ fn a_key_finds_its_user_while_it_is_active() {
     assert!(ring.secret("AKIA2").is_none());
     assert_eq!(ring.bearer("AKIA1", Some("token")).unwrap_err(), Stranger::InvalidToken);
     assert_eq!(ring.bearer("root", None).unwrap().actor, Actor::Root);
-    ring.set_root("other", "secret-of-root");
+    ring.set_root("other", "secret-of-root", None);
     assert_eq!(ring.bearer("root", None).unwrap_err(), Stranger::UnknownKey);
     assert!(ring.bearer("AKIA1", None).is_ok(), "users stay when root changes");
 }
@@ -120,11 +120,37 @@ fn a_session_is_as_good_as_its_token() {
 #[test]
 fn a_session_of_root_ends_with_its_credentials() {
     let ring = ring([]);
-    let of_root = session(Subject::Root(ring.root_fingerprint()), now() + 60);
+    let of_root = session(Subject::Root(ring.root_fingerprint(ROOT.0).unwrap()), now() + 60);
     let token = of_root.seal(ring.master()).unwrap();
     assert!(ring.bearer(&of_root.access_key, Some(&token)).unwrap().is_root());
-    ring.set_root(ROOT.0, "another-secret");
+    ring.set_root(ROOT.0, "another-secret", None);
     assert_eq!(ring.bearer(&of_root.access_key, Some(&token)).unwrap_err(), Stranger::InvalidToken);
+}
+
+#[test]
+fn credentials_that_were_replaced_are_taken_until_they_end() {
+    let previous = |until| PreviousRoot { access_key: ROOT.0.into(), secret_key: ROOT.1.into(), until };
+    let ring = ring([user("alice", "AKIA1", "secret", true)]);
+    let of_root = session(Subject::Root(ring.root_fingerprint(ROOT.0).unwrap()), now() + 60);
+    let token = of_root.seal(ring.master()).unwrap();
+    for until in [None, Some(now() + 30)] {
+        ring.set_root("new", "secret-of-root", Some(previous(until)));
+        // Whatever else changes: they stay.
+        ring.set_records(Records::default());
+        for (access_key, secret) in [ROOT, ("new", "secret-of-root")] {
+            assert!(ring.bearer(access_key, None).unwrap().is_root());
+            assert_eq!(ring.secret(access_key).unwrap().expose(), secret);
+        }
+        let bearer = ring.bearer(&of_root.access_key, Some(&token)).unwrap();
+        assert_eq!(bearer.session.unwrap().1, until.unwrap_or(of_root.expires), "no session outlives them");
+    }
+    for ended in [Some(previous(Some(now()))), Some(previous(Some(now() - 1))), None] {
+        ring.set_root("new", "secret-of-root", ended);
+        assert_eq!(ring.bearer(ROOT.0, None).unwrap_err(), Stranger::UnknownKey);
+        assert!(ring.secret(ROOT.0).is_none() && ring.root_fingerprint(ROOT.0).is_none());
+        assert_eq!(ring.bearer(&of_root.access_key, Some(&token)).unwrap_err(), Stranger::InvalidToken);
+        assert!(ring.bearer("new", None).unwrap().is_root());
+    }
 }
 
 #[test]

@@ -144,12 +144,12 @@ fn requests_are_counted_by_verb_and_outcome() {
 fn the_root_credentials_can_be_changed() {
     let server = server();
     let address = server.front.address();
-    server.front.set_root(memory::ACCESS, "another secret");
+    server.front.set_root(memory::ACCESS, "another secret", None);
     let answer = Request::new("GET", "/").send(address);
     assert_eq!((answer.status, answer.element("Code")), (403, "SignatureDoesNotMatch"));
     let renewed = Request { secret: "another secret", ..Request::new("GET", "/") };
     assert_eq!(renewed.send(address).status, 200);
-    server.front.set_root("SOMEBODY", "another secret");
+    server.front.set_root("SOMEBODY", "another secret", None);
     assert_eq!(renewed.send(address).element("Code"), "InvalidAccessKeyId");
 }
 
