@@ -283,8 +283,17 @@ def test_a_reader_asks_for_no_method(raw: Raw, bucket: str) -> None:
 
 def test_a_context_is_bound(tls: "S3Client", vault: str) -> None:
     context = base64.b64encode(json.dumps({"desk": "fx"}).encode()).decode()
-    tls.put_object(Bucket=vault, Key="k", Body=BODY, ServerSideEncryption="aws:kms", SSEKMSEncryptionContext=context)
-    assert tls.get_object(Bucket=vault, Key="k")["Body"].read() == BODY
+    by: Any = {"ServerSideEncryption": "aws:kms", "SSEKMSEncryptionContext": context}
+    put = tls.put_object(Bucket=vault, Key="k", Body=BODY, **by)
+    got = tls.get_object(Bucket=vault, Key="k")
+    assert got["Body"].read() == BODY
+    # Who makes an object is told its context; who reads it is not, as on AWS.
+    copied = tls.copy_object(Bucket=vault, Key="copy", CopySource=f"{vault}/k", **by)
+    opened = tls.create_multipart_upload(Bucket=vault, Key="parts", **by)
+    assert [told["SSEKMSEncryptionContext"] for told in (put, copied, opened)] == [context] * 3
+    assert "x-amz-server-side-encryption-context" not in got["ResponseMetadata"]["HTTPHeaders"]
+    plain = tls.put_object(Bucket=vault, Key="k", Body=BODY, ServerSideEncryption="aws:kms")
+    assert "SSEKMSEncryptionContext" not in plain
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """Versions of objects: their ids, delete markers, listings, and what names nothing."""
 
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from botocore.exceptions import ClientError
@@ -301,3 +303,32 @@ def test_a_bucket_with_a_marker_is_not_empty(s3: "S3Client", versioned: str) -> 
     assert code(error) == (409, "BucketNotEmpty")
     s3.delete_object(Bucket=versioned, Key="never-was", VersionId=marker)
     s3.delete_bucket(Bucket=versioned)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_versions_and_delete_markers_stand_in_one_order(s3: "S3Client", raw: Raw, versioned: str, size: int) -> None:
+    """By key, the newest first, whichever of both it is; on one page as across several."""
+    expected = []
+    for key in ("a", "b<Size>", "c"):
+        made = [put(s3, versioned, key, b"1")]
+        made += [s3.delete_object(Bucket=versioned, Key=key)["VersionId"], put(s3, versioned, key, b"2")]
+        made.append(s3.delete_object(Bucket=versioned, Key=key)["VersionId"])
+        kinds = ("Version", "DeleteMarker", "Version", "DeleteMarker")
+        escaped = key.replace("<", "&lt;").replace(">", "&gt;")
+        expected += [(kind, escaped, version) for kind, version in zip(kinds, made, strict=True)][::-1]
+    entries, marker = [], ""
+    while True:
+        answer = raw.send("GET", f"/{versioned}?versions&max-keys={size}{marker}")
+        for kind, entry in re.findall(
+            r"<(Version|DeleteMarker)>(.*?)</(?:Version|DeleteMarker)>", answer.body.decode()
+        ):
+            key, version = (re.findall(rf"<{name}>(.*?)</{name}>", entry)[0] for name in ("Key", "VersionId"))
+            assert ("<Size>" in entry) == ("<ETag>" in entry) == (kind == "Version")
+            entries.append((kind, key, version))
+        if answer.element("IsTruncated") == "false":
+            break
+        key = quote(answer.element("NextKeyMarker").replace("&lt;", "<").replace("&gt;", ">"))
+        marker = f"&key-marker={key}&version-id-marker={answer.element('NextVersionIdMarker')}"
+    assert entries == expected
+    listed = s3.list_object_versions(Bucket=versioned)
+    assert (len(listed["Versions"]), len(listed["DeleteMarkers"])) == (6, 6)

@@ -412,6 +412,17 @@ impl Face {
         }
         told
     }
+
+    /// As [`Self::told_encryption`], with the context, which whoever made the object or its upload is told.
+    pub(crate) fn told_encrypted(&self, encryption: Option<&Encryption>, customer: Option<&Customer>) -> HeaderMap {
+        let mut told = self.told_encryption(encryption, customer);
+        if let Some(Encryption::Kms { context, .. }) = encryption
+            && !context.is_empty()
+        {
+            told.extend(HeaderValue::from_str(&STANDARD.encode(context)).ok().map(|context| (CONTEXT, context)));
+        }
+        told
+    }
 }
 
 #[cfg(test)]

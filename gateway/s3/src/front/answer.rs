@@ -17,6 +17,7 @@ use super::refusal::{self, Context, Refusal};
 use super::route::{Target, Verb};
 use crate::asker::Arrival;
 use crate::detail::{self, Detail, Element};
+use crate::object::versions::name_markers;
 
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 const XML: HeaderValue = HeaderValue::from_static("application/xml");
@@ -141,18 +142,21 @@ impl Asked<'_> {
     }
 }
 
-/// Mends what s3s gets wrong in answers that are no errors: the status of a HEAD for a part of an object, and the
-/// quotes that S3 doesn't put around the tag in a document of attributes.
+/// Mends what s3s gets wrong in answers that are no errors: the status of a HEAD for a part of an object, the quotes that
+/// S3 doesn't put around the tag in a document of attributes, and the names of delete markers among versions.
 fn amend(response: &mut Response<Body>, head: bool, verb: Verb) {
     if head && response.headers().contains_key(CONTENT_RANGE) {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
-    if verb == Verb::GetObjectAttributes
-        && let Some(document) = response.body().bytes()
+    let mend: fn(&str) -> String = match verb {
+        Verb::GetObjectAttributes => |text| text.replace("<ETag>\"", "<ETag>").replace("\"</ETag>", "</ETag>"),
+        Verb::ListObjectVersions => name_markers,
+        _ => return,
+    };
+    if let Some(document) = response.body().bytes()
         && let Ok(text) = std::str::from_utf8(&document)
     {
-        let unquoted = text.replace("<ETag>\"", "<ETag>").replace("\"</ETag>", "</ETag>");
-        *response.body_mut() = Body::from(unquoted);
+        *response.body_mut() = Body::from(mend(text));
     }
 }
 

@@ -85,7 +85,7 @@ impl Face {
         attributes.etag = sums.etag();
         attributes.checksum.clone_from(&sums.checksum);
         let version = writer.commit(attributes, precondition).await.map_err(from_store)?;
-        let told = self.told_encryption(version.attributes.encryption.as_ref(), encrypted.customer());
+        let told = self.told_encrypted(version.attributes.encryption.as_ref(), encrypted.customer());
         let mut response = S3Response::new(CopyObjectOutput {
             copy_object_result: Some(copy_result(&sums, &version)),
             copy_source_version_id,

@@ -17,4 +17,4 @@ mod tagging;
 mod uploads;
 pub(crate) mod url;
 pub(crate) mod version;
-mod versions;
+pub(crate) mod versions;

@@ -46,7 +46,7 @@ impl Face {
         let grant = self.may_write(&asker, (&input.bucket, &input.key), &attributes.tags, lock)?;
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &request.headers)?;
         let cipher = self.cipher(&asker, &grant, &encrypted).await?;
-        let told = self.told_encryption(cipher.as_ref().map(Cipher::encryption), encrypted.customer());
+        let told = self.told_encrypted(cipher.as_ref().map(Cipher::encryption), encrypted.customer());
         let id = self.store.open_upload(&grant, attributes, cipher).await.map_err(from_store)?;
         let mut response = S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),

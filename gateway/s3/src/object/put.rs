@@ -60,7 +60,7 @@ impl Face {
             output.checksum_type = Some(checksum::kind_dto(checksum.kind));
         }
         let mut response = S3Response::new(output);
-        let told = self.told_encryption(version.attributes.encryption.as_ref(), encrypted.customer());
+        let told = self.told_encrypted(version.attributes.encryption.as_ref(), encrypted.customer());
         response.headers.extend(told);
         Ok(response)
     }

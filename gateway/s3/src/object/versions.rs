@@ -3,8 +3,8 @@
 use packstone_access::{Action, Resource};
 use packstone_store::object::{Version, VersionEntry, VersionId, VersionPage, VersionQuery};
 use s3s::dto::{
-    ChecksumAlgorithm, CommonPrefix, DeleteMarkerEntry, ListObjectVersionsInput, ListObjectVersionsOutput,
-    ObjectVersion, ObjectVersionStorageClass,
+    ChecksumAlgorithm, CommonPrefix, ListObjectVersionsInput, ListObjectVersionsOutput, ObjectVersion,
+    ObjectVersionStorageClass,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
@@ -83,24 +83,44 @@ fn end_of(entry: &VersionEntry) -> (String, Option<VersionId>) {
     }
 }
 
+/// Versions and delete markers stand in one order, for which s3s has no list: a marker goes among the versions, and the
+/// front gives it its name, by the size that it doesn't have.
 fn place(page: VersionPage, spelling: Spelling, output: &mut ListObjectVersionsOutput) {
-    let (mut versions, mut markers, mut prefixes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut versions, mut prefixes) = (Vec::new(), Vec::new());
     for entry in page.entries {
         match entry {
             VersionEntry::Version { key, version } => versions.push(told(spelling.write(key), &version)),
-            VersionEntry::Marker { key, version, modified, latest } => markers.push(DeleteMarkerEntry {
+            VersionEntry::Marker { key, version, modified, latest } => versions.push(ObjectVersion {
                 is_latest: Some(latest),
                 key: Some(spelling.write(key)),
                 last_modified: Some(whole_seconds(modified)),
                 owner: Some(owner::owner()),
                 version_id: Some(version.to_string()),
+                ..ObjectVersion::default()
             }),
             VersionEntry::Prefix(prefix) => prefixes.push(CommonPrefix { prefix: Some(spelling.write(prefix)) }),
         }
     }
     output.versions = Some(versions);
-    output.delete_markers = Some(markers);
     output.common_prefixes = Some(prefixes);
+}
+
+/// Gives delete markers in the document of s3s their name.
+pub(crate) fn name_markers(document: &str) -> String {
+    const OPEN: &str = "<Version>";
+    const CLOSE: &str = "</Version>";
+    let mut out = String::with_capacity(document.len());
+    let mut rest = document;
+    while let Some((before, (entry, after))) =
+        rest.split_once(OPEN).and_then(|(before, entry)| Some((before, entry.split_once(CLOSE)?)))
+    {
+        let (open, close) =
+            if entry.contains("<Size>") { (OPEN, CLOSE) } else { ("<DeleteMarker>", "</DeleteMarker>") };
+        out.extend([before, open, entry, close]);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 fn told(key: String, version: &Version) -> ObjectVersion {
@@ -120,3 +140,6 @@ fn told(key: String, version: &Version) -> ObjectVersion {
         ..ObjectVersion::default()
     }
 }
+
+#[cfg(test)]
+mod tests;
