@@ -14,9 +14,11 @@ class Version:
 
     id: str
     body: bytes | None
+    etag: str = ""
     mode: Mode | None = None
     until: dt.datetime | None = None
     held: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
 
     def may_end(self, *, bypass: bool) -> bool:
         """Whether it may be deleted."""

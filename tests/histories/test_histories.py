@@ -4,89 +4,43 @@
 """
 
 import datetime as dt
-import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, Final
 
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
+from tests.histories.bucket_history import ALL_KEYS, BODIES, KEYS, PLACES, code
+from tests.histories.change_rules import ChangeRules
 from tests.histories.model import NULL, Bucket, Mode, Version
 from tests.served import Node
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 HISTORIES: Final = int(os.environ.get("PACKSTONE_HISTORIES", "20"))
 FEW: Final = 100
 NOW: Final = dt.datetime.now(dt.UTC).replace(microsecond=0)
-_NUMBERS: Final = itertools.count()
 
 
-class Body(bytes):
-    """Bytes that are told by their number: every step of every history keeps its text."""
-
-    def __repr__(self) -> str:
-        """How many."""
-        return f"{len(self)} bytes"
-
-
-KEYS: Final = st.sampled_from(["a", "b", "d/é", "d/f"])
-# Small ones lie in the journal, the large one in a stream.
-BODIES: Final = st.sampled_from([Body(), Body(b"tick"), Body(b"quote\n" * 900), Body(1_300_000)])
 DAYS: Final = st.integers(min_value=1, max_value=400)
 MODES: Final[st.SearchStrategy[Mode]] = st.sampled_from(["COMPLIANCE", "GOVERNANCE"])
-# Whatever version of a key is meant: one in the model by its place, or one that never was.
-PLACES: Final = st.integers(min_value=0, max_value=4)
 
 
-def code(call: Callable[..., Any], **arguments: Any) -> str | None:
-    """What a call is refused with; None where it isn't."""
-    try:
-        call(**arguments)
-    except ClientError as fault:
-        return str(fault.response["Error"]["Code"])
-    return None
-
-
-class History(RuleBasedStateMachine):
-    """One bucket, and the model of it."""
-
-    node: ClassVar[Node]
-    s3: ClassVar["S3Client"]
-
-    def __init__(self) -> None:
-        """Nothing yet; `make` makes the bucket."""
-        super().__init__()
-        self.bucket = f"history-{next(_NUMBERS)}"
-        self.model = Bucket(locks=False)
+class History(ChangeRules):
+    """Versions that come, end and are locked, and whatever else the node lives through."""
 
     @initialize(locks=st.booleans())
     def make(self, locks: bool) -> None:
         self.s3.create_bucket(Bucket=self.bucket, ObjectLockEnabledForBucket=locks)
         self.model = Bucket(locks, "Enabled" if locks else "")
 
-    def at(self, key: str) -> Any:
-        return {"Bucket": self.bucket, "Key": key}
-
-    def version_of(self, answer: Any) -> str:
-        """The id of what was written; answers tell none where versions were never kept."""
-        return str(answer.get("VersionId", NULL))
-
-    def some(self, key: str, place: int) -> str:
-        """The id of a version of the key, or of none."""
-        held = self.model.keys.get(key, [])
-        return held[place].id if place < len(held) else NULL if place % 2 else "0" * 15 + "1" + "0" * 16
-
     @rule(key=KEYS, body=BODIES)
     def put(self, key: str, body: bytes) -> None:
         answer = self.s3.put_object(**self.at(key), Body=body)
-        self.model.put(key, Version(self.version_of(answer), body))
+        self.model.put(key, Version(self.version_of(answer), body, answer["ETag"]))
 
     @rule(key=KEYS, body=BODIES)
     def put_where_nothing_is(self, key: str, body: bytes) -> None:
@@ -98,7 +52,7 @@ class History(RuleBasedStateMachine):
             assert not absent
         else:
             assert absent
-            self.model.put(key, Version(self.version_of(answer), body))
+            self.model.put(key, Version(self.version_of(answer), body, answer["ETag"]))
 
     @precondition(lambda self: self.model.locks)
     @rule(key=KEYS, body=BODIES, mode=MODES, days=DAYS, held=st.booleans())
@@ -108,7 +62,7 @@ class History(RuleBasedStateMachine):
         answer = self.s3.put_object(
             **self.at(key), Body=body, ObjectLockMode=mode, ObjectLockRetainUntilDate=until, **hold
         )
-        self.model.put(key, Version(self.version_of(answer), body, mode, until, held))
+        self.model.put(key, Version(self.version_of(answer), body, answer["ETag"], mode, until, held))
 
     @rule(key=KEYS, body=BODIES, encrypted=st.booleans())
     def upload(self, key: str, body: bytes, encrypted: bool) -> None:
@@ -117,7 +71,7 @@ class History(RuleBasedStateMachine):
         part = self.s3.upload_part(**self.at(key), UploadId=upload, PartNumber=7, Body=body)
         parts: Any = {"Parts": [{"PartNumber": 7, "ETag": part["ETag"]}]}
         answer = self.s3.complete_multipart_upload(**self.at(key), UploadId=upload, MultipartUpload=parts)
-        self.model.put(key, Version(self.version_of(answer), body))
+        self.model.put(key, Version(self.version_of(answer), body, answer["ETag"]))
 
     @rule(key=KEYS, source=KEYS, place=PLACES)
     def copy(self, key: str, source: str, place: int) -> None:
@@ -133,7 +87,8 @@ class History(RuleBasedStateMachine):
         else:
             assert version is not None
             assert version.body is not None
-            self.model.put(key, Version(self.version_of(answer), version.body))
+            tag = answer["CopyObjectResult"]["ETag"]
+            self.model.put(key, Version(self.version_of(answer), version.body, tag, tags=dict(version.tags)))
 
     @rule(key=KEYS)
     def delete(self, key: str) -> None:
@@ -243,10 +198,13 @@ class History(RuleBasedStateMachine):
                 assert sizes[key, version.id] == len(version.body)
                 got = self.s3.get_object(**self.at(key), VersionId=version.id)
                 assert got["Body"].read() == version.body
+                assert got["ETag"] == version.etag
+                assert got.get("TagCount", 0) == len(version.tags)
+                assert self.tags_of(key, version.id) == version.tags
                 assert got.get("ObjectLockMode") == version.mode
                 assert got.get("ObjectLockRetainUntilDate") == version.until
                 assert (got.get("ObjectLockLegalHoldStatus") == "ON") == version.held
-        for key in ("a", "b", "d/é", "d/f"):
+        for key in ALL_KEYS:
             body = self.model.current(key)
             assert (code(self.s3.head_object, **self.at(key)) is None) == (body is not None)
 
