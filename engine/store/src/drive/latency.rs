@@ -64,6 +64,8 @@ pub fn sluggish(vitals: &[Vitals]) -> Vec<DriveNumber> {
 mod tests {
     use super::*;
 
+    const NOBODY: [DriveNumber; 0] = [];
+
     const fn millis(millis: u64) -> Option<Duration> {
         Some(Duration::from_millis(millis))
     }
@@ -75,15 +77,15 @@ mod tests {
     #[test]
     fn a_drive_is_slow_only_beside_others() {
         let fast = [drive(0, millis(1), millis(3)), drive(1, millis(2), None), drive(2, millis(1), millis(2))];
-        assert_eq!(sluggish(&fast), []);
+        assert_eq!(sluggish(&fast), NOBODY);
         let with = |read, sync| sluggish(&[&fast[..], &[drive(3, read, sync)]].concat());
         assert_eq!(with(millis(500), None), [3]);
         assert_eq!(with(millis(1), millis(500)), [3]);
-        assert_eq!(with(millis(80), millis(80)), [], "too fast to matter");
-        assert_eq!(sluggish(&[drive(0, millis(500), None), drive(1, millis(400), None)]), [], "all are busy");
-        assert_eq!(sluggish(&[drive(0, millis(500), None)]), [], "there is none to compare with");
+        assert_eq!(with(millis(80), millis(80)), NOBODY, "too fast to matter");
+        assert_eq!(sluggish(&[drive(0, millis(500), None), drive(1, millis(400), None)]), NOBODY, "all are busy");
+        assert_eq!(sluggish(&[drive(0, millis(500), None)]), NOBODY, "there is none to compare with");
         let together = [Vitals { device: 1, ..drive(0, millis(500), None) }, drive(1, millis(1), None)];
-        assert_eq!(sluggish(&together), [], "both are one device");
+        assert_eq!(sluggish(&together), NOBODY, "both are one device");
     }
 
     #[test]
