@@ -76,7 +76,7 @@ pub const NO_GROUP: u32 = 65_534;
 /// where nobody's is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Posix {
-    /// 0 until a face asks for an inode number.
+    /// Of the file whose content this is; 0: the record's id is its inode number.
     pub inode: u64,
     pub uid: u32,
     pub gid: u32,
@@ -214,6 +214,12 @@ impl Record {
             self.part_checksums = Bytes::copy_from_slice(from.long()?);
         }
         Ok(())
+    }
+
+    /// Its number as a file: that of the file whose content it is, else its own.
+    #[must_use]
+    pub fn inode(&self) -> u64 {
+        if self.posix.inode == 0 { self.id } else { self.posix.inode }
     }
 
     /// Stored bytes of each piece, in order: of the body that made it, or of each part, and of each body appended to

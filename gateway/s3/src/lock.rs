@@ -117,7 +117,11 @@ pub(crate) fn facts(change: &AttributeChange) -> Vec<(Name, String)> {
         AttributeChange::LegalHold(on) => {
             vec![(Name::ObjectLockLegalHold, if *on { "ON" } else { "OFF" }.to_owned())]
         }
-        AttributeChange::Retention(None) | AttributeChange::Tags(_) | AttributeChange::Acl(_) => Vec::new(),
+        AttributeChange::Retention(None)
+        | AttributeChange::Tags(_)
+        | AttributeChange::Acl(_)
+        | AttributeChange::File(_)
+        | AttributeChange::Extended(..) => Vec::new(),
     }
 }
 

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 use hyper::http::Extensions;
-use packstone_store::object::{Attributes, Etag, MAX_PUT, Version, VersionId};
+use packstone_store::object::{Attributes, Etag, File, MAX_PUT, Version, VersionId};
 use packstone_store::record::Posix;
 use s3s::dto;
 
@@ -85,6 +85,7 @@ fn version(size: u64, parts: Vec<u64>) -> Version {
         attributes: Attributes::default(),
         parts,
         part_checksums: None,
+        file: File::default(),
     }
 }
 

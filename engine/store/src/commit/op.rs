@@ -10,7 +10,7 @@ use crate::object::append::Appended;
 use crate::object::attributes::MAX_ENCODED;
 use crate::object::{
     AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, PartChecksums, Precondition,
-    RenameTerms, Replaces, StoredCopy, UploadId,
+    RenameTerms, Replaces, Rewritten, StoredCopy, TreeMove, UploadId,
 };
 use crate::record::{Compression, Extent, Posix};
 use crate::recovery::admission::Admission;
@@ -78,6 +78,13 @@ pub enum Op {
         draft: Draft,
         precondition: Precondition,
     },
+    /// Makes a body the content of a file.
+    Rewrite {
+        bucket: u32,
+        key: String,
+        place: Rewritten,
+        draft: Draft,
+    },
     /// Makes a body the end of what is there.
     Append {
         bucket: u32,
@@ -104,6 +111,15 @@ pub enum Op {
         /// Of a small record, whose bytes live with its entry.
         copy: Option<StoredCopy>,
         /// How many extents the source had when it was asked for.
+        extents: usize,
+    },
+    /// Makes every current version below one path that of the same place below another.
+    RenameTree {
+        bucket: u32,
+        tree: TreeMove,
+        /// Of the small records among them.
+        copies: Vec<StoredCopy>,
+        /// How many extents they had together.
         extents: usize,
     },
     Amend {
@@ -202,6 +218,7 @@ impl Op {
                 | Self::CompleteUpload { .. }
                 | Self::AbortUpload { .. }
                 | Self::AbandonUpload { .. }
+                | Self::RenameTree { .. }
                 | Self::Relocate(_)
                 | Self::CloseJournal
                 | Self::ApproveTime { .. }
@@ -217,14 +234,20 @@ impl Op {
         match self {
             Self::CreateBucket { .. }
             | Self::Put { .. }
+            | Self::Rewrite { .. }
             | Self::Append { .. }
             | Self::OpenUpload { .. }
             | Self::PutPart { .. } => true,
             Self::Rename { copy, .. } => copy.is_some(),
+            Self::RenameTree { copies, .. } => !copies.is_empty(),
             Self::PutDocument { value, .. } => value.is_some(),
             // What loosens a lock makes the ledger grow.
             Self::Amend { change, bypass, .. } => match change {
-                AttributeChange::Tags(_) | AttributeChange::Acl(_) | AttributeChange::LegalHold(false) => true,
+                AttributeChange::Tags(_)
+                | AttributeChange::Acl(_)
+                | AttributeChange::LegalHold(false)
+                | AttributeChange::File(_)
+                | AttributeChange::Extended(..) => true,
                 AttributeChange::Retention(_) => *bypass,
                 AttributeChange::LegalHold(true) => false,
             },
@@ -236,6 +259,8 @@ impl Op {
     #[must_use]
     pub fn weight(&self) -> u64 {
         const FIXED: u64 = 512;
+        // Attributes of one object among many: few come near the most that they may have.
+        const TREE_ATTRIBUTES: usize = 4096;
         // An extent, the file that a kill names for it, and the checksum of its part.
         const NAMED: usize = Extent::ENCODED + 16 + PartChecksums::MOST;
         let of_draft = |draft: &Draft| {
@@ -249,6 +274,7 @@ impl Op {
         FIXED
             + match self {
                 Self::Put { key, draft, .. } | Self::PutPart { key, draft, .. } => key.len() as u64 + of_draft(draft),
+                Self::Rewrite { key, draft, .. } => (key.len() + MAX_ENCODED + 4096) as u64 + of_draft(draft),
                 Self::Append { key, appended, draft, .. } => {
                     let named = appended.base.as_ref().map_or(0, |base| base.extents + base.streamed.len());
                     (key.len() + MAX_ENCODED + 4096 + named * (Extent::ENCODED + 16)) as u64 + of_draft(draft)
@@ -263,6 +289,11 @@ impl Op {
                 Self::Rename { copy, extents, .. } => {
                     let stored = copy.as_ref().map_or(0, |copy| copy.stored.len());
                     (2 * MAX_KEY + MAX_ENCODED + 4096 + stored + extents * NAMED) as u64
+                }
+                Self::RenameTree { tree, copies, extents, .. } => {
+                    let stored: usize = copies.iter().map(|copy| copy.stored.len()).sum();
+                    let entries = tree.moves.len() * (2 * MAX_KEY + TREE_ATTRIBUTES + 1024);
+                    (entries + stored + extents * NAMED) as u64
                 }
                 Self::Amend { key, actor, .. } => (2 * key.len() + actor.len() + MAX_ENCODED) as u64,
                 Self::PutDocument { kind, name, value, .. } => {

@@ -28,6 +28,12 @@ pub fn object_key(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(4..)?).ok()
 }
 
+/// In `Inodes`: the number. The value is a key of `Current`.
+#[must_use]
+pub fn inode(inode: u64) -> Vec<u8> {
+    inode.to_be_bytes().to_vec()
+}
+
 /// In `Extents`: content id, then the number of the first extent in the chunk.
 #[must_use]
 pub fn extents(content: u64, first: u32) -> Vec<u8> {

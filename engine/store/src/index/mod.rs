@@ -32,6 +32,8 @@ pub type IndexResult<T> = Result<T, IndexError>;
 pub enum Space {
     /// (bucket, key) → [`Row`] of the newest version, if that is an object.
     Current,
+    /// Inode → (bucket, key) of the current version that has it.
+    Inodes,
     /// (bucket, key, version) → [`Row`] of every other version and every delete marker; see [`keys`].
     Versions,
     /// (content, number) → extents of a row that has too many to stand in it, and the checksums of its parts.
@@ -49,8 +51,9 @@ pub enum Space {
 }
 
 impl Space {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Current,
+        Self::Inodes,
         Self::Versions,
         Self::Extents,
         Self::Uploads,
@@ -64,6 +67,7 @@ impl Space {
     pub fn name(self) -> &'static str {
         match self {
             Self::Current => "current",
+            Self::Inodes => "inodes",
             Self::Versions => "versions",
             Self::Extents => "extents",
             Self::Uploads => "uploads",

@@ -2,11 +2,11 @@
 
 use packstone_access::{Action, Grant};
 
-use super::covers_one_of;
 use super::delete::covers_bypass;
-use super::{Attributes, Version};
+use super::{Attributes, FileChange, FileFacts, Version, covers_one_of};
 use crate::commit::{Op, Outcome};
 use crate::error::{Error, Result};
+use crate::record::Record;
 use crate::retention::Retention;
 use crate::store::Store;
 use crate::version::VersionId;
@@ -19,6 +19,9 @@ pub enum AttributeChange {
     Retention(Option<Retention>),
     LegalHold(bool),
     Acl(Option<Vec<u8>>),
+    File(FileChange),
+    /// An extended attribute; `None` takes it away.
+    Extended(String, Option<Vec<u8>>),
 }
 
 impl AttributeChange {
@@ -34,16 +37,32 @@ impl AttributeChange {
             Self::Retention(_) => &[Action::PutObjectRetention],
             Self::LegalHold(_) => &[Action::PutObjectLegalHold],
             Self::Acl(_) => &[Action::PutObjectAcl, Action::PutObjectVersionAcl],
+            Self::File(_) | Self::Extended(..) => &[Action::PutObject],
         }
     }
 
-    /// The attributes with the change made.
-    pub(crate) fn apply(&self, mut attributes: Attributes) -> Attributes {
+    /// Whether it changes the file itself, which none may while it is locked.
+    pub(crate) fn is_of_file(&self) -> bool {
+        matches!(self, Self::File(_) | Self::Extended(..))
+    }
+
+    /// The attributes of a record with the change made at `now`, Unix nanoseconds.
+    pub(crate) fn apply(&self, record: &Record, mut attributes: Attributes, now: i64) -> Attributes {
+        if self.is_of_file() {
+            let held = FileFacts::of(record, &attributes);
+            attributes.file = Some(FileFacts { ctime: now, ..held });
+        }
         match self {
             Self::Tags(tags) => attributes.tags.clone_from(tags),
             Self::Retention(to) => attributes.retention = *to,
             Self::LegalHold(on) => attributes.legal_hold = *on,
             Self::Acl(acl) => attributes.acl.clone_from(acl),
+            Self::File(change) => attributes.file = attributes.file.map(|held| change.apply(held, now)),
+            Self::Extended(name, value) => {
+                attributes.extended.retain(|(held, _)| held != name);
+                attributes.extended.extend(value.clone().map(|value| (name.clone(), value)));
+                attributes.extended.sort_unstable();
+            }
         }
         attributes
     }

@@ -41,6 +41,8 @@ pub struct Base {
     pub small: bool,
     /// These bytes in a stream, where they were brought to one.
     pub streamed: Vec<Extent>,
+    /// Whether it stays the same file; else another one comes, as by every PUT.
+    pub stays: bool,
 }
 
 impl Store {
@@ -75,6 +77,7 @@ impl Store {
             extents: row.record.extents.len(),
             small: row.record.size > 0 && row.record.small().is_some(),
             streamed: Vec::new(),
+            stays: false,
         });
         let version = held.map(|row| Version::from_row(&row, true)).transpose()?;
         let cipher = match version.as_ref().filter(|version| version.size > 0) {

@@ -5,7 +5,7 @@
 
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::error::Error;
-use crate::object::{Encryption, RenameToken, UploadId};
+use crate::object::{Encryption, FileFacts, RenameToken, UploadId};
 use crate::retention::{Lock, Retention};
 
 /// The most bytes that the encoded attributes of one version may take.
@@ -92,6 +92,10 @@ pub struct Attributes {
     pub encryption: Option<Encryption>,
     /// What asked for the rename that brought it to its key.
     pub renamed: Option<RenameToken>,
+    /// What was said of it as a file.
+    pub file: Option<FileFacts>,
+    /// Extended attributes, in order of their names.
+    pub extended: Vec<(String, Vec<u8>)>,
 }
 
 /// Kinds of what follows the user metadata, each at most once and in this order.
@@ -102,6 +106,8 @@ const ACL: u8 = 4;
 const UPLOAD: u8 = 5;
 const ENCRYPTION: u8 = 6;
 const RENAMED: u8 = 7;
+const FILE: u8 = 8;
+const EXTENDED: u8 = 9;
 
 impl Attributes {
     /// The value of a system header.
@@ -170,6 +176,17 @@ impl Attributes {
                 body.bytes(request);
             });
         }
+        if let Some(file) = &self.file {
+            section(FILE, &|body| file.encode(body));
+        }
+        if !self.extended.is_empty() {
+            section(EXTENDED, &|body| {
+                for (name, value) in &self.extended {
+                    body.short(name.as_bytes());
+                    body.long(value);
+                }
+            });
+        }
     }
 
     /// As the journal and the index hold them.
@@ -216,6 +233,12 @@ impl Attributes {
                 ACL => held.acl = Some(body.0.to_vec()),
                 UPLOAD => held.upload = Some(UploadId(body.u128()?)),
                 ENCRYPTION => held.encryption = Some(Encryption::decode(&mut body)?),
+                FILE => held.file = Some(FileFacts::decode(&mut body)?),
+                EXTENDED => {
+                    while !body.is_empty() {
+                        held.extended.push((body.short_str()?, body.long()?.to_vec()));
+                    }
+                }
                 RENAMED => held.renamed = Some(RenameToken { token: body.array()?, request: body.array()? }),
                 other => return Err(DecodeError::Unknown("attribute", other)),
             }
@@ -321,6 +344,8 @@ mod tests {
             upload: Some(UploadId(5)),
             encryption: Some(Encryption::Managed { generation: 1 }),
             renamed: Some(RenameToken { token: [1; 16], request: [2; 16] }),
+            file: Some(FileFacts { uid: 1, gid: 2, mode: 0o100_644, mtime: 3, ctime: 4 }),
+            extended: vec![(text("user.desk"), vec![0, 255])],
         }
     }
 
@@ -329,7 +354,15 @@ mod tests {
         for attributes in [
             full(),
             Attributes::default(),
-            Attributes { tags: Vec::new(), acl: None, upload: None, encryption: None, renamed: None, ..full() },
+            Attributes {
+                tags: Vec::new(),
+                acl: None,
+                upload: None,
+                encryption: None,
+                renamed: None,
+                file: None,
+                ..full()
+            },
         ] {
             let bytes = attributes.to_bytes().unwrap();
             assert_eq!(Attributes::decode(&mut Reader(&bytes)).unwrap(), attributes);
@@ -359,6 +392,6 @@ mod tests {
         for end in 0..bytes.len() {
             whole += u32::from(Attributes::decode(&mut Reader(bytes.get(..end).unwrap())).is_ok());
         }
-        assert!(ends_early > 0 && whole == 7, "behind the metadata and each section but the last: {whole}");
+        assert!(ends_early > 0 && whole == 9, "behind the metadata and each section but the last: {whole}");
     }
 }

@@ -24,7 +24,7 @@ use crate::version::VersionId;
 const TRIES: usize = 8;
 
 /// A version whose bytes can be read: what they stand in is pinned as long as this lives.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Object {
     pub version: Version,
     pub(super) store: Arc<Inner>,

@@ -7,6 +7,7 @@ mod bucket;
 mod delete;
 mod document;
 mod encryption;
+mod file;
 mod get;
 mod ledger;
 mod list;
@@ -16,6 +17,7 @@ mod put;
 mod quota;
 mod read;
 mod rename;
+mod rename_tree;
 pub(crate) mod upload;
 
 use std::time::SystemTime;
@@ -36,12 +38,14 @@ pub use delete::Deleted;
 pub use document::{Document, NewDocument, Replaces, is_configuration};
 pub(crate) use encryption::keyring;
 pub use encryption::{Cipher, CustomerKey, DEFAULT_KMS_KEY, Encryption, EncryptionRequest, KmsKey};
+pub use file::{File, FileChange, FileFacts, PERMISSIONS, Rewritten};
 pub use get::Object;
 pub use locked::{LockableBucket, LockedPage, LockedVersion};
 pub use part_checksums::PartChecksums;
 pub use put::ObjectWriter;
 pub use read::ObjectReader;
 pub use rename::{Conditions, NamedTag, RenameTerms, RenameToken, StoredCopy};
+pub use rename_tree::{MAX_TREE, MAX_TREE_BYTES, TreeMove};
 
 pub use crate::commit::BucketState;
 pub use crate::configuration::{ObjectLock, Versioning};
@@ -83,6 +87,7 @@ pub struct Version {
     pub parts: Vec<u64>,
     /// The checksums of these, where an upload that announced any made the object.
     pub part_checksums: Option<PartChecksums>,
+    pub file: File,
 }
 
 impl Version {
@@ -102,9 +107,10 @@ impl Version {
             size: record.size,
             modified: to_system_time(record.modified),
             posix: record.posix,
-            attributes,
             parts,
             part_checksums,
+            file: File::of(record, &attributes),
+            attributes,
         })
     }
 }

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use packstone_access::{Action, Grant};
 
 use super::append::Appended;
-use super::{Attributes, Cipher, CustomerKey, Precondition, UploadId, Version};
+use super::{Attributes, Cipher, CustomerKey, Precondition, Rewritten, UploadId, Version};
 use crate::checksum::{record_hash, truncate};
 use crate::commit::{Body, Draft, Op, Outcome};
 use crate::compression::{Method, shrink};
@@ -28,6 +28,8 @@ pub(super) enum Destination {
     },
     /// The end of an object.
     Append(Appended),
+    /// The content of a file.
+    File(Rewritten),
     /// A stream, and whatever will name it there.
     Stream,
 }
@@ -36,7 +38,7 @@ impl Destination {
     /// Whether a body streams however small it is, so that no entry but the one that names it has its bytes.
     fn is_streamed(&self) -> bool {
         match self {
-            Self::Object => false,
+            Self::Object | Self::File(_) => false,
             Self::Part { .. } | Self::Stream => true,
             Self::Append(appended) => appended.offset > 0,
         }
@@ -85,6 +87,21 @@ impl Store {
     pub fn writer(&self, grant: &Grant, length: Option<u64>, cipher: Option<Cipher>) -> Result<ObjectWriter> {
         grant.covers(Action::PutObject)?;
         self.begin(grant, Destination::Object, length, cipher)
+    }
+
+    /// Begins to write the content of a file anew, which is there and keeps what is said of it but ETag and checksum.
+    ///
+    /// # Errors
+    /// As [`Self::writer`]; the commit answers [`Error::Changed`] where another record has come, or none is there.
+    pub fn file_writer(
+        &self,
+        grant: &Grant,
+        place: Rewritten,
+        length: Option<u64>,
+        cipher: Option<Cipher>,
+    ) -> Result<ObjectWriter> {
+        grant.covers(Action::PutObject)?;
+        self.begin(grant, Destination::File(place), length, cipher)
     }
 
     /// Begins a part of an open upload, encrypted as that says. Of its attributes only ETag and checksum count; a part
@@ -169,6 +186,22 @@ impl ObjectWriter {
         let Some(streaming) = self.streaming.take() else { return Ok((Vec::new(), Vec::new())) };
         let store = self.store;
         blocking(move || streaming.finish(&store)).await
+    }
+
+    /// The same for an object that is made as a file.
+    #[must_use]
+    pub fn made_as(mut self, posix: Posix) -> Self {
+        self.posix = posix;
+        self
+    }
+
+    /// The same for an append that leaves a file the same one.
+    #[must_use]
+    pub fn extending_file(mut self) -> Self {
+        if let Destination::Append(Appended { base: Some(base), .. }) = &mut self.destination {
+            base.stays = true;
+        }
+        self
     }
 
     /// Bytes taken so far.
@@ -277,7 +310,7 @@ impl ObjectWriter {
         }
         // A part's is its upload's.
         attributes.encryption = match self.destination {
-            Destination::Object | Destination::Append(_) => {
+            Destination::Object | Destination::File(_) | Destination::Append(_) => {
                 self.cipher.as_ref().map(|cipher| cipher.encryption.clone())
             }
             Destination::Part { .. } | Destination::Stream => None,
@@ -327,6 +360,7 @@ impl ObjectWriter {
         let (bucket, key) = (self.bucket, self.key);
         let op = match self.destination {
             Destination::Object => Op::Put { bucket, key, draft, precondition },
+            Destination::File(place) => Op::Rewrite { bucket, key, place, draft },
             Destination::Part { upload, number } => Op::PutPart { bucket, key, upload, number, draft },
             Destination::Append(appended) => {
                 let (op, streams) = appended.into_op(&store, (bucket, key), draft, precondition, self.cipher).await?;

@@ -131,7 +131,7 @@ impl Store {
     }
 
     /// The stored bytes of a key's current version where they live with its entry, and how many extents it has.
-    async fn stored_copy(&self, bucket: u32, key: &str) -> Result<(Option<StoredCopy>, usize)> {
+    pub(super) async fn stored_copy(&self, bucket: u32, key: &str) -> Result<(Option<StoredCopy>, usize)> {
         for _ in 0..TRIES {
             let snapshot = self.inner.shared.index.snapshot();
             let Some(value) = snapshot.get(Space::Current, &keys::current(bucket, key))? else { return Ok((None, 0)) };

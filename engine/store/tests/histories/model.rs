@@ -144,7 +144,7 @@ impl Bucket {
                 }
                 version.retention = *to;
             }
-            AttributeChange::Acl(_) => {}
+            AttributeChange::Acl(_) | AttributeChange::File(_) | AttributeChange::Extended(..) => {}
         }
         Some(())
     }

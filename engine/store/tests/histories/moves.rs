@@ -50,6 +50,7 @@ impl Run {
             extents: row.record.extents.len(),
             small: row.record.small().is_some(),
             streamed: Vec::new(),
+            stays: false,
         });
         if let Some(base) = base.as_mut().filter(|base| base.small) {
             let held = self.model.buckets[&bucket].current(&key).unwrap().clone();

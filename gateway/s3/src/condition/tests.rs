@@ -1,6 +1,6 @@
 use std::time::{Duration, UNIX_EPOCH};
 
-use packstone_store::object::{Attributes, Etag, Version, VersionId};
+use packstone_store::object::{Attributes, Etag, File, Version, VersionId};
 use packstone_store::record::Posix;
 use s3s::dto::{ETag, ETagCondition, Timestamp, TimestampFormat};
 
@@ -20,6 +20,7 @@ fn version() -> Version {
         attributes,
         parts: Vec::new(),
         part_checksums: None,
+        file: File::default(),
     }
 }
 

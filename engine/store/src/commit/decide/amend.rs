@@ -4,7 +4,9 @@ use super::{Decider, attributes_of};
 use crate::commit::op::Outcome;
 use crate::error::{Error, Result};
 use crate::index::Row;
+use crate::index::row::corrupt;
 use crate::journal::{Entry, Target};
+use crate::object::attributes::lock_of;
 use crate::object::{AttributeChange, is_marker};
 use crate::retention;
 use crate::version::VersionId;
@@ -35,7 +37,11 @@ impl Decider<'_, '_> {
         if let AttributeChange::Retention(to) = change {
             retention::may_change(before.retention, *to, self.site.compliance, bypass)?;
         }
-        let attributes = change.apply(before).to_bytes()?;
+        if change.is_of_file() {
+            let lock = lock_of(&held.record.attributes).map_err(corrupt)?;
+            retention::may_end(lock, self.site.compliance, false)?;
+        }
+        let attributes = change.apply(&held.record, before, self.site.now).to_bytes()?;
         if attributes == held.record.attributes {
             return Ok(Outcome::Stored(held));
         }

@@ -10,7 +10,7 @@ use crate::index::row::corrupt;
 use crate::journal::Entry;
 use crate::object::append::{Appended, Base, expect_appendable};
 use crate::object::{Attributes, Precondition};
-use crate::record::{Extent, Record};
+use crate::record::{Extent, Posix, Record};
 
 impl Decider<'_, '_> {
     pub(super) fn append(
@@ -44,13 +44,17 @@ impl Decider<'_, '_> {
         let (removed, targets) = self.ending(&row, false)?;
         self.expect_fits(self.bucket(bucket)?, row.record.size.saturating_add(draft.size), removed)?;
         let said = Attributes::decode(&mut Reader(&draft.attributes)).map_err(corrupt)?;
-        let held = attributes_of(&row)?;
-        let Attributes { etag, checksum, encryption, .. } = said;
-        let attributes = Attributes { etag, checksum, encryption, upload: None, ..held };
-        let record = Record {
-            size: row.record.size + draft.size,
-            ..self.extended(&row.record, base, draft, attributes.to_bytes()?)?
+        let held = match base.stays {
+            false => Attributes { upload: None, ..attributes_of(&row)? },
+            true => self.carried(&row)?,
         };
+        let Attributes { etag, checksum, encryption, .. } = said;
+        let attributes = Attributes { etag, checksum, encryption, ..held };
+        let size = row.record.size + draft.size;
+        let mut record = Record { size, ..self.extended(&row.record, base, draft, attributes.to_bytes()?)? };
+        if base.stays {
+            record.posix = Posix { inode: row.record.inode(), mtime: 0, ..row.record.posix };
+        }
         let kills = without_claims_of(targets, &record);
         let row = Row::plain(record.id, self.site.file, record.clone());
         self.push(Entry::Put { bucket, key: key.to_owned(), upload: 0, record, removed, kills })?;

@@ -8,8 +8,10 @@ mod ledger;
 mod object;
 mod quota;
 mod rename;
+mod rename_tree;
 mod restate;
 mod upload;
+mod write;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -125,12 +127,14 @@ impl<'live, 'index> Decider<'live, 'index> {
             Op::Append { bucket, key, appended, draft, precondition } => {
                 self.append(*bucket, key, appended, draft, precondition)
             }
+            Op::Rewrite { bucket, key, place, draft } => self.rewrite(*bucket, key, place, draft),
             Op::Delete { bucket, key, version, precondition, bypass } => {
                 self.delete(*bucket, key, *version, precondition, bypass.as_deref())
             }
             Op::Rename { bucket, source, destination, terms, copy, .. } => {
                 self.rename(*bucket, (source, destination), terms, copy.as_ref())
             }
+            Op::RenameTree { bucket, tree, copies, .. } => self.rename_tree(*bucket, tree, copies),
             Op::Amend { bucket, key, version, change, actor, bypass } => {
                 self.amend(*bucket, key, *version, change, (actor, *bypass))
             }

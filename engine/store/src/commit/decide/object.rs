@@ -21,10 +21,10 @@ use crate::version::VersionId;
 /// What gives way to a version that comes.
 #[derive(Debug, Default)]
 pub(super) struct Way {
-    /// The record of the null version that ends; 0 for none.
-    replaces: u64,
-    removed: Removed,
-    kills: Vec<Target>,
+    /// The record of the version that ends where versions are kept: the null version, or the writer's own; 0 for none.
+    pub replaces: u64,
+    pub removed: Removed,
+    pub kills: Vec<Target>,
 }
 
 impl Decider<'_, '_> {

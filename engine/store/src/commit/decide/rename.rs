@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::index::Row;
 use crate::journal::{Entry, Removed};
 use crate::object::{Attributes, Conditions, Etag, RenameTerms, RenameToken, StoredCopy};
-use crate::record::{Extent, Record};
+use crate::record::{Extent, Posix, Record};
 use crate::time::to_seconds;
 
 impl Decider<'_, '_> {
@@ -48,7 +48,8 @@ impl Decider<'_, '_> {
         }
         let attributes = Attributes { renamed: terms.token, ..attributes }.to_bytes()?;
         let extents = self.renamed_extents(&held.record, copy)?;
-        let record = Record { id: self.next_lsn(), attributes, extents, ..held.record };
+        let posix = Posix { inode: held.record.inode(), ..held.record.posix };
+        let record = Record { id: self.next_lsn(), posix, attributes, extents, ..held.record };
         let targets = without_claims_of(targets, &record);
         let row = Row::plain(record.id, self.site.file, record.clone());
         let key = destination.to_owned();
@@ -58,7 +59,7 @@ impl Decider<'_, '_> {
     }
 
     /// Where the bytes of a renamed record are: in streams as they were, else at the end of this batch.
-    fn renamed_extents(&mut self, record: &Record, copy: Option<&StoredCopy>) -> Result<Vec<Extent>> {
+    pub(super) fn renamed_extents(&mut self, record: &Record, copy: Option<&StoredCopy>) -> Result<Vec<Extent>> {
         let Some(held) = record.small() else { return Ok(record.extents.clone()) };
         let copy = copy.filter(|copy| copy.record == record.id).ok_or(Error::Changed)?;
         Ok(vec![Extent { part: held.part, ..self.place(&copy.stored, copy.hash) }])

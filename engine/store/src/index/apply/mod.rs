@@ -4,6 +4,7 @@
 //! index that has seen everything before it ([`Marks`] say so). Making an index from nothing lays the live entries out
 //! in any order and settles them afterwards ([`lay`]). Tallies change in the same batch as what they count.
 
+mod inode;
 mod lay;
 mod upload;
 mod version;
@@ -63,6 +64,8 @@ pub struct Applier<'a> {
     versions: BTreeMap<Vec<u8>, Option<Row>>,
     /// Null versions among these, as the pointers to them stand after this batch.
     nulls: HashMap<Vec<u8>, Option<u64>>,
+    /// Where inodes lead after this batch.
+    inodes: HashMap<u64, Option<Vec<u8>>>,
     last_lsn: u64,
 }
 
@@ -76,6 +79,7 @@ impl<'a> Applier<'a> {
             rows: HashMap::new(),
             versions: BTreeMap::new(),
             nulls: HashMap::new(),
+            inodes: HashMap::new(),
             last_lsn: 0,
         }
     }
@@ -194,6 +198,12 @@ impl<'a> Applier<'a> {
     fn replace(&mut self, space: Space, key: Vec<u8>, with: Option<Row>) -> IndexResult<()> {
         if let Some(row) = self.row(space, &key)? {
             self.release(&row)?;
+            if space == Space::Current {
+                self.leave_inode(&row.record, &key)?;
+            }
+        }
+        if let Some(row) = with.as_ref().filter(|_| space == Space::Current) {
+            self.enter_inode(&row.record, &key);
         }
         match &with {
             Some(row) => {
@@ -260,6 +270,7 @@ impl<'a> Applier<'a> {
     }
 
     fn finish_tallies(mut self) -> IndexBatch {
+        self.write_inodes();
         self.tallies.write(&mut self.batch);
         self.batch
     }

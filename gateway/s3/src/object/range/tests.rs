@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use packstone_store::object::{Attributes, Version, VersionId};
+use packstone_store::object::{Attributes, File, Version, VersionId};
 use packstone_store::record::Posix;
 use s3s::dto::Range;
 
@@ -17,6 +17,7 @@ fn version(size: u64, parts: &[u64]) -> Version {
         attributes: Attributes::default(),
         parts: parts.into(),
         part_checksums: None,
+        file: File::default(),
     }
 }
 

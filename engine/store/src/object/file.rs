@@ -1,0 +1,135 @@
+//! What a version is as a file: its inode number, owner, mode and times, and its extended attributes.
+//!
+//! A record says how it was made ([`Posix`]); what was said of it since stands with its attributes ([`FileFacts`]), as
+//! tags do, and so goes where they go.
+
+use packstone_access::{Action, Grant};
+
+use super::{Attributes, Version};
+use crate::codec::{DecodeError, Reader, Writer};
+use crate::commit::BucketState;
+use crate::error::{Error, Result};
+use crate::index::{Space, keys};
+use crate::record::{Posix, Record};
+use crate::store::Store;
+
+/// The bits of a mode that `chmod` sets.
+pub const PERMISSIONS: u32 = 0o7777;
+
+/// What was said of a file since its record was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct FileFacts {
+    pub uid: u32,
+    pub gid: u32,
+    /// With the type of file.
+    pub mode: u32,
+    /// Unix nanoseconds; 0: the commit time counts.
+    pub mtime: i64,
+    /// When any of this was last said, Unix nanoseconds.
+    pub ctime: i64,
+}
+
+impl FileFacts {
+    pub(crate) fn encode(&self, out: &mut Writer) {
+        out.u32(self.uid);
+        out.u32(self.gid);
+        out.u32(self.mode);
+        out.i64(self.mtime);
+        out.i64(self.ctime);
+    }
+
+    pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { uid: from.u32()?, gid: from.u32()?, mode: from.u32()?, mtime: from.i64()?, ctime: from.i64()? })
+    }
+
+    /// What holds of a record.
+    pub(crate) fn of(record: &Record, attributes: &Attributes) -> Self {
+        let Posix { uid, gid, mode, mtime, .. } = record.posix;
+        attributes.file.unwrap_or(Self { uid, gid, mode, mtime, ctime: 0 })
+    }
+}
+
+/// A version as a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct File {
+    pub inode: u64,
+    pub uid: u32,
+    pub gid: u32,
+    /// Without a type where it was not made as a file.
+    pub mode: u32,
+    /// Unix nanoseconds, as the next.
+    pub mtime: i64,
+    pub ctime: i64,
+}
+
+impl File {
+    pub(crate) fn of(record: &Record, attributes: &Attributes) -> Self {
+        let FileFacts { uid, gid, mode, mtime, ctime } = FileFacts::of(record, attributes);
+        let mtime = if mtime == 0 { record.modified } else { mtime };
+        Self { inode: record.inode(), uid, gid, mode, mtime, ctime: ctime.max(record.modified) }
+    }
+}
+
+/// What `chmod`, `chown` and `touch` change; `None` leaves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct FileChange {
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+    /// Of [`PERMISSIONS`].
+    pub mode: Option<u32>,
+    /// Unix nanoseconds.
+    pub mtime: Option<i64>,
+}
+
+impl FileChange {
+    pub(crate) fn apply(&self, held: FileFacts, now: i64) -> FileFacts {
+        let mode = self.mode.map_or(held.mode, |mode| held.mode & !PERMISSIONS | mode & PERMISSIONS);
+        FileFacts {
+            uid: self.uid.unwrap_or(held.uid),
+            gid: self.gid.unwrap_or(held.gid),
+            mode,
+            mtime: self.mtime.unwrap_or(held.mtime),
+            ctime: now,
+        }
+    }
+}
+
+/// What the content of a file is put in the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewritten {
+    /// The record that must be current still.
+    pub record: u64,
+    /// Whether the same writer made that version, which is not kept then.
+    pub own: bool,
+}
+
+impl Store {
+    /// The bucket and key whose current version has that inode number.
+    ///
+    /// # Errors
+    /// A grant for something else, or a fault of the index.
+    pub fn inode(&self, grant: &Grant, inode: u64) -> Result<Option<(String, String)>> {
+        grant.covers(Action::ListAllMyBuckets)?;
+        let value = self.inner.shared.index.snapshot().get(Space::Inodes, &keys::inode(inode))?;
+        let place = value.as_deref().and_then(keys::parse_current);
+        let buckets = self.inner.shared.buckets.load();
+        Ok(place.and_then(|(bucket, key)| Some((buckets.by_id(bucket)?.bucket.name.to_string(), key.to_owned()))))
+    }
+
+    /// The bucket of an id.
+    #[must_use]
+    pub fn bucket_of_id(&self, id: u32) -> Option<std::sync::Arc<BucketState>> {
+        self.inner.shared.buckets.load().by_id(id).cloned()
+    }
+
+    /// That the current version of a key may be changed: none is that is locked.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] or [`Error::LegalHold`].
+    pub fn expect_unlocked(&self, version: &Version) -> Result<(), Error> {
+        let Attributes { retention, legal_hold, .. } = version.attributes;
+        let lock = crate::retention::Lock { retention, legal_hold };
+        let now = crate::time::to_seconds(self.inner.shared.compliance.now().compliance);
+        crate::retention::may_end(lock, now, false)
+    }
+}
