@@ -2,6 +2,7 @@
 //! its error is mapped. `python/packstone_engine/__init__.pyi` is the contract, held by stubtest.
 
 mod errors;
+mod files;
 mod log;
 mod metrics;
 mod node;
@@ -42,6 +43,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<posix::PosixAttributes>()?;
     module.add_class::<quota::Quota>()?;
     module.add_class::<node::Node>()?;
+    module.add_class::<files::Files>()?;
     module.add_function(wrap_pyfunction!(node::initialise, module)?)?;
     module.add_function(wrap_pyfunction!(node::is_initialised, module)?)?;
     module.add_function(wrap_pyfunction!(node::rebuild_index, module)?)?;

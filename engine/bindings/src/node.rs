@@ -3,11 +3,12 @@
 //! Any Python thread may call; the front and the runtime stand behind locks that are held for a moment only, and `close`
 //! takes both out, so that it can be called twice.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
+use packstone_posix::{Files, Service};
 use packstone_s3::{MasterKey, Server};
 use packstone_store::recovery::Progress;
 use packstone_store::time::from_system_time;
@@ -16,7 +17,7 @@ use packstone_store::{Error, Store};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use crate::errors::{EngineError, OperatorError, from_backup, from_recovery, from_start, from_store};
 use crate::metrics::{self, Metric};
@@ -30,6 +31,7 @@ use crate::worm::{LedgerEvent, LockableBucket, LockedPage, Place};
 pub struct Node {
     store: Store,
     front: Mutex<Option<Arc<Server>>>,
+    files: Mutex<Option<Service>>,
     runtime: Mutex<Option<Runtime>>,
 }
 
@@ -73,6 +75,10 @@ impl Node {
     fn serving(&self) -> PyResult<Arc<Server>> {
         self.front.lock().clone().ok_or_else(not_served)
     }
+
+    fn handle(&self) -> PyResult<Handle> {
+        self.runtime.lock().as_ref().map(|runtime| runtime.handle().clone()).ok_or_else(not_served)
+    }
 }
 
 #[pymethods]
@@ -80,7 +86,7 @@ impl Node {
     #[staticmethod]
     fn open(py: Python<'_>, settings: &EngineSettings) -> PyResult<Self> {
         let store = py.detach(|| Store::open(&settings.0)).map_err(from_recovery)?;
-        Ok(Self { store, front: Mutex::new(None), runtime: Mutex::new(None) })
+        Ok(Self { store, front: Mutex::new(None), files: Mutex::new(None), runtime: Mutex::new(None) })
     }
 
     fn serve_s3(&self, py: Python<'_>, settings: &S3Settings) -> PyResult<String> {
@@ -94,6 +100,18 @@ impl Node {
             *self.front.lock() = Some(Arc::new(server));
             *self.runtime.lock() = Some(runtime);
             Ok(address)
+        })
+    }
+
+    fn serve_files(&self, py: Python<'_>, socket: PathBuf) -> PyResult<()> {
+        let (front, handle) = (self.serving()?, self.handle()?);
+        py.detach(|| {
+            let scratch = socket.parent().unwrap_or(Path::new("."));
+            let files = Files::new(self.store.clone(), scratch, front.encryption_rule());
+            let service = Service::start(files, &socket, &handle)
+                .map_err(|error| OperatorError::new_err(format!("{}: {error}", socket.display())))?;
+            *self.files.lock() = Some(service);
+            Ok(())
         })
     }
 
@@ -114,9 +132,7 @@ impl Node {
     }
 
     fn restore_configuration(&self, py: Python<'_>, configuration: &str) -> PyResult<(usize, usize)> {
-        let front = self.serving()?;
-        let handle = self.runtime.lock().as_ref().map(|runtime| runtime.handle().clone());
-        let handle = handle.ok_or_else(not_served)?;
+        let (front, handle) = (self.serving()?, self.handle()?);
         let restored = py.detach(|| handle.block_on(front.restore(configuration))).map_err(from_backup)?;
         Ok((restored.buckets, restored.identities))
     }
@@ -258,6 +274,10 @@ impl Node {
 
     fn close(&self, py: Python<'_>) {
         py.detach(|| {
+            let files = self.files.lock().take();
+            if let (Some(files), Ok(handle)) = (files, self.handle()) {
+                handle.block_on(files.stop());
+            }
             drop(self.front.lock().take());
             if let Some(runtime) = self.runtime.lock().take() {
                 runtime.shutdown_timeout(Duration::from_secs(5));

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use packstone_access::{Action, Grant, Resource};
-use packstone_store::object::{Cipher, CustomerKey, DEFAULT_KMS_KEY, Encryption, EncryptionRequest};
+use packstone_posix::DefaultEncryption;
+use packstone_store::object::{BucketState, Cipher, CustomerKey, DEFAULT_KMS_KEY, Encryption, EncryptionRequest};
 use packstone_store::{Error, Object};
 use s3s::dto::{ServerSideEncryption, ServerSideEncryptionConfiguration};
 use s3s::{S3Error, S3ErrorCode, S3Result};
@@ -303,6 +304,20 @@ impl Face {
         let bucket_key = extras.bucket_key.unwrap_or(kms.bucket_key);
         let request = EncryptionRequest::Kms { key, context, bucket_key };
         self.store.cipher(grant, request).await.map(Some).map_err(from_store)
+    }
+
+    /// What a bucket encrypts with by default, as mounts are told.
+    pub(crate) fn default_encryption(&self, bucket: &BucketState) -> DefaultEncryption {
+        let rules = Rules::of(bucket);
+        match &rules.encryption {
+            _ if rules.encryption_unread => DefaultEncryption::Unreadable,
+            None => DefaultEncryption::None,
+            Some(Method::Managed) => DefaultEncryption::Managed,
+            Some(Method::Kms(kms)) => match self.key_id(&kms.name) {
+                Ok(key) => DefaultEncryption::Kms { key: key.to_owned(), bucket_key: kms.bucket_key },
+                Err(_) => DefaultEncryption::Unreadable,
+            },
+        }
     }
 
     /// The id of a key of the KMS that is named by id, ARN or alias.

@@ -46,6 +46,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use packstone_posix::EncryptionRule;
 use packstone_store::Store;
 use tokio::runtime::Handle;
 
@@ -76,6 +77,7 @@ pub struct Server {
     ring: KeyRing,
     backup: Backup,
     delivery: Delivery,
+    face: Face,
 }
 
 impl Server {
@@ -101,8 +103,8 @@ impl Server {
             door: Some(Arc::new(face.clone())),
         };
         let explanation = Explanation::new(face.clone(), ring.clone());
-        let front = Front::start_with(face, ring.clone(), collaborators, settings, handle)?;
-        Ok(Self { front, explanation, store, ring, backup, delivery })
+        let front = Front::start_with(face.clone(), ring.clone(), collaborators, settings, handle)?;
+        Ok(Self { front, explanation, store, ring, backup, delivery, face })
     }
 
     /// The address that it listens on, with the port that it was given.
@@ -147,6 +149,13 @@ impl Server {
     /// [`BackupError`].
     pub async fn restore(&self, configuration: &str) -> Result<Restored, BackupError> {
         self.backup.restore(configuration).await
+    }
+
+    /// What buckets encrypt with by default, for faces whose requests never say it.
+    #[must_use]
+    pub fn encryption_rule(&self) -> Box<EncryptionRule> {
+        let face = self.face.clone();
+        Box::new(move |bucket| face.default_encryption(bucket))
     }
 
     /// What was counted until now.

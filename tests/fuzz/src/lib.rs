@@ -6,6 +6,7 @@
 
 mod access;
 mod drive;
+mod mount;
 mod request;
 mod sample;
 mod xml;
@@ -21,7 +22,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "superblock", run: drive::superblock, seeds: sample::superblocks },
     Target { name: "journal", run: drive::journal, seeds: sample::journals },
     Target { name: "entry", run: drive::entry, seeds: sample::entries },
@@ -38,6 +39,7 @@ pub const TARGETS: [Target; 16] = [
     Target { name: "announcement", run: request::announcement, seeds: request::announcements },
     Target { name: "xml", run: trial::document, seeds: xml::documents },
     Target { name: "token", run: request::token, seeds: request::tokens },
+    Target { name: "question", run: mount::question, seeds: mount::questions },
 ];
 
 /// The target of that name.

@@ -6,6 +6,7 @@ from packstone_engine._native import ClockStatus as ClockStatus
 from packstone_engine._native import DriveStatus as DriveStatus
 from packstone_engine._native import EngineError as EngineError
 from packstone_engine._native import EngineSettings as EngineSettings
+from packstone_engine._native import Files as Files
 from packstone_engine._native import HealingStatus as HealingStatus
 from packstone_engine._native import JournalStatus as JournalStatus
 from packstone_engine._native import LedgerEvent as LedgerEvent

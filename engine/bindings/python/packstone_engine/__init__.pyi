@@ -4,10 +4,12 @@ Every call that touches a drive releases the GIL. Nothing here speaks S3's or th
 typed settings and gives typed facts.
 """
 
-from collections.abc import Callable
-from typing import Literal, final
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias, final
 
 __version__: str
+
+_FileAttributes: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int]
 
 class EngineError(Exception):
     """A fault of the engine or of what lies under it: the message says what and where."""
@@ -262,6 +264,55 @@ def replace_drive(settings: EngineSettings, path: str) -> int:
     """
 
 @final
+class Files:
+    """A mount's side of the socket that a node serves files on; any thread may call.
+
+    Attributes are (inode, mode, links, uid, gid, size, mtime, ctime, device, content): times in Unix nanoseconds, `content`
+    another number where the content is another, 0 for a directory. `made` is (mode, uid, gid, device). Names are bytes without
+    a slash. Every call raises OSError with the error number; while the node is away it is waited for, for 30 s.
+    """
+
+    @staticmethod
+    def connect(socket: str) -> Files: ...
+    def lookup(self, parent: int, name: bytes) -> _FileAttributes: ...
+    def attributes(self, inode: int) -> _FileAttributes: ...
+    def change(
+        self,
+        inode: int,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        size: int | None = None,
+        mtime: int | None = None,
+    ) -> _FileAttributes: ...
+    def list(self, inode: int, after: bytes, limit: int) -> Sequence[tuple[bytes, bytes, _FileAttributes]]:
+        """(name, place, attributes) of the entries behind a place, b"" at the beginning; an empty list at the end."""
+    def make_directory(self, parent: int, name: bytes, made: tuple[int, int, int, int]) -> _FileAttributes: ...
+    def remove_directory(self, parent: int, name: bytes) -> None: ...
+    def unlink(self, parent: int, name: bytes) -> None: ...
+    def rename(self, parent: int, name: bytes, new_parent: int, new_name: bytes, keep: bool) -> None: ...
+    def link(self, parent: int, name: bytes, target: bytes, made: tuple[int, int, int, int]) -> _FileAttributes:
+        """Make a symbolic link."""
+    def read_link(self, inode: int) -> bytes: ...
+    def create(
+        self, parent: int, name: bytes, made: tuple[int, int, int, int], exclusive: bool, empty: bool
+    ) -> tuple[_FileAttributes, int]:
+        """Make a file, or find it, and open it: attributes and handle. With `empty`, what is found is truncated."""
+    def open(self, inode: int, write: bool, empty: bool) -> tuple[_FileAttributes, int]: ...
+    def read(self, handle: int, offset: int, length: int) -> bytes: ...
+    def write(self, handle: int, offset: int, data: bytes) -> None: ...
+    def publish(self, handle: int) -> None:
+        """Make what was written durable, and visible on every face."""
+    def release(self, handle: int) -> None: ...
+    def space(self) -> tuple[int, int, int]:
+        """Bytes that there is room for, how many of them are free, and how many files there are."""
+    def set_extended(self, inode: int, name: bytes, value: bytes, flags: int) -> None: ...
+    def extended(self, inode: int, name: bytes) -> bytes: ...
+    def list_extended(self, inode: int) -> Sequence[str]: ...
+    def remove_extended(self, inode: int, name: bytes) -> None: ...
+
+@final
 class Node:
     """An open engine: recovered, with its native threads running."""
 
@@ -270,6 +321,11 @@ class Node:
         """Recover and start. Raises OperatorError when another process has the data, or recovery must stop."""
     def serve_s3(self, settings: S3Settings) -> str:
         """Listen, and return the bound address as HOST:PORT. Raises OperatorError when the port is taken."""
+    def serve_files(self, socket: str) -> None:
+        """Serve the namespace as files to mounts, on a Unix socket; S3 must be served already.
+
+        Raises OperatorError when the socket can't be made.
+        """
     def set_root(
         self, access_key: str, secret_key: str, previous: tuple[str, str, int | None] | None = None
     ) -> None:

@@ -1,0 +1,410 @@
+//! Open files: what each holds between the version that is there and the next one.
+//!
+//! An open file is one for all handles on its inode, of every mount. It pins the version that it began with, so that its
+//! bytes stay whatever becomes of the key. What is written gathers in pages ([`spool`]) over that version, or, where a
+//! file is written from its first byte to its last, streams into the engine at once ([`Stream`]). *Publishing* makes the
+//! content a version: at `fsync` and at every close with something to publish. A version that this opening made itself is
+//! not kept beside the next one.
+//!
+//! A file whose key was deleted, or came to be another file, is an orphan: what is written to it stays readable to those
+//! who have it open and ends with them.
+
+mod publish;
+mod spool;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use packstone_store::Object;
+use packstone_store::object::Version;
+use parking_lot::Mutex;
+use tokio::task::block_in_place;
+
+use self::publish::Stream;
+use self::spool::{Bounds, PAGE, Spool, blank};
+use crate::{Errno, Files};
+
+/// How far behind the end of a file a write may begin, or a truncation end: what lies between is stored as zeros.
+const LARGEST_HOLE: u64 = 16 << 30;
+/// The largest file.
+const LARGEST: u64 = 5 << 40;
+/// A file that is written from its first byte on streams from this size on.
+const STREAM_FROM: u64 = 4 << 20;
+
+/// The files that are open, by their inodes.
+#[derive(Debug)]
+pub struct OpenFiles {
+    open: Mutex<HashMap<u64, Slot>>,
+    bounds: Arc<Bounds>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    file: Arc<OpenFile>,
+    handles: usize,
+}
+
+#[derive(Debug)]
+pub struct OpenFile {
+    pub inode: u64,
+    /// Held while the content is read through it, changed or published.
+    content: tokio::sync::Mutex<Content>,
+    seen: Mutex<Seen>,
+}
+
+/// What is told of an open file without waiting for it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub version: Version,
+    pub size: u64,
+    /// Unix nanoseconds, where something is not published.
+    pub written: Option<i64>,
+    pub orphan: bool,
+}
+
+/// Where a file stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub bucket: String,
+    pub key: String,
+}
+
+#[derive(Debug)]
+pub struct Content {
+    /// `None` for an orphan.
+    pub place: Option<Place>,
+    /// The version that is there, ready to be read.
+    object: Arc<Object>,
+    /// Whether this opening made that version.
+    own: bool,
+    /// How many bytes of that version still count.
+    kept: u64,
+    size: u64,
+    spool: Spool,
+    /// Where the first byte was written since that version.
+    lowest: u64,
+    /// Whether all bytes there are were written in order, and none is that version's.
+    in_order: bool,
+    stream: Option<Stream>,
+    dirty: bool,
+    /// Whether bytes are gone that were on their way into the engine: nothing but an error is answered any more, until
+    /// the file is emptied.
+    lost: bool,
+}
+
+impl OpenFiles {
+    pub fn new(scratch: &Path) -> Self {
+        Self { open: Mutex::default(), bounds: Bounds::new(scratch) }
+    }
+
+    /// An open file, if it is one.
+    pub fn get(&self, inode: u64) -> Option<Arc<OpenFile>> {
+        self.open.lock().get(&inode).map(|slot| slot.file.clone())
+    }
+
+    /// One more handle on a file; `own` where the opener has just made it.
+    pub fn open(&self, object: Object, place: Place, own: bool) -> Arc<OpenFile> {
+        let inode = object.version.file.inode;
+        let mut open = self.open.lock();
+        let slot = open.entry(inode).or_insert_with(|| {
+            let seen =
+                Seen { version: object.version.clone(), size: object.version.size, written: None, orphan: false };
+            let content = Content::new(object, place, own, Spool::new(self.bounds.clone()));
+            let (content, seen) = (tokio::sync::Mutex::new(content), Mutex::new(seen));
+            Slot { file: Arc::new(OpenFile { inode, content, seen }), handles: 0 }
+        });
+        slot.handles += 1;
+        slot.file.clone()
+    }
+
+    /// One handle less. The file must be published before.
+    pub fn close(&self, file: &OpenFile) {
+        let mut open = self.open.lock();
+        if let Some(slot) = open.get_mut(&file.inode) {
+            slot.handles -= 1;
+            if slot.handles == 0 {
+                open.remove(&file.inode);
+            }
+        }
+    }
+}
+
+impl OpenFile {
+    pub fn seen(&self) -> Seen {
+        self.seen.lock().clone()
+    }
+
+    /// The content, for the caller alone.
+    pub async fn content(&self) -> tokio::sync::MutexGuard<'_, Content> {
+        self.content.lock().await
+    }
+
+    /// The content, for the caller alone, with nothing of it on its way into the engine: the key may then go, or come to
+    /// be another one.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub async fn settled(&self, files: &Files) -> Result<tokio::sync::MutexGuard<'_, Content>, Errno> {
+        let mut content = self.content().await;
+        if content.stream.is_some() {
+            self.publish(files, &mut content).await?;
+        }
+        Ok(content)
+    }
+
+    /// Tells what became of the content.
+    fn tell(&self, content: &Content) {
+        let mut seen = self.seen.lock();
+        if seen.version.record != content.object.version.record {
+            seen.version = content.object.version.clone();
+        }
+        seen.size = content.size;
+        seen.written = content.dirty.then(now);
+        seen.orphan = content.place.is_none();
+    }
+
+    /// The key is another file's, or nobody's.
+    pub fn orphan(&self, content: &mut Content) {
+        content.place = None;
+        self.tell(content);
+    }
+
+    /// The file stands elsewhere, as that version.
+    pub fn move_to(&self, content: &mut Content, place: Place, object: Object) {
+        content.place = Some(place);
+        content.object = Arc::new(object);
+        self.tell(content);
+    }
+
+    /// What is said of the file has changed.
+    pub fn describe(&self, version: Version) {
+        self.seen.lock().version = version;
+    }
+
+    /// Up to `length` bytes; fewer at the end alone.
+    ///
+    /// # Errors
+    /// The engine's, or of the scratch file.
+    pub async fn read(&self, files: &Files, offset: u64, length: u32) -> Result<Vec<u8>, Errno> {
+        let mut content = self.content().await;
+        if content.stream.is_some() {
+            self.publish(files, &mut content).await?;
+        }
+        content.expect_whole()?;
+        let end = offset.saturating_add(u64::from(length)).min(content.size);
+        if offset >= end {
+            return Ok(Vec::new());
+        }
+        if content.spool.is_empty() && end <= content.kept {
+            let object = content.object.clone();
+            drop(content);
+            return read_object(&object, offset..end).await;
+        }
+        content.read(offset..end).await
+    }
+
+    /// # Errors
+    /// A file that would be too large, the engine's, or of the scratch file.
+    pub async fn write(&self, files: &Files, offset: u64, data: &[u8]) -> Result<(), Errno> {
+        let mut content = self.content().await;
+        content.expect_whole()?;
+        content.expect_size(offset.saturating_add(data.len() as u64), offset)?;
+        if content.stream.is_some() && offset != content.size {
+            self.publish(files, &mut content).await?;
+        }
+        let outcome = content.write(files, offset, data).await;
+        self.tell(&content);
+        outcome
+    }
+
+    /// Leaves nothing of the content. That counts as a change where there was nothing, too.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn empty(&self, files: &Files) -> Result<(), Errno> {
+        self.truncate(files, 0).await?;
+        let mut content = self.content().await;
+        content.dirty = true;
+        self.tell(&content);
+        Ok(())
+    }
+
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn truncate(&self, files: &Files, size: u64) -> Result<(), Errno> {
+        let mut content = self.content().await;
+        content.expect_size(size, size)?;
+        if content.stream.is_some() && size > 0 {
+            self.publish(files, &mut content).await?;
+        }
+        // Of what is emptied nothing needs to arrive.
+        content.stream = None;
+        content.lost &= size > 0;
+        content.expect_whole()?;
+        let outcome = content.truncate(size);
+        self.tell(&content);
+        outcome
+    }
+}
+
+impl Content {
+    fn new(object: Object, place: Place, own: bool, spool: Spool) -> Self {
+        let size = object.version.size;
+        Self {
+            place: Some(place),
+            object: Arc::new(object),
+            own,
+            kept: size,
+            size,
+            spool,
+            lowest: u64::MAX,
+            in_order: size == 0,
+            stream: None,
+            dirty: false,
+            lost: false,
+        }
+    }
+
+    fn expect_whole(&self) -> Result<(), Errno> {
+        if self.lost { Err(Errno::IO) } else { Ok(()) }
+    }
+
+    /// Whether a file may come to that size by what begins at `from`.
+    fn expect_size(&self, size: u64, from: u64) -> Result<(), Errno> {
+        let hole = from.saturating_sub(self.size);
+        if size > LARGEST || hole > LARGEST_HOLE { Err(Errno::TOO_LARGE) } else { Ok(()) }
+    }
+
+    async fn read(&mut self, range: Range<u64>) -> Result<Vec<u8>, Errno> {
+        let mut out = Vec::with_capacity(length(&range));
+        let mut at = range.start;
+        while at < range.end {
+            let page = at / PAGE as u64;
+            let start = page * PAGE as u64;
+            if self.spool.has(page) {
+                let stop = range.end.min(start + PAGE as u64);
+                let bytes = block_in_place(|| self.spool.page(page))?;
+                out.extend_from_slice(bytes.get(length(&(start..at))..length(&(start..stop))).ok_or(Errno::IO)?);
+                at = stop;
+                continue;
+            }
+            // Up to the next page that was written, in one piece.
+            let mut stop = start + PAGE as u64;
+            while stop < range.end && !self.spool.has(stop / PAGE as u64) {
+                stop += PAGE as u64;
+            }
+            let stop = stop.min(range.end);
+            self.read_kept(at..stop, &mut out).await?;
+            at = stop;
+        }
+        Ok(out)
+    }
+
+    /// Bytes of the version that is there, and zeros behind what counts of it.
+    async fn read_kept(&self, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), Errno> {
+        let end = out.len() + length(&range);
+        let held = range.start..range.end.min(self.kept);
+        if held.start < held.end {
+            out.extend_from_slice(&read_object(&self.object, held).await?);
+        }
+        out.resize(end, 0);
+        Ok(())
+    }
+
+    async fn write(&mut self, files: &Files, offset: u64, data: &[u8]) -> Result<(), Errno> {
+        let end = offset + data.len() as u64;
+        self.in_order &= offset == self.size;
+        self.dirty = true;
+        if let Some(stream) = &mut self.stream {
+            let outcome = stream.write(Bytes::copy_from_slice(data)).await;
+            if outcome.is_err() {
+                // How much of it arrived nobody knows.
+                (self.stream, self.lost) = (None, true);
+            }
+            self.size = end;
+            return outcome;
+        }
+        self.lowest = self.lowest.min(offset);
+        let mut at = offset;
+        while at < end {
+            let page = at / PAGE as u64;
+            let start = page * PAGE as u64;
+            let stop = end.min(start + PAGE as u64);
+            if !self.spool.has(page) {
+                let bytes = self.page_before(page).await?;
+                block_in_place(|| self.spool.insert(page, bytes))?;
+            }
+            let bytes = block_in_place(|| self.spool.page(page))?;
+            let to = bytes.get_mut(length(&(start..at))..length(&(start..stop))).ok_or(Errno::IO)?;
+            to.copy_from_slice(data.get(length(&(offset..at))..length(&(offset..stop))).ok_or(Errno::IO)?);
+            at = stop;
+        }
+        self.size = self.size.max(end);
+        if self.in_order && self.size >= STREAM_FROM && self.place.is_some() {
+            self.begin_stream(files).await?;
+        }
+        Ok(())
+    }
+
+    /// A page as it is in the version that is there.
+    async fn page_before(&self, page: u64) -> Result<Box<[u8; PAGE]>, Errno> {
+        let mut bytes = blank();
+        let start = page * PAGE as u64;
+        let end = self.kept.min(start + PAGE as u64);
+        if start < end {
+            let held = read_object(&self.object, start..end).await?;
+            bytes.get_mut(..held.len()).ok_or(Errno::IO)?.copy_from_slice(&held);
+        }
+        Ok(bytes)
+    }
+
+    fn truncate(&mut self, size: u64) -> Result<(), Errno> {
+        if size == self.size {
+            return Ok(());
+        }
+        self.dirty = true;
+        if size > self.size {
+            self.in_order = false;
+            self.lowest = self.lowest.min(self.size);
+        } else {
+            self.lowest = self.lowest.min(size);
+            self.kept = self.kept.min(size);
+            self.spool.cut(size.div_ceil(PAGE as u64));
+            let page = size / PAGE as u64;
+            if self.spool.has(page) {
+                let bytes = block_in_place(|| self.spool.page(page))?;
+                let behind = length(&(page * PAGE as u64..size));
+                bytes.get_mut(behind..).ok_or(Errno::IO)?.fill(0);
+            }
+            // What is left was written in order if all was; and where nothing is left, it begins anew.
+            self.in_order |= size == 0;
+        }
+        self.size = size;
+        Ok(())
+    }
+}
+
+/// Bytes of a version.
+async fn read_object(object: &Arc<Object>, range: Range<u64>) -> Result<Vec<u8>, Errno> {
+    let mut out = Vec::with_capacity(length(&range));
+    let mut reader = Object::clone(object).read(range);
+    while let Some(piece) = reader.next().await {
+        out.extend_from_slice(&piece?);
+    }
+    Ok(out)
+}
+
+/// The length of a range that fits in memory.
+fn length(range: &Range<u64>) -> usize {
+    usize::try_from(range.end - range.start).unwrap_or(usize::MAX)
+}
+
+/// Unix nanoseconds.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,105 @@
+//! The same namespace as files: a bucket is a top directory, a key a path below it.
+//!
+//! Rooms, from the ground up: `errno` and `name` (what is answered, which names there are), `protocol` (the bytes between
+//! a mount and the node), `number` and `tree` (inode numbers, and what they and names lead to), `content` (open files),
+//! `verbs` (one file a family), `session` and `service` (who has what open, and the socket); `client` is a mount's side
+//! of it. `docs/namespace.md` says what is promised.
+//!
+//! What is there is what the store's index says, for every face at once: nothing is kept here but open files. Each
+//! change is an entry of the commit loop under a grant of the mount's actor.
+
+pub mod client;
+mod content;
+mod errno;
+mod name;
+mod number;
+pub mod protocol;
+mod service;
+mod session;
+mod tree;
+mod verbs;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use client::Client;
+pub use errno::Errno;
+use packstone_access::{Action, Actor, Grant, Resource, authorise};
+use packstone_store::Store;
+use packstone_store::object::BucketState;
+use quick_cache::sync::Cache;
+pub use service::Service;
+use tokio::sync::Mutex;
+
+use crate::content::OpenFiles;
+use crate::number::Implicit;
+
+/// What new objects of a bucket are encrypted with where a request says nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DefaultEncryption {
+    None,
+    Managed,
+    Kms {
+        key: String,
+        bucket_key: bool,
+    },
+    /// The bucket's rule can't be read: nothing may be written by it.
+    Unreadable,
+}
+
+/// Reads a bucket's rule, which the S3 face keeps.
+pub type EncryptionRule = dyn Fn(&BucketState) -> DefaultEncryption + Send + Sync;
+
+/// Directories whose changes are remembered.
+const DIRECTORIES: usize = 100_000;
+/// How many locks the names of all directories share.
+const STRIPES: usize = 64;
+
+/// The namespace of one node, which all its mounts see.
+///
+/// Concurrency: verbs run in any number of tasks. What changes names takes the lock of each directory that it changes
+/// (in order of their places, so that two never wait for each other), then that of the open file, then the commit loop
+/// decides. Locks of maps are leaves: none is held while another is taken or anything is awaited.
+pub struct Files {
+    pub(crate) store: Store,
+    pub(crate) actor: Actor,
+    pub(crate) rule: Box<EncryptionRule>,
+    pub(crate) open: OpenFiles,
+    pub(crate) implicit: Implicit,
+    /// When names in directories changed lately, Unix nanoseconds.
+    pub(crate) changed: Cache<u64, i64>,
+    /// By the hash of a directory's inode.
+    pub(crate) names: [Mutex<()>; STRIPES],
+}
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Files").finish_non_exhaustive()
+    }
+}
+
+impl Files {
+    /// The files of a store; what open files don't hold in memory spills, encrypted, into files without a name in
+    /// `scratch`.
+    #[must_use]
+    pub fn new(store: Store, scratch: &Path, rule: Box<EncryptionRule>) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            actor: Actor::Root,
+            rule,
+            open: OpenFiles::new(scratch),
+            implicit: Implicit::default(),
+            changed: Cache::new(DIRECTORIES),
+            names: std::array::from_fn(|_| Mutex::const_new(())),
+        })
+    }
+
+    pub(crate) fn may(&self, action: Action, bucket: &str, key: &str) -> Result<Grant, Errno> {
+        let resource = if key.is_empty() { Resource::Bucket(bucket) } else { Resource::Object { bucket, key } };
+        authorise(&self.actor, action, resource).map_err(|_| Errno::ACCESS)
+    }
+
+    pub(crate) fn may_of_node(&self, action: Action) -> Result<Grant, Errno> {
+        authorise(&self.actor, action, Resource::Node).map_err(|_| Errno::ACCESS)
+    }
+}

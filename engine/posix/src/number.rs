@@ -1,0 +1,128 @@
+//! Inode numbers.
+//!
+//! | number | what has it |
+//! |---|---|
+//! | 1 | the directory of all buckets |
+//! | below 2^60 | a record: that of the file's first content, which every later one keeps |
+//! | 2^60 + id | a bucket |
+//! | 2^61 + 60 bits of a hash over (bucket's id, path) | a directory that nothing but the keys below it tells of |
+//!
+//! A record's number leads to its key by the store's index, and a bucket's by its id. The last kind is looked up among
+//! those that were told; what is not known any more (after a restart, or when there are too many) is found by walking
+//! the directories. Two paths with one hash: the second that is met takes the next number.
+
+use packstone_store::object::BucketState;
+use quick_cache::sync::Cache;
+
+pub const ROOT: u64 = 1;
+const BUCKET: u64 = 1 << 60;
+const IMPLICIT: u64 = 1 << 61;
+const HASH: u64 = BUCKET - 1;
+/// How many numbers a path may come to.
+const PROBES: u64 = 4;
+/// Paths that are remembered.
+const REMEMBERED: usize = 100_000;
+
+/// What kind of thing has a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Root,
+    Record,
+    Bucket(u32),
+    Implicit,
+}
+
+pub fn kind(inode: u64) -> Kind {
+    match inode {
+        ROOT => Kind::Root,
+        _ if inode >= IMPLICIT => Kind::Implicit,
+        _ if inode >= BUCKET => u32::try_from(inode - BUCKET).map_or(Kind::Record, Kind::Bucket),
+        _ => Kind::Record,
+    }
+}
+
+pub fn of_bucket(bucket: &BucketState) -> u64 {
+    BUCKET + u64::from(bucket.bucket.id)
+}
+
+/// Directories that have no record, by their numbers.
+pub struct Implicit(Cache<u64, (u32, Box<str>)>);
+
+impl Default for Implicit {
+    fn default() -> Self {
+        Self(Cache::new(REMEMBERED))
+    }
+}
+
+/// The numbers that a path may have, in order.
+fn candidates(bucket: u32, path: &str) -> impl Iterator<Item = u64> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&bucket.to_le_bytes());
+    hasher.update(path.as_bytes());
+    let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
+    let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    (0..PROBES).map(move |probe| IMPLICIT + (first.wrapping_add(probe) & HASH))
+}
+
+impl Implicit {
+    /// The number of a path, which ends with a slash.
+    pub fn number(&self, bucket: u32, path: &str) -> u64 {
+        let mut last = IMPLICIT;
+        for number in candidates(bucket, path) {
+            last = number;
+            match self.0.get(&number) {
+                Some((held, other)) if held != bucket || *other != *path => {}
+                Some(_) => return number,
+                None => {
+                    self.0.insert(number, (bucket, path.into()));
+                    return number;
+                }
+            }
+        }
+        last
+    }
+
+    /// The bucket and path of a number that was told.
+    pub fn path(&self, inode: u64) -> Option<(u32, Box<str>)> {
+        self.0.get(&inode)
+    }
+
+    /// Whether a path may have that number.
+    pub fn may_have(bucket: u32, path: &str, inode: u64) -> bool {
+        candidates(bucket, path).any(|number| number == inode)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_say_what_has_them() {
+        for (inode, held) in [
+            (1, Kind::Root),
+            (2, Kind::Record),
+            (BUCKET - 1, Kind::Record),
+            (BUCKET + 7, Kind::Bucket(7)),
+            (IMPLICIT, Kind::Implicit),
+            (IMPLICIT + HASH, Kind::Implicit),
+        ] {
+            assert_eq!(kind(inode), held, "{inode}");
+        }
+    }
+
+    #[test]
+    fn a_path_keeps_its_number_and_two_have_two() {
+        let told = Implicit::default();
+        let number = told.number(1, "a/");
+        assert_eq!((told.number(1, "a/"), Implicit::default().number(1, "a/")), (number, number));
+        assert_ne!(told.number(2, "a/"), number);
+        assert_eq!(told.path(number), Some((1, "a/".into())));
+        assert!(Implicit::may_have(1, "a/", number) && !Implicit::may_have(1, "b/", number));
+        // Somebody else has the number already.
+        let taken = Implicit::default();
+        taken.0.insert(number, (9, "other/".into()));
+        let next = taken.number(1, "a/");
+        assert!(next != number && Implicit::may_have(1, "a/", next));
+    }
+}

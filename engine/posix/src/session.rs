@@ -1,0 +1,166 @@
+//! A mount as the node sees it: what it has open, for as long as it has a connection.
+//!
+//! When the last connection ends, whatever was written through it is published, as closing it would: a mount that was
+//! killed loses what had not reached the node, and nothing else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use packstone_store::codec::Writer;
+use parking_lot::Mutex;
+
+use crate::content::{OpenFile, now};
+use crate::protocol::{Attributes, MAX_DATA, Request};
+use crate::{Errno, Files};
+
+/// Files that one mount may have open.
+const MOST_HANDLES: usize = 1 << 20;
+
+#[derive(Debug)]
+pub struct Session {
+    pub id: u128,
+    handles: Mutex<HashMap<u64, Handle>>,
+    next: AtomicU64,
+    /// Connections that it has.
+    pub connections: std::sync::atomic::AtomicUsize,
+}
+
+#[derive(Clone, Debug)]
+struct Handle {
+    file: Arc<OpenFile>,
+    write: bool,
+}
+
+impl Session {
+    /// Handles begin at a random number: one that a mount has from before a restart of the node leads nowhere, and not to
+    /// another file.
+    pub fn new(id: u128) -> Self {
+        let mut first = [0; 8];
+        // Without random bits, at the time.
+        if getrandom::fill(&mut first).is_err() {
+            first = now().to_le_bytes();
+        }
+        let first = u64::from_le_bytes(first) >> 1;
+        Self { id, handles: Mutex::default(), next: AtomicU64::new(first), connections: 0.into() }
+    }
+
+    /// Carries a request out; what it answers with is appended to `out`.
+    ///
+    /// # Errors
+    /// Whatever stands against it.
+    pub async fn answer(&self, files: &Files, request: Request<'_>, out: &mut Writer) -> Result<(), Errno> {
+        match request {
+            Request::Hello { .. } => return Err(Errno::PROTOCOL),
+            Request::Lookup { parent, name } => files.lookup(parent, name)?.encode(out),
+            Request::Attributes { inode } => files.told(inode)?.encode(out),
+            Request::Change { inode, change } => files.change(inode, change).await?.encode(out),
+            Request::List { inode, after, limit } => {
+                for entry in files.list(inode, after, limit)? {
+                    entry.encode(out);
+                }
+            }
+            Request::MakeDirectory { parent, name, maker } => {
+                files.make_directory(parent, name, maker).await?.encode(out);
+            }
+            Request::RemoveDirectory { parent, name } => files.remove_directory(parent, name).await?,
+            Request::Unlink { parent, name } => files.unlink(parent, name).await?,
+            Request::Rename { parent, name, new_parent, new_name, keep } => {
+                files.rename((parent, name), (new_parent, new_name), keep).await?;
+            }
+            Request::Link { parent, name, target, maker } => {
+                files.link(parent, name, target, maker).await?.encode(out);
+            }
+            Request::ReadLink { inode } => out.bytes(&files.read_link(inode).await?),
+            Request::Create { parent, name, maker, exclusive, empty } => {
+                let (attributes, file) = files.create((parent, name), maker, exclusive, empty).await?;
+                self.opened(files, attributes, file, true, out)?;
+            }
+            Request::Open { inode, write, empty } => {
+                let (attributes, file) = files.open(inode, write, empty).await?;
+                self.opened(files, attributes, file, write, out)?;
+            }
+            Request::Space => files.space()?.encode(out),
+            Request::SetExtended { inode, name, value, flags } => {
+                files.set_extended(inode, name, value, flags).await?;
+            }
+            Request::Extended { inode, name } => out.bytes(&files.extended(inode, name)?),
+            Request::ListExtended { inode } => {
+                for name in files.list_extended(inode)? {
+                    out.short(name.as_bytes());
+                }
+            }
+            Request::RemoveExtended { inode, name } => files.remove_extended(inode, name).await?,
+            Request::Read { .. } | Request::Write { .. } | Request::Publish { .. } | Request::Release { .. } => {
+                self.answer_open(files, request, out).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer_open(&self, files: &Files, request: Request<'_>, out: &mut Writer) -> Result<(), Errno> {
+        match request {
+            Request::Read { handle, offset, length } => {
+                let length = length.min(u32::try_from(MAX_DATA).unwrap_or(u32::MAX));
+                out.bytes(&self.handle(handle)?.file.read(files, offset, length).await?);
+                Ok(())
+            }
+            Request::Write { handle, offset, data } => {
+                let handle = self.handle(handle)?;
+                if !handle.write {
+                    return Err(Errno::BAD_HANDLE);
+                }
+                handle.file.write(files, offset, data).await
+            }
+            Request::Publish { handle } => publish(files, &self.handle(handle)?.file).await,
+            Request::Release { handle } => {
+                let held = self.handles.lock().remove(&handle).ok_or(Errno::BAD_HANDLE)?;
+                let outcome = publish(files, &held.file).await;
+                files.open.close(&held.file);
+                outcome
+            }
+            _ => Err(Errno::PROTOCOL),
+        }
+    }
+
+    fn handle(&self, handle: u64) -> Result<Handle, Errno> {
+        self.handles.lock().get(&handle).cloned().ok_or(Errno::BAD_HANDLE)
+    }
+
+    fn opened(
+        &self,
+        files: &Files,
+        attributes: Attributes,
+        file: Arc<OpenFile>,
+        write: bool,
+        out: &mut Writer,
+    ) -> Result<(), Errno> {
+        let mut handles = self.handles.lock();
+        if handles.len() >= MOST_HANDLES {
+            drop(handles);
+            files.open.close(&file);
+            return Err(Errno(libc::ENFILE));
+        }
+        let handle = self.next.fetch_add(1, Ordering::Relaxed);
+        handles.insert(handle, Handle { file, write });
+        attributes.encode(out);
+        out.u64(handle);
+        Ok(())
+    }
+
+    /// Closes all that is open.
+    pub async fn end(&self, files: &Files) {
+        let handles: Vec<_> = self.handles.lock().drain().map(|(_, handle)| handle).collect();
+        for handle in handles {
+            if let Err(errno) = publish(files, &handle.file).await {
+                tracing::warn!(inode = handle.file.inode, %errno, "what a mount left open could not be published");
+            }
+            files.open.close(&handle.file);
+        }
+    }
+}
+
+async fn publish(files: &Files, file: &OpenFile) -> Result<(), Errno> {
+    let mut content = file.content().await;
+    file.publish(files, &mut content).await
+}

@@ -1,0 +1,102 @@
+//! `setattr`: size, mode, owner and times.
+
+use std::sync::Arc;
+
+use packstone_access::Action;
+use packstone_store::object::{AttributeChange, BucketState, FileChange, PERMISSIONS, Version};
+
+use super::expect_writable;
+use crate::content::{OpenFile, now};
+use crate::protocol::{Attributes, Change};
+use crate::tree::{File, Node, attributes_of_open};
+use crate::{Errno, Files};
+
+impl Files {
+    pub(crate) async fn change(&self, inode: u64, change: Change) -> Result<Attributes, Errno> {
+        if let Some(open) = self.open.get(inode).filter(|open| open.seen().orphan) {
+            return self.change_orphan(&open, change).await;
+        }
+        let said = FileChange { uid: change.uid, gid: change.gid, mode: change.mode, mtime: change.mtime };
+        match self.node(inode)? {
+            Node::Root => return Err(Errno::NOT_PERMITTED),
+            Node::Directory(_) if change.size.is_some() => return Err(Errno::IS_DIRECTORY),
+            Node::Directory(directory) => {
+                let marker = self.marker(&directory).await?;
+                self.changed.remove(&inode);
+                self.amend(&directory.bucket, &directory.path, &marker, AttributeChange::File(said)).await?;
+            }
+            Node::File(file) => {
+                let mut said = said;
+                if let Some(size) = change.size {
+                    let held = self.attributes_of(&file.version).size;
+                    self.resize(&file, size).await?;
+                    // It counts as a change even where nothing is another.
+                    said.mtime = said.mtime.or_else(|| (held == size).then(now));
+                }
+                if said != FileChange::default() {
+                    self.describe_file(&file, said).await?;
+                }
+            }
+        }
+        self.told(inode)
+    }
+
+    async fn change_orphan(&self, open: &Arc<OpenFile>, change: Change) -> Result<Attributes, Errno> {
+        if let Some(size) = change.size {
+            open.truncate(self, size).await?;
+        }
+        let mut version = open.seen().version;
+        let file = &mut version.file;
+        file.mode = change.mode.map_or(file.mode, |mode| file.mode & !PERMISSIONS | mode & PERMISSIONS);
+        (file.uid, file.gid) = (change.uid.unwrap_or(file.uid), change.gid.unwrap_or(file.gid));
+        (file.mtime, file.ctime) = (change.mtime.unwrap_or(file.mtime), now());
+        open.describe(version);
+        Ok(attributes_of_open(&open.seen()))
+    }
+
+    /// Gives a file another length. One that is open is published with what is written to it; one that isn't, at once.
+    async fn resize(&self, file: &File, size: u64) -> Result<(), Errno> {
+        let is_open = self.open.get(file.version.file.inode).is_some();
+        let open = self.open_file(file, true)?;
+        let mut outcome = open.truncate(self, size).await;
+        if outcome.is_ok() && !is_open {
+            let mut content = open.content().await;
+            outcome = open.publish(self, &mut content).await;
+        }
+        self.open.close(&open);
+        outcome
+    }
+
+    async fn describe_file(&self, file: &File, said: FileChange) -> Result<(), Errno> {
+        let open = self.open.get(file.version.file.inode);
+        let content = match &open {
+            // The commit of what was written would be the later change of its time.
+            Some(open) if said.mtime.is_some() => {
+                let mut content = open.content().await;
+                open.publish(self, &mut content).await?;
+                Some(content)
+            }
+            _ => None,
+        };
+        let version = self.amend(&file.bucket, &file.key, &file.version, AttributeChange::File(said)).await?;
+        if let Some(open) = &open {
+            open.describe(version);
+        }
+        drop(content);
+        Ok(())
+    }
+
+    /// Changes what is said of a version that none holds locked.
+    pub(crate) async fn amend(
+        &self,
+        bucket: &Arc<BucketState>,
+        key: &str,
+        version: &Version,
+        change: AttributeChange,
+    ) -> Result<Version, Errno> {
+        self.store.expect_unlocked(version)?;
+        expect_writable(bucket)?;
+        let grant = self.may(Action::PutObject, &bucket.bucket.name, key)?;
+        Ok(self.store.amend(&grant, None, change, None).await?)
+    }
+}

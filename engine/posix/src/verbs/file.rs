@@ -1,0 +1,164 @@
+//! Making, opening and unlinking files; symbolic links.
+//!
+//! A file is an empty object from the moment it is made, so that every face sees the name. A symbolic link is an object
+//! whose content is where it leads.
+
+use std::sync::Arc;
+
+use packstone_access::Action;
+use packstone_store::object::{Attributes as ObjectAttributes, Etag, Precondition};
+use packstone_store::record::Posix;
+
+use super::{expect_free, expect_writable, heir};
+use crate::content::{OpenFile, Place};
+use crate::protocol::{Attributes, Maker};
+use crate::tree::{File, Node};
+use crate::{Errno, Files, name};
+use md5::{Digest, Md5};
+
+/// The longest target of a symbolic link, in bytes.
+const MAX_TARGET: usize = 4095;
+/// Types that a file may be made as, beside a regular one.
+const TYPES: [u32; 5] = [libc::S_IFREG, libc::S_IFIFO, libc::S_IFSOCK, libc::S_IFCHR, libc::S_IFBLK];
+
+impl Files {
+    /// Makes a file, or finds it, and opens it.
+    pub(crate) async fn create(
+        &self,
+        (parent, name): (u64, &[u8]),
+        maker: Maker,
+        exclusive: bool,
+        empty: bool,
+    ) -> Result<(Attributes, Arc<OpenFile>), Errno> {
+        let name = name::parse(name)?;
+        let _held = self.hold_names(parent, parent).await;
+        let directory = self.directory(parent)?;
+        match self.child(&directory, name) {
+            Ok(_) if exclusive => return Err(Errno::EXISTS),
+            Ok(Node::File(file)) => return self.opened(&file, true, empty).await,
+            Ok(_) => return Err(Errno::IS_DIRECTORY),
+            Err(Errno::NOT_FOUND) => {}
+            Err(error) => return Err(error),
+        }
+        expect_writable(&directory.bucket)?;
+        let Maker { mode, uid, gid, device } = heir(&directory, maker);
+        let kind = if mode & libc::S_IFMT == 0 { libc::S_IFREG } else { mode & libc::S_IFMT };
+        if !TYPES.contains(&kind) {
+            return Err(Errno::NOT_PERMITTED);
+        }
+        let key = name::key(&directory.path, name)?;
+        let place = Place { bucket: directory.bucket_name().to_owned(), key };
+        let posix = Posix { inode: 0, uid, gid, mode: kind | mode & 0o7777, mtime: 0 };
+        let is_device = matches!(kind, libc::S_IFCHR | libc::S_IFBLK);
+        let version = self.make(&place, posix, is_device.then_some(device)).await?;
+        self.note_change(&directory);
+        let object = self.object(&place)?;
+        if object.version.record != version.record {
+            return Err(Errno::STALE);
+        }
+        Ok((self.attributes_of(&version), self.open.open(object, place, true)))
+    }
+
+    /// Opens a file that is there.
+    pub(crate) async fn open(
+        &self,
+        inode: u64,
+        write: bool,
+        empty: bool,
+    ) -> Result<(Attributes, Arc<OpenFile>), Errno> {
+        match self.node(inode)? {
+            Node::File(file) => self.opened(&file, write, empty).await,
+            Node::Root | Node::Directory(_) => Err(Errno::IS_DIRECTORY),
+        }
+    }
+
+    async fn opened(&self, file: &File, write: bool, empty: bool) -> Result<(Attributes, Arc<OpenFile>), Errno> {
+        let open = self.open_file(file, write)?;
+        if write
+            && empty
+            && let Err(error) = open.empty(self).await
+        {
+            self.open.close(&open);
+            return Err(error);
+        }
+        Ok((self.attributes_of(&file.version), open))
+    }
+
+    pub(crate) fn open_file(&self, file: &File, write: bool) -> Result<Arc<OpenFile>, Errno> {
+        if write {
+            expect_writable(&file.bucket)?;
+            self.store.expect_unlocked(&file.version)?;
+        }
+        let place = file.place();
+        let object = self.object(&place)?;
+        if object.version.file.inode != file.version.file.inode {
+            return Err(Errno::STALE);
+        }
+        Ok(self.open.open(object, place, false))
+    }
+
+    pub(crate) async fn unlink(&self, parent: u64, name: &[u8]) -> Result<(), Errno> {
+        let name = name::parse(name)?;
+        let _held = self.hold_names(parent, parent).await;
+        let directory = self.directory(parent)?;
+        let Node::File(file) = self.child(&directory, name)? else { return Err(Errno::IS_DIRECTORY) };
+        self.store.expect_unlocked(&file.version)?;
+        self.keep(&directory, &file.key).await?;
+        let open = self.open.get(file.version.file.inode);
+        let content = match &open {
+            Some(open) => Some(open.settled(self).await?),
+            None => None,
+        };
+        let grant = self.may(Action::DeleteObject, directory.bucket_name(), &file.key)?;
+        self.store.delete(&grant, Precondition::None).await?;
+        if let (Some(open), Some(mut content)) = (&open, content) {
+            open.orphan(&mut content);
+        }
+        self.note_change(&directory);
+        Ok(())
+    }
+
+    pub(crate) async fn link(
+        &self,
+        parent: u64,
+        name: &[u8],
+        target: &[u8],
+        maker: Maker,
+    ) -> Result<Attributes, Errno> {
+        let name = name::parse(name)?;
+        if target.is_empty() || target.len() > MAX_TARGET {
+            return Err(Errno::NAME_TOO_LONG);
+        }
+        let _held = self.hold_names(parent, parent).await;
+        let directory = self.directory(parent)?;
+        expect_writable(&directory.bucket)?;
+        expect_free(self.child(&directory, name))?;
+        let Maker { uid, gid, .. } = heir(&directory, maker);
+        let place = Place { bucket: directory.bucket_name().to_owned(), key: name::key(&directory.path, name)? };
+        let grant = self.may(Action::PutObject, &place.bucket, &place.key)?;
+        let posix = Posix { inode: 0, uid, gid, mode: libc::S_IFLNK | 0o777, mtime: 0 };
+        let cipher = self.cipher(&place).await?;
+        let mut writer = self.store.writer(&grant, Some(target.len() as u64), cipher)?.made_as(posix);
+        writer.write(target.to_vec().into()).await?;
+        let etag = Etag { md5: Md5::digest(target).into(), parts: 0 };
+        let attributes = ObjectAttributes { etag, ..ObjectAttributes::default() };
+        let version = writer.commit(attributes, Precondition::Absent).await?;
+        self.note_change(&directory);
+        Ok(self.attributes_of(&version))
+    }
+
+    pub(crate) async fn read_link(&self, inode: u64) -> Result<Vec<u8>, Errno> {
+        let Node::File(file) = self.node(inode)? else { return Err(Errno::INVALID) };
+        if !file.is_link() || file.version.size > MAX_TARGET as u64 {
+            return Err(Errno::INVALID);
+        }
+        let object = self.object(&file.place())?;
+        let size = object.version.size;
+        let mut reader = object.read(0..size);
+        let mut target = Vec::new();
+        while let Some(piece) = reader.next().await {
+            target.extend_from_slice(&piece?);
+        }
+        Ok(target)
+    }
+}

@@ -1,0 +1,286 @@
+//! A node on directories of a scratch folder that serves files, and a mount's client of it.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test: a panic is its answer")]
+
+use std::path::PathBuf;
+
+use packstone_access::{Action, Actor, Grant, Resource, authorise};
+use packstone_posix::protocol::{Attributes, Change, Entry, Maker, Request};
+use packstone_posix::{Client, DefaultEncryption, Files, Service, client};
+use packstone_store::crypto::MasterSecret;
+use packstone_store::object::{Attributes as ObjectAttributes, NewDocument, Precondition};
+use packstone_store::pool::{DriveClass, Profile};
+use packstone_store::recovery::drives::PoolSettings;
+use packstone_store::{Settings, Store, initialise};
+use tokio::runtime::Runtime;
+
+pub const BUCKET: &str = "bkt";
+pub const MAKER: Maker = Maker { mode: 0o644, uid: 1, gid: 2, device: 0 };
+
+pub struct Node {
+    pub scratch: tempfile::TempDir,
+    settings: Settings,
+    encryption: DefaultEncryption,
+    runtime: Runtime,
+    running: Option<(Store, Service)>,
+}
+
+impl Node {
+    pub fn new() -> Self {
+        Self::encrypting(DefaultEncryption::None)
+    }
+
+    /// One whose buckets encrypt like that.
+    pub fn encrypting(encryption: DefaultEncryption) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let profile = Profile { data: 2, parity: 1 };
+        let drives: Vec<PathBuf> = (0..3).map(|n| scratch.path().join(format!("drive{n}"))).collect();
+        let pools = vec![PoolSettings { name: "main".into(), class: DriveClass::Ssd, profile, drives }];
+        let settings = Settings {
+            master_key: Some(MasterSecret([9; 32])),
+            ..Settings::small(scratch.path().join("index"), pools)
+        };
+        initialise(&settings, false).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let mut node = Self { scratch, settings, encryption, runtime, running: None };
+        node.start();
+        node
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.scratch.path().join("files.sock")
+    }
+
+    pub fn start(&mut self) {
+        let store = Store::open(&self.settings).unwrap();
+        let encryption = self.encryption.clone();
+        let files = Files::new(store.clone(), self.scratch.path(), Box::new(move |_| encryption.clone()));
+        let service = Service::start(files, &self.socket(), self.runtime.handle()).unwrap();
+        self.running = Some((store, service));
+    }
+
+    pub fn stop(&mut self) {
+        if let Some((store, service)) = self.running.take() {
+            self.runtime.block_on(service.stop());
+            store.close();
+        }
+    }
+
+    /// As a crash leaves it that loses the index as well.
+    pub fn restart_without_index(&mut self) {
+        self.stop();
+        std::fs::remove_dir_all(&self.settings.index).unwrap();
+        self.start();
+    }
+
+    pub fn store(&self) -> Store {
+        self.running.as_ref().unwrap().0.clone()
+    }
+
+    pub fn create_bucket(&self, documents: &[(&str, &[u8])]) {
+        let documents = documents.iter().map(|(kind, value)| NewDocument {
+            kind: (*kind).into(),
+            name: String::new(),
+            value: value.to_vec().into(),
+        });
+        let grant = grant(Action::CreateBucket, "");
+        self.runtime.block_on(self.store().create_bucket(&grant, documents.collect())).unwrap();
+    }
+
+    /// As S3 puts.
+    pub fn put(&self, key: &str, body: &[u8]) {
+        let store = self.store();
+        self.runtime.block_on(async {
+            let mut writer = store.writer(&grant(Action::PutObject, key), None, None).unwrap();
+            writer.write(body.to_vec().into()).await.unwrap();
+            writer.commit(ObjectAttributes::default(), Precondition::None).await.unwrap();
+        });
+    }
+
+    /// As S3 gets.
+    pub fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let store = self.store();
+        self.runtime.block_on(async {
+            let object = store.get(&grant(Action::GetObject, key), None).ok()?.unlocked(None).unwrap();
+            let size = object.version.size;
+            let mut reader = object.read(0..size);
+            let mut out = Vec::new();
+            while let Some(piece) = reader.next().await {
+                out.extend_from_slice(&piece.unwrap());
+            }
+            Some(out)
+        })
+    }
+
+    pub fn delete(&self, key: &str) {
+        let store = self.store();
+        self.runtime.block_on(store.delete(&grant(Action::DeleteObject, key), Precondition::None)).unwrap();
+    }
+
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    pub fn mount(&self) -> Mount {
+        Mount(Client::connect(&self.socket()).unwrap())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+pub fn grant(action: Action, key: &str) -> Grant {
+    let resource = if key.is_empty() { Resource::Bucket(BUCKET) } else { Resource::Object { bucket: BUCKET, key } };
+    authorise(&Actor::Root, action, resource).unwrap()
+}
+
+/// Short ways to what a mount asks; errors are their numbers.
+pub struct Mount(pub Client);
+
+type Asked<T> = Result<T, i32>;
+
+impl Mount {
+    fn ask<T>(
+        &self,
+        request: &Request<'_>,
+        read: impl Fn(&mut packstone_store::codec::Reader<'_>) -> Result<T, packstone_store::codec::DecodeError>,
+    ) -> Asked<T> {
+        self.0.ask(request, read).map_err(|error| error.raw_os_error().unwrap())
+    }
+
+    pub fn lookup(&self, parent: u64, name: &str) -> Asked<Attributes> {
+        self.ask(&Request::Lookup { parent, name: name.as_bytes() }, client::attributes)
+    }
+
+    pub fn attributes(&self, inode: u64) -> Asked<Attributes> {
+        self.ask(&Request::Attributes { inode }, client::attributes)
+    }
+
+    pub fn bucket(&self) -> u64 {
+        self.lookup(1, BUCKET).unwrap().inode
+    }
+
+    /// The inode of a path in the bucket.
+    pub fn walk(&self, path: &str) -> Asked<u64> {
+        let parts = path.split('/').filter(|part| !part.is_empty());
+        parts.into_iter().try_fold(self.bucket(), |at, part| Ok(self.lookup(at, part)?.inode))
+    }
+
+    pub fn change(&self, inode: u64, change: Change) -> Asked<Attributes> {
+        self.ask(&Request::Change { inode, change }, client::attributes)
+    }
+
+    pub fn list(&self, inode: u64) -> Asked<Vec<Entry>> {
+        let (mut all, mut after) = (Vec::<Entry>::new(), String::new());
+        loop {
+            let page = self.ask(&Request::List { inode, after: after.as_bytes(), limit: 3 }, client::entries)?;
+            let Some(last) = page.last() else { return Ok(all) };
+            after.clone_from(&last.place);
+            all.extend(page);
+        }
+    }
+
+    pub fn names(&self, inode: u64) -> Vec<String> {
+        self.list(inode).unwrap().into_iter().map(|entry| entry.name).collect()
+    }
+
+    pub fn make_directory(&self, parent: u64, name: &str) -> Asked<Attributes> {
+        let maker = Maker { mode: 0o755, ..MAKER };
+        self.ask(&Request::MakeDirectory { parent, name: name.as_bytes(), maker }, client::attributes)
+    }
+
+    pub fn remove_directory(&self, parent: u64, name: &str) -> Asked<()> {
+        self.ask(&Request::RemoveDirectory { parent, name: name.as_bytes() }, client::done)
+    }
+
+    pub fn unlink(&self, parent: u64, name: &str) -> Asked<()> {
+        self.ask(&Request::Unlink { parent, name: name.as_bytes() }, client::done)
+    }
+
+    pub fn rename(&self, (parent, name): (u64, &str), (new_parent, new_name): (u64, &str), keep: bool) -> Asked<()> {
+        let (name, new_name) = (name.as_bytes(), new_name.as_bytes());
+        self.ask(&Request::Rename { parent, name, new_parent, new_name, keep }, client::done)
+    }
+
+    pub fn create(&self, parent: u64, name: &str, exclusive: bool) -> Asked<(Attributes, u64)> {
+        self.ask(
+            &Request::Create { parent, name: name.as_bytes(), maker: MAKER, exclusive, empty: false },
+            client::opened,
+        )
+    }
+
+    pub fn open(&self, inode: u64, write: bool) -> Asked<u64> {
+        self.ask(&Request::Open { inode, write, empty: false }, client::opened).map(|(_, handle)| handle)
+    }
+
+    /// Opens a file to write it anew.
+    pub fn open_empty(&self, inode: u64) -> Asked<u64> {
+        let request = Request::Open { inode, write: true, empty: true };
+        self.ask(&request, client::opened).map(|(_, handle)| handle)
+    }
+
+    pub fn read(&self, handle: u64, offset: u64, length: u32) -> Asked<Vec<u8>> {
+        self.ask(&Request::Read { handle, offset, length }, client::bytes)
+    }
+
+    pub fn write(&self, handle: u64, offset: u64, data: &[u8]) -> Asked<()> {
+        self.ask(&Request::Write { handle, offset, data }, client::done)
+    }
+
+    pub fn publish(&self, handle: u64) -> Asked<()> {
+        self.ask(&Request::Publish { handle }, client::done)
+    }
+
+    pub fn release(&self, handle: u64) -> Asked<()> {
+        self.ask(&Request::Release { handle }, client::done)
+    }
+
+    pub fn set_extended(&self, inode: u64, name: &str, value: &[u8]) -> Asked<()> {
+        self.ask(&Request::SetExtended { inode, name: name.as_bytes(), value, flags: 0 }, client::done)
+    }
+
+    pub fn extended(&self, inode: u64, name: &str) -> Asked<Vec<u8>> {
+        self.ask(&Request::Extended { inode, name: name.as_bytes() }, client::bytes)
+    }
+
+    /// All of a file, through a handle of its own.
+    pub fn content(&self, inode: u64) -> Asked<Vec<u8>> {
+        let handle = self.open(inode, false)?;
+        let mut out = Vec::new();
+        loop {
+            let piece = self.read(handle, out.len() as u64, 1 << 20)?;
+            if piece.is_empty() {
+                self.release(handle)?;
+                return Ok(out);
+            }
+            out.extend(piece);
+        }
+    }
+
+    /// A file with that content.
+    pub fn put(&self, parent: u64, name: &str, content: &[u8]) -> u64 {
+        let (attributes, handle) = self.create(parent, name, true).unwrap();
+        for (at, piece) in content.chunks(1 << 20).enumerate() {
+            self.write(handle, (at << 20) as u64, piece).unwrap();
+        }
+        self.release(handle).unwrap();
+        attributes.inode
+    }
+}
+
+/// Bytes that are a function of the seed, and don't compress.
+pub fn body(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut out = Vec::with_capacity(length + 8);
+    while out.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        out.extend_from_slice(&state.to_le_bytes());
+    }
+    out.truncate(length);
+    out
+}
