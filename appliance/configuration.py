@@ -202,6 +202,11 @@ class Configuration(BaseSettings):
         return pools
 
     @property
+    def files_socket(self) -> Path:
+        """Where the node serves files to mounts."""
+        return self.data / "files.sock"
+
+    @property
     def is_embedded(self) -> bool:
         """Whether no pool is configured, so that the node keeps its drives inside the data directory."""
         return not self.pools

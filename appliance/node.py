@@ -44,9 +44,9 @@ class Node:
         self._rotation = threading.Lock()
 
     def start(self) -> None:
-        """Recover the engine and serve S3.
+        """Recover the engine, serve S3, and serve files to mounts.
 
-        Raises OperatorError when the data is in use, recovery must stop, or the S3 address can't be bound; a later
+        Raises OperatorError when the data is in use, recovery must stop, or an address can't be bound; a later
         `stop` is safe then.
         """
         with operator_errors():
@@ -57,6 +57,7 @@ class Node:
             self._engine = engine
             settings = s3_settings(self.configuration, self._root, master_key)
             self._s3 = parse_address(engine.serve_s3(settings))
+            engine.serve_files(str(self.configuration.files_socket))
         self.health.state = "serving"
 
     def stop(self) -> None:

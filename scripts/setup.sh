@@ -86,7 +86,19 @@ install_packstone() {
     echo "$PWD/engine/bindings/python" >"$(.venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/packstone-engine.pth"
 }
 
-need_commands 'cc:gcc libc6-dev'
+need_libfuse() {
+    # What pyfuse3 is built against.
+    local headers='import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())'
+    if [[ ! -e /usr/include/fuse3/fuse.h ]] || ! command -v pkg-config >/dev/null; then
+        install_debian libfuse3-dev pkg-config
+    fi
+    if ! "$(find_python)" -c "$headers"; then
+        install_debian python3.11-dev
+    fi
+}
+
+need_commands 'cc:gcc libc6-dev' fusermount3:fuse3
+need_libfuse
 if ! command -v cargo >/dev/null; then
     echo 'Packstone needs cargo with Rust 1.95 or newer: install it with rustup, see https://rustup.rs' >&2
     exit 1

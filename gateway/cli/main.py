@@ -18,6 +18,7 @@ from gateway.cli import (
     key,
     kms,
     listing,
+    mount,
     policy,
     provider,
     remove,
@@ -39,6 +40,7 @@ app: Final = typer.Typer(
 )
 app.command("init")(initialise.init)
 app.command("serve")(serve.serve)
+app.command("mount")(mount.mount)
 app.command("status")(status.status)
 app.command("seal")(seal.seal)
 app.command("verify")(verify.verify)

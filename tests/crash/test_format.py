@@ -2,7 +2,8 @@
 
 `tests/fixtures/format-N.tar.xz` is the data directory of a node that was killed: drives at 3+1, the index left out,
 small and large objects, some sealed and some only journalled, overwritten and deleted ones, an upload under way; from
-format 4 on also objects that uploads made, with the checksums of their parts. A release that changes a format adds a
+format 4 on also objects that uploads made, with the checksums of their parts, and from format 5 on files as a mount
+writes them. A release that changes a format adds a
 fixture of its own (`python -m tests.crash.test_format OUT.tar.xz`) and leaves the others alone.
 """
 
@@ -15,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import packstone_engine
 import pytest
 
 from tests.served import Node
@@ -44,6 +46,9 @@ OBJECTS = {
 # Objects of uploads, with the sizes of their parts.
 UPLOADED = {"sealed/parts": [5 << 20, 700], "journal/parts": [5 << 20, 0]}
 FIRST_UPLOADED = 4
+# Files that a mount wrote.
+WRITTEN = {"sealed/file": 5_000, "journal/file": 1_200_000}
+FIRST_WRITTEN = 5
 
 
 def sha256(key: str, size: int) -> str:
@@ -73,6 +78,40 @@ def check_uploaded(s3: "S3Client", key: str) -> None:
     ], key
 
 
+def files_of(node: Node) -> packstone_engine.Files:
+    return packstone_engine.Files.connect(str(node.data / "files.sock"))
+
+
+def found(files: packstone_engine.Files, key: str) -> int:
+    """The inode of a key's directory, or of the key."""
+    inode = 1
+    for name in f"ticks/{key}".split("/"):
+        inode = files.lookup(inode, name.encode())[0]
+    return inode
+
+
+def write_file(node: Node, key: str) -> None:
+    """Write a file, and say something of it."""
+    files = files_of(node)
+    folder, name = key.split("/")
+    told, handle = files.create(found(files, folder), name.encode(), (0o644, 7, 8, 0), True, False)
+    body = content(key, WRITTEN[key])
+    for at in range(0, len(body), 1 << 20):
+        files.write(handle, at, body[at : at + (1 << 20)])
+    files.release(handle)
+    files.change(told[0], mode=0o4711, mtime=1_000_000_007)
+    files.set_extended(told[0], b"user.desk", b"fx", 0)
+
+
+def check_written(node: Node, key: str) -> None:
+    files = files_of(node)
+    inode = found(files, key)
+    told_inode, mode, _, uid, gid, size, mtime, _, _, _ = files.attributes(inode)
+    assert (told_inode, mode, uid, gid, size, mtime) == (inode, 0o104711, 7, 8, WRITTEN[key], 1_000_000_007)
+    assert files.extended(inode, b"user.desk") == b"fx"
+    assert node.client().get_object(Bucket="ticks", Key=key)["Body"].read() == content(key, WRITTEN[key])
+
+
 def make(target: Path) -> None:
     """Write a fixture with the release at hand."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -85,6 +124,7 @@ def make(target: Path) -> None:
             if key.startswith("sealed/"):
                 s3.put_object(Bucket="ticks", Key=key, Body=content(key, size), Metadata={"desk": "fx"})
         upload(s3, "sealed/parts")
+        write_file(node, "sealed/file")
         node.command("seal")
         s3.delete_object(Bucket="ticks", Key="sealed/gone")
         s3.put_object(Bucket="ticks", Key="journal/over", Body=b"old")
@@ -92,6 +132,7 @@ def make(target: Path) -> None:
             if key.startswith("journal/"):
                 s3.put_object(Bucket="ticks", Key=key, Body=content(key, size), ContentType="text/csv")
         upload(s3, "journal/parts")
+        write_file(node, "journal/file")
         under_way = s3.create_multipart_upload(Bucket="ticks", Key="upload")["UploadId"]
         s3.upload_part(Bucket="ticks", Key="upload", UploadId=under_way, PartNumber=1, Body=content("part", 1_000))
         node.kill()
@@ -113,10 +154,13 @@ def test_what_an_earlier_release_wrote_is_read(tmp_path: Path, fixture: Path) ->
         number = int(fixture.name.removeprefix("format-").removesuffix(".tar.xz"))
         uploaded = UPLOADED if number >= FIRST_UPLOADED else {}
         listed = s3.list_objects_v2(Bucket="ticks")["Contents"]
-        sizes = OBJECTS | {key: sum(parts) for key, parts in uploaded.items()}
+        written = WRITTEN if number >= FIRST_WRITTEN else {}
+        sizes = OBJECTS | {key: sum(parts) for key, parts in uploaded.items()} | written
         assert {entry["Key"]: entry["Size"] for entry in listed} == sizes
         for key in uploaded:
             check_uploaded(s3, key)
+        for key in written:
+            check_written(node, key)
         for key, size in OBJECTS.items():
             assert s3.get_object(Bucket="ticks", Key=key)["Body"].read() == content(key, size), key
         assert s3.head_object(Bucket="ticks", Key="sealed/small")["Metadata"] == {"desk": "fx"}

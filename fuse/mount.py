@@ -1,0 +1,109 @@
+"""The life of a mount: from a stale one that is replaced, to the clean end.
+
+Concurrency: `serve` runs trio on the calling thread until the mount ends, by a signal or by `umount`.
+"""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import packstone_engine
+import pyfuse3
+import trio
+
+from fuse.operations import Operations
+
+_READ_AHEAD_KIB: Final = 1024
+"""How far the kernel reads ahead: then reads come as 1 MiB, not as 128 KiB."""
+
+
+class MountError(Exception):
+    """The mount can't be made: one line that says why."""
+
+
+def replace_stale(mountpoint: Path) -> None:
+    """Take away a mount whose process has died. Raises MountError where the mount point isn't a directory."""
+    try:
+        is_directory = mountpoint.is_dir()
+        mountpoint.stat()
+    except FileNotFoundError:
+        raise MountError(f"{mountpoint} does not exist: make the directory first") from None
+    except OSError as fault:
+        if fault.errno != errno.ENOTCONN:
+            raise MountError(f"{mountpoint}: {fault.strerror}") from fault
+        _unmount_lazily(mountpoint)
+    else:
+        if not is_directory:
+            raise MountError(f"{mountpoint} is not a directory")
+
+
+def _unmount_lazily(mountpoint: Path) -> None:
+    ways = (("umount", "-l"), ("fusermount3", "-uz"))
+    for command, *options in ways:
+        if (program := shutil.which(command)) is None:
+            continue
+        done = subprocess.run([program, *options, str(mountpoint)], capture_output=True, check=False)  # noqa: S603
+        if done.returncode == 0:
+            return
+    raise MountError(f"{mountpoint} is a mount whose process died, and can't be unmounted: umount -l {mountpoint}")
+
+
+class Mount:
+    """One mount of a node's namespace."""
+
+    def __init__(self, socket: Path, mountpoint: Path, *, allow_other: bool) -> None:
+        """Name the node's socket, and the directory to mount on."""
+        self._socket = socket
+        self._mountpoint = mountpoint
+        self._allow_other = allow_other
+
+    def serve(self, ready: Callable[[], None]) -> None:
+        """Mount, call `ready`, and answer the kernel until the end. Raises MountError."""
+        replace_stale(self._mountpoint)
+        try:
+            files = packstone_engine.Files.connect(str(self._socket))
+        except OSError as fault:
+            raise MountError(f"no node serves files on {self._socket}: start `packstone serve` first") from fault
+        options = {"fsname=packstone", "subtype=packstone", "default_permissions"}
+        if self._allow_other:
+            options.add("allow_other")
+        try:
+            pyfuse3.init(Operations(files), str(self._mountpoint), options)
+        except RuntimeError as fault:
+            raise MountError(f"{self._mountpoint} can't be mounted: {fault}") from fault
+        try:
+            trio.run(self._run, ready)
+        finally:
+            pyfuse3.close(unmount=True)
+
+    async def _run(self, ready: Callable[[], None]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._prepare, ready)
+            nursery.start_soon(self._end_by_signal)
+            # Ends when the kernel has unmounted, too.
+            await pyfuse3.main()
+            nursery.cancel_scope.cancel()
+
+    async def _prepare(self, ready: Callable[[], None]) -> None:
+        # The mount point is asked for its device, which is a question to this very process.
+        await trio.to_thread.run_sync(self._read_ahead)
+        ready()
+
+    def _read_ahead(self) -> None:
+        device = self._mountpoint.stat().st_dev
+        setting = Path(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb")
+        # Root's to set: without it the mount reads in smaller pieces.
+        if os.access(setting, os.W_OK):
+            setting.write_text(str(_READ_AHEAD_KIB), "ascii")
+
+    async def _end_by_signal(self) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async for _ in signals:
+                # What programs wrote to mapped pages is still the kernel's.
+                await trio.to_thread.run_sync(pyfuse3.syncfs, str(self._mountpoint))
+                pyfuse3.terminate()

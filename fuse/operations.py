@@ -1,0 +1,299 @@
+"""What the kernel asks of the mount, each a question to the node and its answer.
+
+Concurrency: all of it runs on trio's one thread. What the node answers from its index is asked there; what waits for a
+drive, or moves many bytes, is asked on another thread, so that everybody else's questions go on meanwhile.
+"""
+
+import errno
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+import packstone_engine
+import pyfuse3
+import trio
+
+from fuse.attributes import Told, entry_attributes
+from fuse.listing import Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyfuse3 import FileHandleT, FileNameT, FlagT, InodeT, ModeT, XAttrNameT
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_MANY_BYTES: Final = 128 * 1024
+_WRITES: Final = os.O_WRONLY | os.O_RDWR
+_BLOCK: Final = 4096
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def _fuse_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        number = errno.EIO if fault.errno is None else fault.errno
+        # Of a node that was restarted: what was open there is gone.
+        raise pyfuse3.FUSEError(errno.ESTALE if number == errno.EBADF else number) from None
+
+
+async def _aside(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Make a call of the node on another thread."""
+
+    def made() -> _T:
+        return call(*args, **kwargs)
+
+    with _fuse_errors():
+        return await trio.to_thread.run_sync(made)
+
+
+class Operations(pyfuse3.Operations):
+    """The kernel's questions, for one mount."""
+
+    supports_dot_lookup = True
+    enable_writeback_cache = False
+    enable_acl = False
+
+    def __init__(self, files: packstone_engine.Files) -> None:
+        """Answer what the kernel asks by asking `files`."""
+        super().__init__()
+        self._files = files
+        self._listings: dict[int, Listing] = {}
+        self._numbers = count(1)
+        # What the kernel's pages of a file were read of, as of its last opening here.
+        self._cached: dict[int, int] = {}
+
+    # Names
+
+    async def lookup(
+        self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext
+    ) -> pyfuse3.EntryAttributes:
+        """Look a name up."""
+        with _fuse_errors():
+            return entry_attributes(self._files.lookup(parent_inode, name))
+
+    async def getattr(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
+        """Say what is known of a file."""
+        with _fuse_errors():
+            return entry_attributes(self._files.attributes(inode))
+
+    async def forget(self, inode_list: "Sequence[tuple[InodeT, int]]") -> None:
+        """Drop what was kept for inodes that the kernel has no more."""
+        for inode, _ in inode_list:
+            self._cached.pop(inode, None)
+
+    async def setattr(
+        self,
+        inode: "InodeT",
+        attr: pyfuse3.EntryAttributes,
+        fields: pyfuse3.SetattrFields,
+        fh: "FileHandleT | None",
+        ctx: pyfuse3.RequestContext,
+    ) -> pyfuse3.EntryAttributes:
+        """Change size, mode, owner or time of change; times of access are not kept."""
+        change: dict[str, int] = {}
+        if fields.update_mode:
+            change["mode"] = attr.st_mode & 0o7777
+        if fields.update_uid:
+            change["uid"] = attr.st_uid
+        if fields.update_gid:
+            change["gid"] = attr.st_gid
+        if fields.update_size:
+            change["size"] = attr.st_size
+        if fields.update_mtime:
+            change["mtime"] = attr.st_mtime_ns
+        if not change:
+            return await self.getattr(inode, ctx)
+        return entry_attributes(await _aside(self._files.change, inode, **change))
+
+    async def mkdir(
+        self, parent_inode: "InodeT", name: "FileNameT", mode: "ModeT", ctx: pyfuse3.RequestContext
+    ) -> pyfuse3.EntryAttributes:
+        """Make a directory; at the top, a bucket."""
+        made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
+        return entry_attributes(await _aside(self._files.make_directory, parent_inode, name, made))
+
+    async def rmdir(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
+        """Remove an empty directory; at the top, a bucket."""
+        await _aside(self._files.remove_directory, parent_inode, name)
+
+    async def unlink(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
+        """Delete a file, as its bucket keeps versions."""
+        await _aside(self._files.unlink, parent_inode, name)
+
+    async def rename(
+        self,
+        parent_inode_old: "InodeT",
+        name_old: "FileNameT",
+        parent_inode_new: "InodeT",
+        name_new: "FileNameT",
+        flags: "FlagT",
+        ctx: pyfuse3.RequestContext,
+    ) -> None:
+        """Rename a file, in place of what has the new name unless RENAME_NOREPLACE is asked."""
+        if flags & ~pyfuse3.RENAME_NOREPLACE:
+            raise pyfuse3.FUSEError(errno.EINVAL)
+        keep = bool(flags & pyfuse3.RENAME_NOREPLACE)
+        await _aside(self._files.rename, parent_inode_old, name_old, parent_inode_new, name_new, keep)
+
+    async def symlink(
+        self, parent_inode: "InodeT", name: "FileNameT", target: "FileNameT", ctx: pyfuse3.RequestContext
+    ) -> pyfuse3.EntryAttributes:
+        """Make a symbolic link."""
+        told = await _aside(self._files.link, parent_inode, name, target, (0o777, ctx.uid, ctx.gid, 0))
+        return entry_attributes(told)
+
+    async def readlink(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "FileNameT":
+        """Say where a symbolic link leads."""
+        with _fuse_errors():
+            return pyfuse3.FileNameT(self._files.read_link(inode))
+
+    async def link(
+        self,
+        inode: "InodeT",
+        new_parent_inode: "InodeT",
+        new_name: "FileNameT",
+        ctx: pyfuse3.RequestContext,
+    ) -> pyfuse3.EntryAttributes:
+        """Refuse: a file has one name."""
+        raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
+
+    async def mknod(
+        self,
+        parent_inode: "InodeT",
+        name: "FileNameT",
+        mode: "ModeT",
+        rdev: int,
+        ctx: pyfuse3.RequestContext,
+    ) -> pyfuse3.EntryAttributes:
+        """Make a regular file, a named pipe, or the node of a socket or a device."""
+        made = (mode & ~ctx.umask, ctx.uid, ctx.gid, rdev)
+        told, handle = await _aside(self._files.create, parent_inode, name, made, True, False)
+        await _aside(self._files.release, handle)
+        return entry_attributes(told)
+
+    # Directories
+
+    async def opendir(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "FileHandleT":
+        """Open a directory."""
+        number = next(self._numbers)
+        self._listings[number] = Listing(self._files, inode)
+        return pyfuse3.FileHandleT(number)
+
+    async def readdir(self, fh: "FileHandleT", start_id: int, token: pyfuse3.ReaddirToken) -> None:
+        """Give entries from a position on, until the kernel has enough."""
+        listing, position = self._listings[fh], start_id
+        with _fuse_errors():
+            while (entry := listing.entry(position)) is not None:
+                name, told = entry
+                position += 1
+                if not pyfuse3.readdir_reply(token, pyfuse3.FileNameT(name), entry_attributes(told), position):
+                    return
+
+    async def releasedir(self, fh: "FileHandleT") -> None:
+        """Close a directory."""
+        del self._listings[fh]
+
+    # Content
+
+    async def create(
+        self,
+        parent_inode: "InodeT",
+        name: "FileNameT",
+        mode: "ModeT",
+        flags: "FlagT",
+        ctx: pyfuse3.RequestContext,
+    ) -> tuple[pyfuse3.FileInfo, pyfuse3.EntryAttributes]:
+        """Make a file and open it."""
+        made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
+        exclusive, empty = bool(flags & os.O_EXCL), bool(flags & os.O_TRUNC)
+        told, handle = await _aside(self._files.create, parent_inode, name, made, exclusive, empty)
+        return self._opened(told, handle), entry_attributes(told)
+
+    async def open(self, inode: "InodeT", flags: "FlagT", ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
+        """Open a file that is there; the kernel leaves it to the mount to truncate it."""
+        write, empty = bool(flags & _WRITES), bool(flags & os.O_TRUNC)
+        if empty:
+            told, handle = await _aside(self._files.open, inode, write, empty)
+        else:
+            with _fuse_errors():
+                told, handle = self._files.open(inode, write, empty)
+        return self._opened(told, handle)
+
+    def _opened(self, told: Told, handle: int) -> pyfuse3.FileInfo:
+        inode, content = told[0], told[-1]
+        held, self._cached[inode] = self._cached.get(inode), content
+        return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(handle), keep_cache=held == content)
+
+    async def read(self, fh: "FileHandleT", off: int, size: int) -> bytes:
+        """Read; fewer bytes than asked at the end alone."""
+        if size > _MANY_BYTES:
+            return await _aside(self._files.read, fh, off, size)
+        with _fuse_errors():
+            return self._files.read(fh, off, size)
+
+    async def write(self, fh: "FileHandleT", off: int, buf: bytes) -> int:
+        """Take bytes; they are durable after fsync or close."""
+        if len(buf) >= _MANY_BYTES:
+            await _aside(self._files.write, fh, off, buf)
+        else:
+            with _fuse_errors():
+                self._files.write(fh, off, buf)
+        return len(buf)
+
+    async def flush(self, fh: "FileHandleT") -> None:
+        """Publish what was written, at every close of the file by a process: errors are told to it."""
+        await _aside(self._files.publish, fh)
+
+    async def fsync(self, fh: "FileHandleT", datasync: bool) -> None:
+        """Make what was written durable, and visible on every face."""
+        await _aside(self._files.publish, fh)
+
+    async def fsyncdir(self, fh: "FileHandleT", datasync: bool) -> None:
+        """Do nothing: names are durable when they are answered."""
+
+    async def release(self, fh: "FileHandleT") -> None:
+        """Close. Nobody waits for it: a fault is logged."""
+        try:
+            await _aside(self._files.release, fh)
+        except pyfuse3.FUSEError as fault:
+            _log.warning("a file could not be closed: what was written last is lost", extra={"reason": str(fault)})
+
+    # The whole, and what else is said of files
+
+    async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
+        """Say what there is room for."""
+        with _fuse_errors():
+            total, free, files = self._files.space()
+        data = pyfuse3.StatvfsData()
+        data.f_bsize = data.f_frsize = _BLOCK
+        data.f_blocks = total // _BLOCK
+        data.f_bfree = data.f_bavail = free // _BLOCK
+        data.f_ffree = data.f_favail = free // _BLOCK
+        data.f_files = files + data.f_ffree
+        data.f_namemax = 255
+        return data
+
+    async def setxattr(self, inode: "InodeT", name: "XAttrNameT", value: bytes, ctx: pyfuse3.RequestContext) -> None:
+        """Set an extended attribute."""
+        await _aside(self._files.set_extended, inode, name, value, 0)
+
+    async def getxattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> bytes:
+        """Read an extended attribute."""
+        with _fuse_errors():
+            return self._files.extended(inode, name)
+
+    async def listxattr(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "Sequence[XAttrNameT]":
+        """Name the extended attributes."""
+        with _fuse_errors():
+            return [pyfuse3.XAttrNameT(name.encode()) for name in self._files.list_extended(inode)]
+
+    async def removexattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> None:
+        """Take an extended attribute away."""
+        await _aside(self._files.remove_extended, inode, name)

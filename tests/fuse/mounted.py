@@ -1,0 +1,70 @@
+"""A `packstone mount` process over a node that tests may kill and start again.
+
+Concurrency: one thread starts, stops and kills it; its files may be used by any number of threads.
+"""
+
+import subprocess
+import time
+from pathlib import Path
+
+from tests.served import PACKSTONE, Node
+
+_START_SECONDS = 30
+
+
+class Mount:
+    """One mount point, and the process that serves it while there is one."""
+
+    def __init__(self, node: Node, mountpoint: Path) -> None:
+        """Name the node and the directory, which is made."""
+        self.node = node
+        self.path = mountpoint
+        mountpoint.mkdir()
+        self._output = mountpoint.with_name(f"{mountpoint.name}.out")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Mount, and wait until it is."""
+        assert self.process is None, "the mount runs already"
+        with self._output.open("wb") as out:
+            self.process = subprocess.Popen(
+                [PACKSTONE, "mount", self.path, "--data", self.node.data],
+                stdout=out,
+                stderr=out,
+                env=self.node.environment(),
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while "packstone mounted on" not in self.log():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"the mount failed:\n{self.log()}")
+            time.sleep(0.02)
+
+    def log(self) -> str:
+        """What the process said."""
+        return self._output.read_text("utf-8")
+
+    def kill(self) -> None:
+        """`kill -9`; the mount stays, with nobody behind it."""
+        assert self.process is not None, "the mount doesn't run"
+        self.process.kill()
+        self.process.wait(timeout=30)
+        self.process = None
+
+    def stop(self) -> int:
+        """Send SIGTERM and wait for the end; return the exit code."""
+        assert self.process is not None, "the mount doesn't run"
+        self.process.terminate()
+        try:
+            return self.process.wait(timeout=60)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+    def close(self) -> None:
+        """Stop the process if there is one, and unmount whatever is left."""
+        if self.process is not None:
+            self.stop()
+        subprocess.run(["umount", "-l", self.path], capture_output=True, check=False)
