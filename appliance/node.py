@@ -57,7 +57,10 @@ class Node:
             self._engine = engine
             settings = s3_settings(self.configuration, self._root, master_key)
             self._s3 = parse_address(engine.serve_s3(settings))
-            engine.serve_files(str(self.configuration.files_socket))
+            try:
+                engine.serve_files(str(self.configuration.files_socket))
+            except packstone_engine.EngineError as fault:
+                _log.warning("no mount can be served", extra={"fault": str(fault)})
         self.health.state = "serving"
 
     def stop(self) -> None:

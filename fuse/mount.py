@@ -4,6 +4,7 @@ Concurrency: `serve` runs trio on the calling thread until the mount ends, by a 
 """
 
 import errno
+import logging
 import os
 import shutil
 import signal
@@ -20,6 +21,9 @@ from fuse.operations import Operations
 
 _READ_AHEAD_KIB: Final = 1024
 """How far the kernel reads ahead: then reads come as 1 MiB, not as 128 KiB."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class MountError(Exception):
@@ -105,5 +109,8 @@ class Mount:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async for _ in signals:
                 # What programs wrote to mapped pages is still the kernel's.
-                await trio.to_thread.run_sync(pyfuse3.syncfs, str(self._mountpoint))
+                try:
+                    await trio.to_thread.run_sync(pyfuse3.syncfs, str(self._mountpoint))
+                except OSError as fault:
+                    _log.warning("not everything could be written", extra={"fault": str(fault)})
                 pyfuse3.terminate()

@@ -109,7 +109,7 @@ impl Node {
             let scratch = socket.parent().unwrap_or(Path::new("."));
             let files = Files::new(self.store.clone(), scratch, front.encryption_rule());
             let service = Service::start(files, &socket, &handle)
-                .map_err(|error| OperatorError::new_err(format!("{}: {error}", socket.display())))?;
+                .map_err(|error| EngineError::new_err(format!("{}: {error}", socket.display())))?;
             *self.files.lock() = Some(service);
             Ok(())
         })

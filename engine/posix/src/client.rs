@@ -77,8 +77,6 @@ impl Client {
                 Err(Failed::Unanswered(error)) if !request.is_repeatable() => return Err(error),
                 Err(Failed::Unsent(error) | Failed::Unanswered(error)) => error,
             };
-            // Whatever stood idle was of the same node.
-            self.idle.lock().clear();
             if begun.elapsed() > PATIENCE {
                 return Err(error);
             }

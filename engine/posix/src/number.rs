@@ -19,7 +19,7 @@ const BUCKET: u64 = 1 << 60;
 const IMPLICIT: u64 = 1 << 61;
 const HASH: u64 = BUCKET - 1;
 /// How many numbers a path may come to.
-const PROBES: u64 = 4;
+const PROBES: u64 = 16;
 /// Paths that are remembered.
 const REMEMBERED: usize = 100_000;
 
@@ -65,21 +65,29 @@ fn candidates(bucket: u32, path: &str) -> impl Iterator<Item = u64> {
 }
 
 impl Implicit {
-    /// The number of a path, which ends with a slash.
-    pub fn number(&self, bucket: u32, path: &str) -> u64 {
-        let mut last = IMPLICIT;
+    /// The number of a path, which ends with a slash: the first that no other path has, and no record by `is_free`. `None` where
+    /// all that it may have are taken.
+    ///
+    /// # Errors
+    /// Those of `is_free`.
+    pub fn number<E>(
+        &self,
+        bucket: u32,
+        path: &str,
+        is_free: impl Fn(u64) -> Result<bool, E>,
+    ) -> Result<Option<u64>, E> {
         for number in candidates(bucket, path) {
-            last = number;
-            match self.0.get(&number) {
-                Some((held, other)) if held != bucket || *other != *path => {}
-                Some(_) => return number,
-                None => {
-                    self.0.insert(number, (bucket, path.into()));
-                    return number;
-                }
+            let held = self.0.get(&number);
+            let is_others = held.as_ref().is_some_and(|(other, place)| *other != bucket || **place != *path);
+            if is_others || !is_free(number)? {
+                continue;
             }
+            if held.is_none() {
+                self.0.insert(number, (bucket, path.into()));
+            }
+            return Ok(Some(number));
         }
-        last
+        Ok(None)
     }
 
     /// The bucket and path of a number that was told.
@@ -114,15 +122,20 @@ mod tests {
     #[test]
     fn a_path_keeps_its_number_and_two_have_two() {
         let told = Implicit::default();
-        let number = told.number(1, "a/");
-        assert_eq!((told.number(1, "a/"), Implicit::default().number(1, "a/")), (number, number));
-        assert_ne!(told.number(2, "a/"), number);
+        let of = |told: &Implicit, bucket| told.number::<()>(bucket, "a/", |_| Ok(true)).unwrap().unwrap();
+        let number = of(&told, 1);
+        assert_eq!((of(&told, 1), of(&Implicit::default(), 1)), (number, number));
+        assert_ne!(of(&told, 2), number);
         assert_eq!(told.path(number), Some((1, "a/".into())));
         assert!(Implicit::may_have(1, "a/", number) && !Implicit::may_have(1, "b/", number));
         // Somebody else has the number already.
         let taken = Implicit::default();
         taken.0.insert(number, (9, "other/".into()));
-        let next = taken.number(1, "a/");
+        let next = of(&taken, 1);
         assert!(next != number && Implicit::may_have(1, "a/", next));
+        // A record has it.
+        let beside = Implicit::default().number::<()>(1, "a/", |free| Ok(free != number)).unwrap().unwrap();
+        assert_eq!(beside, next);
+        assert_eq!(told.number::<()>(1, "b/", |_| Ok(false)), Ok(None));
     }
 }

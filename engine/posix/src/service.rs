@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use packstone_store::codec::Writer;
 use parking_lot::Mutex;
@@ -21,6 +22,11 @@ use tokio::task::JoinHandle;
 use crate::protocol::{MAX_FRAME, Request, VERSION};
 use crate::session::Session;
 use crate::{Errno, Files};
+
+/// So long a request may still take when the service ends.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
+/// So long publishing what is open may take then.
+const ENDING: Duration = Duration::from_secs(30);
 
 /// Serves mounts until it is stopped.
 #[derive(Debug)]
@@ -84,7 +90,10 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>, mut stopped: watch:
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
     }
-    while connections.join_next().await.is_some() {}
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(ENDING, ended).await.is_err() {
+        tracing::warn!("files that mounts have open could not all be published in time");
+    }
 }
 
 /// One connection, from the greeting to its end.
@@ -100,11 +109,20 @@ async fn serve(mut stream: UnixStream, shared: Arc<Shared>, mut stopped: watch::
             _ = stopped.changed() => break,
             read = read_frame(&mut stream, &mut frame) => if !matches!(read, Ok(true)) { break },
         }
-        if exchange(&mut stream, &shared, &session, &frame).await.is_err() {
-            break;
+        tokio::select! {
+            exchanged = exchange(&mut stream, &shared, &session, &frame) => if exchanged.is_err() { break },
+            // A mount that reads no answer keeps nobody waiting for longer.
+            () = late(&mut stopped) => break,
         }
     }
     leave(&shared, &session).await;
+}
+
+/// A while after the end was asked for.
+async fn late(stopped: &mut watch::Receiver<bool>) {
+    // Where the sender is gone the end was asked for, too.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+    tokio::time::sleep(LAST_ANSWER).await;
 }
 
 /// Takes a greeting, and the session that it names.

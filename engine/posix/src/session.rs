@@ -116,7 +116,7 @@ impl Session {
             Request::Release { handle } => {
                 let held = self.handles.lock().remove(&handle).ok_or(Errno::BAD_HANDLE)?;
                 let outcome = publish(files, &held.file).await;
-                files.open.close(&held.file);
+                files.open.close(&held.file, held.write);
                 outcome
             }
             _ => Err(Errno::PROTOCOL),
@@ -138,7 +138,7 @@ impl Session {
         let mut handles = self.handles.lock();
         if handles.len() >= MOST_HANDLES {
             drop(handles);
-            files.open.close(&file);
+            files.open.close(&file, write);
             return Err(Errno(libc::ENFILE));
         }
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
@@ -155,7 +155,7 @@ impl Session {
             if let Err(errno) = publish(files, &handle.file).await {
                 tracing::warn!(inode = handle.file.inode, %errno, "what a mount left open could not be published");
             }
-            files.open.close(&handle.file);
+            files.open.close(&handle.file, handle.write);
         }
     }
 }

@@ -89,7 +89,11 @@ fn device_of(version: &Version) -> u32 {
 /// What is said of a version that is no directory's.
 pub fn attributes_of(version: &Version) -> Attributes {
     let file = version.file;
-    let mode = if file.mode & libc::S_IFMT == 0 { file.mode | libc::S_IFREG } else { file.mode };
+    let mode = match file.mode & libc::S_IFMT {
+        // What no mount made, or made as a directory.
+        0 | libc::S_IFDIR => file.mode & !libc::S_IFMT | libc::S_IFREG,
+        _ => file.mode,
+    };
     Attributes {
         inode: file.inode,
         mode,
@@ -208,7 +212,12 @@ impl Files {
         };
         let inode = match &marker {
             Some(marker) => marker.file.inode,
-            None => self.implicit.number(bucket.bucket.id, path),
+            None => {
+                // A marker that was renamed from here has this path's number still.
+                let grant = self.may_of_node(Action::ListAllMyBuckets)?;
+                let is_free = |number| Ok::<_, Errno>(self.store.inode(&grant, number)?.is_none());
+                self.implicit.number(bucket.bucket.id, path, is_free)?.ok_or(Errno::IO)?
+            }
         };
         Ok(Some(Directory { bucket: bucket.clone(), path: path.to_owned(), inode, marker }))
     }

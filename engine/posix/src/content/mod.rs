@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -46,6 +47,8 @@ pub struct OpenFiles {
 struct Slot {
     file: Arc<OpenFile>,
     handles: usize,
+    /// Of these, handles that write.
+    writers: usize,
 }
 
 #[derive(Debug)]
@@ -54,6 +57,7 @@ pub struct OpenFile {
     /// Held while the content is read through it, changed or published.
     content: tokio::sync::Mutex<Content>,
     seen: Mutex<Seen>,
+    own: Arc<AtomicBool>,
 }
 
 /// What is told of an open file without waiting for it.
@@ -79,8 +83,8 @@ pub struct Content {
     pub place: Option<Place>,
     /// The version that is there, ready to be read.
     object: Arc<Object>,
-    /// Whether this opening made that version.
-    own: bool,
+    /// Whether the handles that write now made that version, since the first of them was opened.
+    own: Arc<AtomicBool>,
     /// How many bytes of that version still count.
     kept: u64,
     size: u64,
@@ -106,26 +110,37 @@ impl OpenFiles {
         self.open.lock().get(&inode).map(|slot| slot.file.clone())
     }
 
-    /// One more handle on a file; `own` where the opener has just made it.
-    pub fn open(&self, object: Object, place: Place, own: bool) -> Arc<OpenFile> {
+    /// One more handle on a file, which writes or doesn't; `own` where the opener has just made it.
+    pub fn open(&self, object: Object, place: Place, write: bool, own: bool) -> Arc<OpenFile> {
         let inode = object.version.file.inode;
         let mut open = self.open.lock();
+        // What others have open goes on without the key, if S3 changed what is there.
+        open.retain(|held, slot| *held != inode || !slot.file.is_outdated(&object.version));
         let slot = open.entry(inode).or_insert_with(|| {
             let seen =
                 Seen { version: object.version.clone(), size: object.version.size, written: None, orphan: false };
-            let content = Content::new(object, place, own, Spool::new(self.bounds.clone()));
+            let own = Arc::new(AtomicBool::new(own));
+            let content = Content::new(object, place, own.clone(), Spool::new(self.bounds.clone()));
             let (content, seen) = (tokio::sync::Mutex::new(content), Mutex::new(seen));
-            Slot { file: Arc::new(OpenFile { inode, content, seen }), handles: 0 }
+            Slot { file: Arc::new(OpenFile { inode, content, seen, own }), handles: 0, writers: 0 }
         });
         slot.handles += 1;
+        if write {
+            if slot.writers == 0 && slot.handles > 1 {
+                // What an earlier writer made, and closed, is a version of its own.
+                slot.file.own.store(false, Ordering::Relaxed);
+            }
+            slot.writers += 1;
+        }
         slot.file.clone()
     }
 
     /// One handle less. The file must be published before.
-    pub fn close(&self, file: &OpenFile) {
+    pub fn close(&self, file: &Arc<OpenFile>, write: bool) {
         let mut open = self.open.lock();
-        if let Some(slot) = open.get_mut(&file.inode) {
+        if let Some(slot) = open.get_mut(&file.inode).filter(|slot| Arc::ptr_eq(&slot.file, file)) {
             slot.handles -= 1;
+            slot.writers -= usize::from(write);
             if slot.handles == 0 {
                 open.remove(&file.inode);
             }
@@ -136,6 +151,13 @@ impl OpenFiles {
 impl OpenFile {
     pub fn seen(&self) -> Seen {
         self.seen.lock().clone()
+    }
+
+    /// Whether what is at its key is not what it was opened with, nor made through it. One that is being worked on is taken for
+    /// what makes the difference.
+    fn is_outdated(&self, current: &Version) -> bool {
+        let Ok(content) = self.content.try_lock() else { return false };
+        content.place.is_none() || content.object.version.record != current.record
     }
 
     /// The content, for the caller alone.
@@ -252,7 +274,7 @@ impl OpenFile {
 }
 
 impl Content {
-    fn new(object: Object, place: Place, own: bool, spool: Spool) -> Self {
+    fn new(object: Object, place: Place, own: Arc<AtomicBool>, spool: Spool) -> Self {
         let size = object.version.size;
         Self {
             place: Some(place),

@@ -6,6 +6,7 @@
 //! | the commit | the new one, whole |
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use md5::{Digest, Md5};
@@ -136,12 +137,13 @@ impl Content {
         self.kept = self.size;
         self.spool.cut(0);
         (self.lowest, self.in_order) = (u64::MAX, self.size == 0);
-        (self.own, self.dirty) = (true, false);
+        self.own.store(true, Ordering::Relaxed);
+        self.dirty = false;
         Ok(())
     }
 
     fn rewritten(&self) -> Rewritten {
-        Rewritten { record: self.object.version.record, own: self.own }
+        Rewritten { record: self.object.version.record, own: self.own.load(Ordering::Relaxed) }
     }
 
     /// Whether nothing of the version changed but that more follows, and the engine takes that.

@@ -54,16 +54,15 @@ impl Files {
         Ok(attributes_of_open(&open.seen()))
     }
 
-    /// Gives a file another length. One that is open is published with what is written to it; one that isn't, at once.
+    /// Gives a file another length, and publishes it with what was written to it.
     async fn resize(&self, file: &File, size: u64) -> Result<(), Errno> {
-        let is_open = self.open.get(file.version.file.inode).is_some();
         let open = self.open_file(file, true)?;
         let mut outcome = open.truncate(self, size).await;
-        if outcome.is_ok() && !is_open {
+        if outcome.is_ok() {
             let mut content = open.content().await;
             outcome = open.publish(self, &mut content).await;
         }
-        self.open.close(&open);
+        self.open.close(&open, true);
         outcome
     }
 

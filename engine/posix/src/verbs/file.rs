@@ -56,7 +56,7 @@ impl Files {
         if object.version.record != version.record {
             return Err(Errno::STALE);
         }
-        Ok((self.attributes_of(&version), self.open.open(object, place, true)))
+        Ok((self.attributes_of(&version), self.open.open(object, place, true, true)))
     }
 
     /// Opens a file that is there.
@@ -78,7 +78,7 @@ impl Files {
             && empty
             && let Err(error) = open.empty(self).await
         {
-            self.open.close(&open);
+            self.open.close(&open, write);
             return Err(error);
         }
         Ok((self.attributes_of(&file.version), open))
@@ -94,7 +94,7 @@ impl Files {
         if object.version.file.inode != file.version.file.inode {
             return Err(Errno::STALE);
         }
-        Ok(self.open.open(object, place, false))
+        Ok(self.open.open(object, place, write, false))
     }
 
     pub(crate) async fn unlink(&self, parent: u64, name: &[u8]) -> Result<(), Errno> {

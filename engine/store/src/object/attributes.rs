@@ -10,6 +10,8 @@ use crate::retention::{Lock, Retention};
 
 /// The most bytes that the encoded attributes of one version may take.
 pub const MAX_ENCODED: usize = 64 << 10;
+/// So much of what is said of a version may be a file's own, in bytes: locks, tags and access control lists always have room.
+pub(crate) const MAX_EXTENDED: usize = 32 << 10;
 
 /// An entity tag: the MD5 of one body, or of the parts' MD5s, when `parts` is not 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

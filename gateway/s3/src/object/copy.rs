@@ -260,7 +260,7 @@ fn is_itself(source: &CopySource, bucket: &str, key: &str) -> bool {
 }
 
 fn inherited(version: &Version, redirect: Option<(SystemHeader, String)>) -> Attributes {
-    // Lock, access control list and what made or moved it are the source's own.
+    // Lock, access control list, what made or moved it, and what it is as a file are the source's own.
     let mut attributes = Attributes {
         retention: None,
         legal_hold: false,
@@ -268,6 +268,8 @@ fn inherited(version: &Version, redirect: Option<(SystemHeader, String)>) -> Att
         upload: None,
         encryption: None,
         renamed: None,
+        file: None,
+        extended: Vec::new(),
         ..version.attributes.clone()
     };
     attributes.headers.retain(|(header, _)| *header != SystemHeader::WebsiteRedirectLocation);

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::index::Row;
 use crate::index::row::corrupt;
 use crate::journal::{Entry, Target};
-use crate::object::attributes::lock_of;
+use crate::object::attributes::{MAX_EXTENDED, lock_of};
 use crate::object::{AttributeChange, is_marker};
 use crate::retention;
 use crate::version::VersionId;
@@ -42,6 +42,9 @@ impl Decider<'_, '_> {
             retention::may_end(lock, self.site.compliance, false)?;
         }
         let attributes = change.apply(&held.record, before, self.site.now).to_bytes()?;
+        if matches!(change, AttributeChange::Extended(..)) && attributes.len() > MAX_EXTENDED {
+            return Err(Error::AttributesTooLarge(attributes.len()));
+        }
         if attributes == held.record.attributes {
             return Ok(Outcome::Stored(held));
         }

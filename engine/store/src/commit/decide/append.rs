@@ -9,7 +9,7 @@ use crate::index::Row;
 use crate::index::row::corrupt;
 use crate::journal::Entry;
 use crate::object::append::{Appended, Base, expect_appendable};
-use crate::object::{Attributes, Precondition};
+use crate::object::{Attributes, FileFacts, Precondition};
 use crate::record::{Extent, Posix, Record};
 
 impl Decider<'_, '_> {
@@ -49,12 +49,16 @@ impl Decider<'_, '_> {
             true => self.carried(&row)?,
         };
         let Attributes { etag, checksum, encryption, .. } = said;
-        let attributes = Attributes { etag, checksum, encryption, ..held };
+        let mut attributes = Attributes { etag, checksum, encryption, ..held };
+        if !base.stays {
+            // It is changed now, whatever was said before.
+            attributes.file = attributes.file.map(|file| FileFacts { mtime: 0, ctime: 0, ..file });
+        }
         let size = row.record.size + draft.size;
         let mut record = Record { size, ..self.extended(&row.record, base, draft, attributes.to_bytes()?)? };
-        if base.stays {
-            record.posix = Posix { inode: row.record.inode(), mtime: 0, ..row.record.posix };
-        }
+        // What a file's own writer adds to it is the same file; what S3 adds makes another one.
+        let inode = if base.stays { row.record.inode() } else { 0 };
+        record.posix = Posix { inode, mtime: 0, ..row.record.posix };
         let kills = without_claims_of(targets, &record);
         let row = Row::plain(record.id, self.site.file, record.clone());
         self.push(Entry::Put { bucket, key: key.to_owned(), upload: 0, record, removed, kills })?;

@@ -16,8 +16,6 @@ impl Applier<'_> {
         let inode = record.inode();
         let leads_here = match self.inodes.get(&inode) {
             Some(held) => held.as_deref() == Some(place),
-            // No other record has the number that is a record's own.
-            None if record.posix.inode == 0 => true,
             None => self.snapshot.get(Space::Inodes, &keys::inode(inode))?.is_some_and(|held| *held == *place),
         };
         if leads_here {
