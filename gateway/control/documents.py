@@ -18,7 +18,8 @@ class _Document(BaseModel):
 class DriveDocument(_Document):
     """One drive; `reason` is empty while it is online.
 
-    `slow` says whether it is passed over for being much slower than others, `leaving` whether it is to be emptied, `files` how many shards and journals are named there.
+    `slow` says whether it is passed over for being much slower than others, `leaving` whether it is to be emptied,
+    `files` how many shards and journals are named there.
     """
 
     number: int
