@@ -424,3 +424,56 @@ fn a_mount_that_dies_leaves_what_it_wrote_and_a_node_that_dies_what_was_synced()
     let all = node.store().list(&node::grant(Action::ListBucket, ""), &ListQuery { limit: 9, ..ListQuery::default() });
     assert_eq!(all.unwrap().entries.len(), 2);
 }
+
+#[test]
+fn a_directory_that_comes_again_where_one_was_renamed_is_another() {
+    let (mut node, mount, bucket) = ready();
+    node.put("a/x", b"first");
+    let renamed = mount.walk("a").unwrap();
+    mount.rename((bucket, "a"), (bucket, "b"), false).unwrap();
+    node.put("a/x", b"second");
+    for lost in [false, true] {
+        if lost {
+            node.restart_without_index();
+        }
+        let again = mount.walk("a").unwrap();
+        assert_eq!(mount.walk("b").unwrap(), renamed);
+        assert_ne!(again, renamed);
+        assert_eq!(mount.content(mount.walk("a/x").unwrap()).unwrap(), b"second");
+    }
+    mount.unlink(mount.walk("a").unwrap(), "x").unwrap();
+    assert_eq!((node.get("a/x"), node.get("b/x")), (None, Some(b"first".to_vec())));
+}
+
+#[test]
+fn what_s3_appends_is_another_file() {
+    let (node, mount, bucket) = ready();
+    let inode = mount.put(bucket, "log", b"mine");
+    let reader = mount.open(inode, false).unwrap();
+    node.append("log", 4, b", theirs");
+    let other = mount.lookup(bucket, "log").unwrap().inode;
+    assert_ne!(other, inode);
+    assert_eq!(mount.content(other).unwrap(), b"mine, theirs");
+    let handle = mount.open(other, true).unwrap();
+    mount.write(handle, 12, b", mine").unwrap();
+    mount.release(handle).unwrap();
+    assert_eq!(node.get("log").unwrap(), b"mine, theirs, mine");
+    assert_eq!(mount.read(reader, 0, 100).unwrap(), b"mine");
+}
+
+#[test]
+fn versions_of_earlier_writers_stay_while_somebody_reads() {
+    let node = Node::new();
+    node.create_bucket(&[("versioning", &[1])]);
+    let mount = node.mount();
+    let inode = mount.put(mount.bucket(), "file", b"0");
+    let _reader = mount.open(inode, false).unwrap();
+    for round in 1..4u64 {
+        let handle = mount.open(inode, true).unwrap();
+        mount.write(handle, 0, round.to_string().as_bytes()).unwrap();
+        mount.release(handle).unwrap();
+        let query = VersionQuery { limit: 100, ..VersionQuery::default() };
+        let listed = node.store().list_versions(&node::grant(Action::ListBucketVersions, ""), &query).unwrap();
+        assert_eq!(listed.entries.len() as u64, round + 1);
+    }
+}

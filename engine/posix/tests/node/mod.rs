@@ -98,6 +98,16 @@ impl Node {
     }
 
     /// As S3 gets.
+    pub fn append(&self, key: &str, offset: u64, body: &[u8]) {
+        let grant = grant(Action::PutObject, key);
+        self.run(async {
+            let length = Some(body.len() as u64);
+            let (mut writer, _) = self.store().appender(&grant, offset, length, None, None).unwrap();
+            writer.write(body.to_vec().into()).await.unwrap();
+            writer.commit(ObjectAttributes::default(), Precondition::None).await.unwrap();
+        });
+    }
+
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
         let store = self.store();
         self.runtime.block_on(async {
