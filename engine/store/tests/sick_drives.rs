@@ -108,6 +108,8 @@ impl Ward {
         let mut node = Node::new(profile(3, 1));
         node.settings.cache_size = 0;
         node.settings.retry_failed = Duration::from_millis(500);
+        // Longer than a busy disk may stall.
+        node.settings.io_timeout = Duration::from_secs(30);
         Self { node, delays: (0..4).map(|_| Delay::default()).collect() }
     }
 
