@@ -53,19 +53,18 @@ pub fn examine(shared: &Shared, drive: Arc<dyn Drive>) -> RecoveryResult<Admissi
     Ok(Admission { member, superblock, begun })
 }
 
-/// Removes from a drive that was admitted what nothing names and nobody is about to name: of what was begun before `first`, the
-/// file id that was free then. Whether that was all: journals stay until they are sealed. Blocks.
+/// Removes from a drive that was admitted what is left of segments and journals that are no more: of what was begun before `first`,
+/// the file id that was free then. Whether that was all: journals stay until they are sealed. Blocks.
 ///
 /// # Errors
 /// The drive's.
 pub fn clear_leftovers(shared: &Shared, member: &Member, first: u64) -> io::Result<bool> {
     let unsealed = |id| matches!(shared.table.get(id), Some(Home::Journal(_)));
-    let is_live = |id, place| match shared.table.get(id) {
-        Some(Home::Segment(segment)) => segment.info.drives.get(place) == Some(&member.number) || !segment.info.sealed,
-        Some(Home::Journal(_)) => true,
-        None => false,
-    };
-    sweep_drive(member, &|id, place| id >= first || is_live(id, place), &|id| id >= first || unsealed(id))?;
+    // A shard that stands elsewhere by the table may be about to be placed here: the next start removes those.
+    let is_there = |id| shared.table.get(id).is_some();
+    // What has another name is being made now.
+    let is_kept = |shard: Option<(u64, usize)>| shard.is_none_or(|(id, _)| id >= first || is_there(id));
+    sweep_drive(member, &is_kept, &|journal| journal.is_none_or(|id| id >= first || unsealed(id)))?;
     let table = shared.table.all();
     Ok(!table.iter().any(|(id, home)| *id < first && matches!(home, Home::Journal(_))))
 }

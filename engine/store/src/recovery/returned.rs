@@ -50,28 +50,31 @@ pub fn sweep(hardware: &Hardware, recovered: &Recovered) {
             let journal = recovered.journals.iter().find(|journal| journal.id == id);
             journal.is_some_and(|journal| journal.copies.iter().any(|copy| copy.member.number == member.number))
         };
-        let is_live = |id: u64, place: usize| {
+        let is_named = |id: u64, place: usize| {
             recovered.segments.get(&id).is_some_and(|info| info.drives.get(place) == Some(&member.number))
         };
+        // What is neither was left behind half made.
+        let is_live = |name: Option<(u64, usize)>| name.is_some_and(|(id, place)| is_named(id, place));
+        let has_journal = |id: Option<u64>| id.is_some_and(has_journal);
         if let Err(error) = sweep_drive(&member, &is_live, &has_journal) {
             member.note_fault(format!("sweeping leftovers: {error}"));
         }
     }
 }
 
-/// The same for one drive, by which shards of segments and which journals live on it.
+/// The same for one drive, by which shards of segments and which journals live on it; `None` for files of other names.
 ///
 /// # Errors
 /// The drive's.
 pub fn sweep_drive(
     member: &Member,
-    is_live: &dyn Fn(u64, usize) -> bool,
-    has_journal: &dyn Fn(u64) -> bool,
+    is_live: &dyn Fn(Option<(u64, usize)>) -> bool,
+    has_journal: &dyn Fn(Option<u64>) -> bool,
 ) -> io::Result<()> {
-    let is_live_shard = |name: &str| shard::parse_name(name).is_some_and(|(id, place)| is_live(id, place));
+    let is_live_shard = |name: &str| is_live(shard::parse_name(name));
     let is_live_journal = |name: &str| {
         let id = name.strip_suffix(".journal").and_then(|id| u64::from_str_radix(id, 16).ok());
-        name.starts_with("spare-") || id.is_some_and(has_journal)
+        name.starts_with("spare-") || has_journal(id)
     };
     remove_others(member, segment::DIRECTORY, is_live_shard)?;
     remove_others(member, journal::DIRECTORY, is_live_journal)
