@@ -34,7 +34,7 @@ LIMITS: Final = {"set_bucket_quota", "set_user_quota"}
 ADDS: Final = {"create_kms_key", "restore_configuration"}
 # They move shards, or take drives that hold none.
 DRIVES: Final = {"add_drive", "replace_drive", "drain_drive", "remove_drive"}
-RUNS: Final = {"open", "close", "drain", "serve_s3", "set_root", "reload_tls", "seal"}
+RUNS: Final = {"open", "close", "drain", "serve_s3", "serve_files", "set_root", "reload_tls", "seal"}
 
 
 @pytest.fixture
