@@ -218,7 +218,9 @@ class Operations(pyfuse3.Operations):
 
     async def open(self, inode: "InodeT", flags: "FlagT", ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
         """Open a file that is there; the kernel leaves it to the mount to truncate it."""
-        write, empty = bool(flags & _WRITES), bool(flags & os.O_TRUNC)
+        empty = bool(flags & os.O_TRUNC)
+        # What empties a file writes it, though it is opened for reading.
+        write = empty or bool(flags & _WRITES)
         if empty:
             told, handle = await _aside(self._files.open, inode, write, empty)
         else:

@@ -62,13 +62,10 @@ impl Client {
         request: &Request<'_>,
         read: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError>,
     ) -> io::Result<T> {
-        let mut frame = Writer(vec![0; 4]);
-        request.encode(&mut frame);
-        let length = u32::try_from(frame.len() - 4).unwrap_or(u32::MAX);
-        frame.0.iter_mut().zip(length.to_le_bytes()).for_each(|(slot, byte)| *slot = byte);
+        let frame = framed(request);
         let begun = Instant::now();
         loop {
-            let error = match self.exchange(&frame.0) {
+            let error = match self.exchange(&frame) {
                 Ok(answer) => {
                     let behind = answer.get(4..).unwrap_or_default();
                     return read(&mut Reader(behind)).map_err(|error| io::Error::other(error.to_string()));
@@ -101,11 +98,8 @@ impl Client {
 
     fn open(&self) -> Result<UnixStream, Failed> {
         let mut stream = UnixStream::connect(&self.path).map_err(Failed::Unsent)?;
-        let mut greeting = Writer(vec![0; 4]);
-        Request::Hello { version: VERSION, session: self.session }.encode(&mut greeting);
-        let length = u32::try_from(greeting.len() - 4).unwrap_or(u32::MAX);
-        greeting.0.iter_mut().zip(length.to_le_bytes()).for_each(|(slot, byte)| *slot = byte);
-        match converse(&mut stream, &greeting.0) {
+        let greeting = framed(&Request::Hello { version: VERSION, session: self.session });
+        match converse(&mut stream, &greeting) {
             Ok(answer) => match Reader(&answer).u32() {
                 Ok(0) => Ok(stream),
                 Ok(errno) => Err(Failed::Refused(refusal(errno))),
@@ -117,6 +111,15 @@ impl Client {
             }
         }
     }
+}
+
+/// A request behind its length.
+fn framed(request: &Request<'_>) -> Vec<u8> {
+    let mut frame = Writer(vec![0; 4]);
+    request.encode(&mut frame);
+    let length = u32::try_from(frame.len() - 4).unwrap_or(u32::MAX);
+    frame.0.iter_mut().zip(length.to_le_bytes()).for_each(|(slot, byte)| *slot = byte);
+    frame.0
 }
 
 fn refusal(errno: u32) -> io::Error {

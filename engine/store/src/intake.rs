@@ -48,7 +48,7 @@ pub(crate) struct Intake {
     lock: DataLock,
     changing: Mutex<()>,
     configured: Vec<PathBuf>,
-    /// Drives that came and may have leftovers, each with the first file id that was free then.
+    /// Drives that came and may have leftovers, each with the first file id that was free before.
     came: Mutex<Vec<(Arc<Member>, u64)>>,
 }
 
@@ -87,9 +87,11 @@ impl Intake {
         self.lock.add(path)?;
         let member = admission.member.clone();
         let number = member.number;
+        // Before it is a member: what is begun from then on may be placed on it before anything names it.
+        let first = shared.next_file.load(Ordering::Relaxed);
         match queue.commit_blocking(Op::Admit(Box::new(admission))) {
             Ok(_) => {
-                self.came.lock().push((member, shared.next_file.load(Ordering::Relaxed)));
+                self.came.lock().push((member, first));
                 Ok(number)
             }
             Err(Error::InvalidDrive(what)) => Err(RecoveryError::Operator(what)),

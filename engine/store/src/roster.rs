@@ -30,7 +30,7 @@ fn member_at(shared: &Shared, path: &Path) -> Option<Arc<Member>> {
 
 fn known_member(shared: &Shared, path: &Path) -> RecoveryResult<Arc<Member>> {
     member_at(shared, path)
-        .ok_or_else(|| operator(path, "is no drive of this appliance: `packstone status` lists them"))
+        .ok_or_else(|| operator(path, "is no drive of this appliance: `packstone drive list` shows them"))
 }
 
 /// Tells members whether they are to be emptied, as the index has it.

@@ -35,11 +35,9 @@ pub struct HealingCounts {
     pub open: AtomicU64,
     /// Of these, shards that could not be made lately.
     pub stuck: AtomicU64,
-    /// Shards that were made anew, and their bytes.
+    /// Shards that were made anew, where they were missing or elsewhere, and their bytes.
     pub healed: AtomicU64,
     pub bytes: AtomicU64,
-    /// Shards that were moved from drives that were fuller.
-    pub moved: AtomicU64,
     /// Rows of these that live, and that too few shards had.
     pub lost: AtomicU64,
 }

@@ -175,17 +175,13 @@ impl Work {
             return false;
         };
         let before = self.drive_of(wound);
-        match healing::move_shard(&self.shared, wound, to, pace).map_err(Error::from).and_then(|made| self.settle(made))
-        {
-            Ok(_) => {
-                self.shared.healing.moved.fetch_add(1, Ordering::Relaxed);
-                self.note_departed(ward, wound, before);
-            }
-            Err(error) => {
-                tracing::debug!(%error, ?wound, "the shard can't be moved: trying again later");
-                ward.weighed = Some(Instant::now());
-            }
+        let made = healing::move_shard(&self.shared, wound, to, pace).map_err(Error::from);
+        if let Err(error) = made.and_then(|made| self.settle(made)) {
+            tracing::debug!(%error, ?wound, "the shard can't be moved: trying again later");
         }
+        self.note_departed(ward, wound, before);
+        // One that could not be moved would be chosen again at once.
+        ward.weighed = Some(Instant::now());
         true
     }
 

@@ -54,8 +54,8 @@ impl Run {
             Ok(admission) => {
                 self.say(|| format!("drive {number} comes back"));
                 let member = admission.member.clone();
-                self.commit_for(life, Op::Admit(Box::new(admission)))?;
                 let first = shared.next_file.load(Ordering::Relaxed);
+                self.commit_for(life, Op::Admit(Box::new(admission)))?;
                 if self.generator.happens(7000) {
                     // What fails is left for the next start.
                     let _ = clear_leftovers(&shared, &member, first);
