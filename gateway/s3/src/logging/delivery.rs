@@ -182,10 +182,8 @@ impl Collector {
     }
 
     async fn put(&self, destination: &Destination, day: Option<Date>, text: String) -> Result<(), String> {
-        let mut unique = [0; 8];
-        getrandom::fill(&mut unique).map_err(|error| error.to_string())?;
-        let unique = format!("{:016X}", u64::from_le_bytes(unique));
-        let key = destination.key(&self.face.region, day, OffsetDateTime::now_utc(), &unique);
+        let now = OffsetDateTime::now_utc();
+        let key = destination.key(&self.face.region, day, now, &unique(now)?);
         let store = &self.face.store;
         let state = store.bucket_state(&destination.bucket).ok_or("the target bucket is gone")?;
         let grant = leave(&state, destination, &key)?;
@@ -198,6 +196,15 @@ impl Collector {
         let put = write(store, &grant, text.into(), attributes, Rules::of(&state).encryption.is_some());
         put.await.map_err(|error| error.to_string())
     }
+}
+
+/// What tells a log object from others: microseconds of its delivery, so that log objects list in the order in which
+/// they were delivered, also those of one second; then three random digits, for other nodes and clocks set back.
+fn unique(now: OffsetDateTime) -> Result<String, String> {
+    let mut random = [0; 2];
+    getrandom::fill(&mut random).map_err(|error| error.to_string())?;
+    let random = u16::from_le_bytes(random) & 0xFFF;
+    Ok(format!("{:013X}{random:03X}", now.unix_timestamp_nanos() / 1_000))
 }
 
 /// Whether an ACL counts in the target bucket, and its public access block lets it stand.
