@@ -11,6 +11,7 @@ from appliance.configuration import Configuration
 from appliance.engine import engine_settings, operator_errors
 from appliance.errors import OperatorError
 from appliance.master_key import MasterKeyFile
+from appliance.root_file import RootFile
 
 FSTAB: Final = Path("/etc/fstab")
 
@@ -90,6 +91,25 @@ def ensure_initialised(configuration: Configuration) -> bool:
         raise OperatorError(f"{missing}: is not mounted: mount it, so that no empty store takes its place")
     initialise(configuration)
     return True
+
+
+def ensure_master_key(configuration: Configuration) -> MasterKeyFile:
+    """The master key's file, made where an appliance of the first releases has none and nothing hangs on it yet.
+
+    A file that is missing elsewhere is told by whoever asks for the key. Raises OperatorError when it can't be made, or
+    recovery must stop.
+    """
+    master_key = MasterKeyFile(configuration.data)
+    if not master_key.file.exists() and not RootFile(configuration.data, master_key).is_sealed():
+        with operator_errors():
+            engine = packstone_engine.Node.open(engine_settings(configuration))
+        try:
+            depends = engine.has_node_documents()
+        finally:
+            engine.close()
+        if not depends:
+            master_key.make()
+    return master_key
 
 
 def unmounted(path: Path, table: Path = FSTAB) -> Path | None:

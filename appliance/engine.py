@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import packstone_engine
 
 from appliance.configuration import Configuration
-from appliance.credentials import RootCredentials
 from appliance.errors import OperatorError
 from appliance.master_key import MasterKeySource
+from appliance.root_credentials import RootCredentials
 
 
 @contextmanager

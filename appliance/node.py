@@ -14,13 +14,14 @@ from typing import Literal
 import packstone_engine
 
 from appliance.configuration import Configuration
-from appliance.credentials import Credentials, Previous, RootCredentials
+from appliance.credentials import Credentials, Previous
 from appliance.drives import expect_mounted
 from appliance.engine import engine_settings, operator_errors, previous_root, s3_settings
 from appliance.errors import NotServingError
 from appliance.health import Health
-from appliance.master_key import MasterKeyFile
+from appliance.master_key import MasterKeySource
 from appliance.quantity import Address, parse_address
+from appliance.root_credentials import RootCredentials
 
 Metric = tuple[str, str, Literal["counter", "gauge", "histogram"], list[tuple[str, dict[str, str], float]]]
 """(name, help, type, [(labels, value)])"""
@@ -34,11 +35,12 @@ _log = logging.getLogger(__name__)
 class Node:
     """A node over an initialised data directory whose lock the caller holds."""
 
-    def __init__(self, configuration: Configuration, root: RootCredentials) -> None:
+    def __init__(self, configuration: Configuration, root: RootCredentials, master_key: MasterKeySource) -> None:
         """A node that is starting; nothing is opened yet."""
         self.configuration = configuration
         self.health = Health()
         self._root = root
+        self._master_key = master_key
         self._engine: packstone_engine.Node | None = None
         self._s3: Address | None = None
         self._rotation = threading.Lock()
@@ -50,12 +52,9 @@ class Node:
         `stop` is safe then.
         """
         with operator_errors():
-            master_key = MasterKeyFile(self.configuration.data)
-            if not master_key.file.exists() and not _needs_master_key(self.configuration):
-                master_key.make()
-            engine = packstone_engine.Node.open(engine_settings(self.configuration, master_key))
+            engine = packstone_engine.Node.open(engine_settings(self.configuration, self._master_key))
             self._engine = engine
-            settings = s3_settings(self.configuration, self._root, master_key)
+            settings = s3_settings(self.configuration, self._root, self._master_key)
             self._s3 = parse_address(engine.serve_s3(settings))
             try:
                 engine.serve_files(str(self.configuration.files_socket))
@@ -259,12 +258,3 @@ class Node:
         if engine is None or self.health.state != "serving":
             raise NotServingError(f"the node is {self.health.state}")
         return engine
-
-
-def _needs_master_key(configuration: Configuration) -> bool:
-    """Whether anything may hang on a master key that is missing: an appliance of the first releases had none."""
-    engine = packstone_engine.Node.open(engine_settings(configuration))
-    try:
-        return engine.has_node_documents()
-    finally:
-        engine.close()

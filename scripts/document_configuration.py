@@ -49,7 +49,7 @@ _TAIL: Final = """
 |---|---|
 | `PACKSTONE_ROOT_USER`, `PACKSTONE_ROOT_PASSWORD` | The root credentials, set together: an access key of 3 to 128 and \
 a secret key of 8 to 128 printable ASCII characters. Without them they are made at first start, printed once, and kept \
-in `root-credentials` in the data directory with mode 0600; `packstone root rotate` replaces them \
+in `root-credentials` in the data directory, sealed under the master key; `packstone root rotate` replaces them \
 ([iam.md](iam.md#roots-credentials)). |
 | `PACKSTONE_BACKUP_PASSPHRASE` | The passphrase for `packstone backup` and `packstone restore`. |
 | `PACKSTONE_NEW_SECRET_KEY` | The secret key for `packstone root rotate --access-key`. |

@@ -76,16 +76,19 @@ def _prepare(configuration: "Configuration") -> None:
 
 
 def _run(configuration: "Configuration") -> None:
-    from appliance.credentials import RootCredentials
+    from appliance.drives import ensure_master_key
     from appliance.node import Node
     from appliance.process_signals import ProcessSignals
+    from appliance.root_credentials import RootCredentials
+    from appliance.root_file import RootFile
     from gateway.control.server import ControlServer
 
-    root = RootCredentials(configuration.data)
+    master_key = ensure_master_key(configuration)
+    root = RootCredentials(RootFile(configuration.data, master_key))
     if root.made:
-        typer.echo(f"root credentials, shown this once and kept in {root.file}:")
+        typer.echo("root credentials, shown this once:")
         typer.echo(f"  access key {root.current.access_key}\n  secret key {root.current.secret_key}")
-    node = Node(configuration, root)
+    node = Node(configuration, root, master_key)
     control = ControlServer(node)
     try:
         control.bind()

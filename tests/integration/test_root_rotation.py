@@ -2,7 +2,6 @@
 
 import json
 import time
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from appliance.master_key import MasterKeyFile
+from appliance.root_file import RootFile
 from tests.integration.conftest import ServedNode
 
 Pair = tuple[str, str]
@@ -26,8 +27,8 @@ def node(tmp_path: Path) -> Iterator[ServedNode]:
 
 
 def kept(node: ServedNode) -> Pair:
-    written = tomllib.loads((node.data / "root-credentials").read_text("utf-8"))
-    return written["access_key"], written["secret_key"]
+    current, _ = RootFile(node.data, MasterKeyFile(node.data)).read()
+    return current.access_key, current.secret_key
 
 
 def rotated(node: ServedNode, *arguments: str) -> Pair:
@@ -85,7 +86,7 @@ def test_both_are_accepted_until_the_old_ones_are_retired(node: ServedNode) -> N
     assert (refusal(node, old), refusal(node, new)) == ("InvalidAccessKeyId", "")
     assert [refusal(node, *opened) for opened in (of_old, late, of_new)] == ["InvalidToken", "InvalidToken", ""]
     assert json.loads(node.command("root", "show", "--json"))["previous"] is None
-    assert old[1] not in (node.data / "root-credentials").read_text("utf-8")
+    assert RootFile(node.data, MasterKeyFile(node.data)).read()[1] is None
     node.command("root", "retire", code=1)
     assert node.stop() == 0
 
