@@ -56,8 +56,9 @@ class ChangeRules(BucketHistory):
         except ClientError as fault:
             refusal = fault.response["Error"]["Code"]
             assert self.model.versioning or offset != len(whole), fault
-            assert refusal in {"InvalidBucketState", "InvalidWriteOffset"}
-            assert refusal == "InvalidWriteOffset" or self.model.versioning
+            locked = held is not None and held.body is not None and not held.may_end(bypass=False)
+            assert refusal in ({"AccessDenied"} if locked else {"InvalidBucketState", "InvalidWriteOffset"})
+            assert refusal != "InvalidBucketState" or self.model.versioning
         else:
             assert not self.model.versioning
             assert offset == len(whole)
