@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from appliance.quantity import GIB, MIB, Address, Age, Duration, ErasureProfile, ListenAddress, Profile, Size
 
 DriveClass = Literal["ssd", "hdd"]
+StorageClass = Literal["STANDARD", "STANDARD_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"]
 ObjectOwnership = Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]
 
 
@@ -145,6 +146,10 @@ class PoolSection(_Section):
     drives: list[Path] = Field(min_length=1)
     """One mounted directory a drive, at least k+m of them."""
 
+    storage_classes: list[StorageClass] = []
+    """Objects of these storage classes are kept in the pool. What no pool names: `STANDARD` goes to the fastest drives,
+    `STANDARD_IA`, `GLACIER_IR`, `GLACIER` and `DEEP_ARCHIVE` to the slowest."""
+
     @model_validator(mode="after")
     def _enough_distinct_drives(self) -> Self:
         if len(set(self.drives)) != len(self.drives):
@@ -199,6 +204,9 @@ class Configuration(BaseSettings):
             raise ValueError("two pools have one name")
         if len(set(drives)) != len(drives):
             raise ValueError("a drive belongs to two pools")
+        classes = [storage_class for pool in pools for storage_class in pool.storage_classes]
+        if len(set(classes)) != len(classes):
+            raise ValueError("two pools are for one storage class")
         return pools
 
     @property

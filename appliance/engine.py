@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import packstone_engine
 
-from appliance.configuration import Configuration
+from appliance.configuration import Configuration, PoolSection
 from appliance.errors import OperatorError
 from appliance.master_key import MasterKeySource
 from appliance.root_credentials import RootCredentials
@@ -20,20 +20,23 @@ def operator_errors() -> Iterator[None]:
         raise OperatorError(str(fault)) from fault
 
 
+def pool_settings(configuration: Configuration, pool: PoolSection) -> packstone_engine.PoolSettings:
+    """A pool as the engine takes it, with absolute paths."""
+    return packstone_engine.PoolSettings(
+        pool.name,
+        pool.drive_class,
+        pool.profile.data,
+        pool.profile.parity,
+        [str(configuration.path(drive)) for drive in pool.drives],
+        list(pool.storage_classes),
+    )
+
+
 def engine_settings(
     configuration: Configuration, master_key: MasterKeySource | None = None
 ) -> packstone_engine.EngineSettings:
     """What the engine is opened with; every path in it is absolute. What is encrypted needs the master key."""
-    pools = [
-        packstone_engine.PoolSettings(
-            pool.name,
-            pool.drive_class,
-            pool.profile.data,
-            pool.profile.parity,
-            [str(configuration.path(drive)) for drive in pool.drives],
-        )
-        for pool in configuration.effective_pools
-    ]
+    pools = [pool_settings(configuration, pool) for pool in configuration.effective_pools]
     engine = configuration.engine
     return packstone_engine.EngineSettings(
         str(configuration.path(configuration.index)),

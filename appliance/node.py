@@ -13,10 +13,10 @@ from typing import Literal
 
 import packstone_engine
 
-from appliance.configuration import Configuration
+from appliance.configuration import Configuration, PoolSection
 from appliance.credentials import Credentials, Previous
 from appliance.drives import expect_mounted
-from appliance.engine import engine_settings, operator_errors, previous_root, s3_settings
+from appliance.engine import engine_settings, operator_errors, pool_settings, previous_root, s3_settings
 from appliance.errors import NotServingError
 from appliance.health import Health
 from appliance.master_key import MasterKeySource
@@ -160,6 +160,26 @@ class Node:
     def worm_ledger(self, after: int) -> list[packstone_engine.LedgerEvent]:
         """The next events of the WORM ledger behind an LSN, oldest first; raises NotServingError."""
         return self._running().worm_ledger(after)
+
+    def create_pool(self, pool: PoolSection) -> int:
+        """Make a pool of its empty drives, or take in those that it lacks, and return how many those were.
+
+        Raises OperatorError.
+        """
+        for drive in pool.drives:
+            expect_mounted(self.configuration.path(drive))
+        with operator_errors():
+            return self._running().create_pool(pool_settings(self.configuration, pool))
+
+    def placement(self, bucket: str) -> list[tuple[str, str]]:
+        """Prefixes of a bucket's keys and the pools that these belong to. Raises OperatorError and NotServingError."""
+        with operator_errors():
+            return self._running().placement(bucket)
+
+    def place(self, bucket: str, prefix: str, pool: str | None) -> None:
+        """Have keys with that prefix belong to a pool; None: by their storage class. Raises as `placement`."""
+        with operator_errors():
+            self._running().place(bucket, prefix, pool)
 
     def bucket_quota(self, bucket: str) -> packstone_engine.Quota:
         """What a bucket may hold, and what it holds. Raises OperatorError where there is none, and NotServingError."""

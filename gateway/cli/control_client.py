@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from appliance.configuration import PoolSection
 from appliance.configuration_sources import load
 from appliance.errors import OperatorError
 from gateway.control.documents import (
@@ -25,6 +26,9 @@ from gateway.control.documents import (
     KmsRequest,
     LedgerDocument,
     LedgerEventDocument,
+    MoveRequest,
+    PlacementDocument,
+    PoolMadeDocument,
     QuotaDocument,
     QuotaRequest,
     RestoredDocument,
@@ -32,6 +36,7 @@ from gateway.control.documents import (
     RetirementDocument,
     RootDocument,
     RotationRequest,
+    RulesDocument,
     SealDocument,
     StatusDocument,
     VerifyEvent,
@@ -84,6 +89,19 @@ class ControlClient:
     def remove_drive(self, path: Path) -> None:
         """Have an emptied drive be none of the appliance's any more."""
         self._ask("POST", "/drives/remove", DriveRequest(path=str(path)).model_dump())
+
+    def create_pool(self, pool: PoolSection) -> int:
+        """Make a pool of its empty drives, and return how many drives it took in."""
+        request = pool.model_dump(mode="json", by_alias=True) | {"profile": str(pool.profile)}
+        return PoolMadeDocument.model_validate(self._ask("POST", "/pools/create", request)).drives
+
+    def placement(self, bucket: str) -> list[PlacementDocument]:
+        """The prefixes of a bucket that belong to a pool by a rule."""
+        return RulesDocument.model_validate(self._ask("GET", f"/pools/rules?{urlencode({'bucket': bucket})}")).rules
+
+    def place(self, bucket: str, prefix: str, pool: str | None) -> None:
+        """Have keys with that prefix belong to a pool; None: by their storage class."""
+        self._ask("PUT", "/pools/rules", MoveRequest(bucket=bucket, prefix=prefix, pool=pool).model_dump())
 
     @property
     def is_served(self) -> bool:

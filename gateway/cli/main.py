@@ -20,6 +20,7 @@ from gateway.cli import (
     listing,
     mount,
     policy,
+    pool,
     provider,
     remove,
     root,
@@ -47,6 +48,7 @@ app.command("verify")(verify.verify)
 app.command("rebuild-index")(index.rebuild_index)
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(drive.app, name="drive")
+app.add_typer(pool.app, name="pool")
 app.command("cp")(copy.cp)
 app.command("ls")(listing.ls)
 app.command("rm")(remove.rm)

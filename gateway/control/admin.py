@@ -29,6 +29,7 @@ from gateway.control.documents import (
     StatusDocument,
 )
 from gateway.control.drives import drive_routes
+from gateway.control.pools import pool_routes
 from gateway.control.quota import quota_routes
 from gateway.control.verification import Verification
 from gateway.control.worm import worm_routes
@@ -42,6 +43,7 @@ def admin_app(node: Node) -> FastAPI:
     app = FastAPI(title="Packstone administration", version=packstone_engine.__version__)
     app.add_exception_handler(OperatorError, _refuse)
     app.include_router(drive_routes(node))
+    app.include_router(pool_routes(node))
     app.include_router(quota_routes(node))
     app.include_router(worm_routes(node))
     verification = Verification(node)

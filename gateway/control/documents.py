@@ -53,6 +53,20 @@ class PoolDocument(_Document):
     bytes: int
     dead: int
     degraded: int
+    storage_classes: list[str]
+    room: bool
+
+
+class MovingDocument(_Document):
+    """Moving between pools: bytes that stand elsewhere than they belong, and bytes that were moved since start.
+
+    While the node is `looking` for the first, there may be more; `looked` counts rows of the index.
+    """
+
+    looking: bool
+    looked: int
+    displaced: int
+    moved: int
 
 
 class HealingDocument(_Document):
@@ -114,6 +128,7 @@ class EngineDocument(_Document):
     drives: list[DriveDocument]
     pools: list[PoolDocument]
     healing: HealingDocument
+    moving: MovingDocument
     scrubbing: ScrubDocument
     journal: JournalDocument
     buckets: list[BucketDocument]
@@ -261,6 +276,35 @@ class DriveNumberDocument(_Document):
     """The number that a drive has in the appliance."""
 
     number: int
+
+
+class PoolMadeDocument(_Document):
+    """How many drives a pool took in."""
+
+    drives: int
+
+
+class PlacementDocument(_Document):
+    """Keys with that prefix belong to that pool."""
+
+    prefix: str
+    pool: str
+
+
+class RulesDocument(_Document):
+    """Rules of placement, the longest prefix first."""
+
+    rules: list[PlacementDocument]
+
+
+class MoveRequest(BaseModel):
+    """Keys that are to belong to a pool; None: by their storage class."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bucket: str
+    prefix: str
+    pool: str | None
 
 
 class QuotaRequest(BaseModel):

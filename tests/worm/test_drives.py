@@ -236,3 +236,29 @@ def wait_until_out(node: Node, count: int) -> None:
             return
         assert time.monotonic() < deadline, drives
         time.sleep(0.5)
+
+
+@protects(Clause.WORM, Clause.AVAILABLE)
+def test_move_between_pools(tmp_path: Path) -> None:
+    """Moved to another pool by the administrator, the index deleted, and moved back: the record stays locked."""
+    pools = []
+    for name, kind in (("fast", "ssd"), ("slow", "hdd")):
+        drives = [tmp_path / f"{name}{number}" for number in range(3)]
+        for place in drives:
+            place.mkdir()
+        pools.append({"name": name, "class": kind, "profile": "2+1", "drives": [str(place) for place in drives]})
+    node = Node(tmp_path / "data", {"PACKSTONE_POOLS": json.dumps(pools)})
+    node.command("init", "--confirm-time")
+    node.start()
+    bucket = records.lock_bucket(node.client(), "records")
+    record = records.store(node.client(), bucket)
+    node.command("seal")
+    node.command("pool", "move", bucket, "slow")
+    record.assert_locked(node.client())
+    node.kill()
+    shutil.rmtree(node.data / "index")
+    node.start()
+    record.assert_locked(node.client())
+    node.command("pool", "move", bucket, "--by-class")
+    record.assert_locked(node.client())
+    node.close()

@@ -29,6 +29,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<status::DriveStatus>()?;
     module.add_class::<status::PoolStatus>()?;
     module.add_class::<status::HealingStatus>()?;
+    module.add_class::<status::MovingStatus>()?;
     module.add_class::<status::ScrubStatus>()?;
     module.add_class::<status::JournalStatus>()?;
     module.add_class::<status::BucketUsage>()?;

@@ -113,6 +113,24 @@ fn store(status: &Status) -> Vec<Metric> {
         ),
         metric(
             "gauge",
+            "pool_has_room",
+            "1 while the pool takes new data.",
+            of_pools(|pool| f64::from(u8::from(pool.room))),
+        ),
+        metric(
+            "gauge",
+            "displaced_bytes",
+            "Bytes that are known to stand in another pool than the one that they belong to.",
+            one(status.moving.displaced as f64),
+        ),
+        metric(
+            "counter",
+            "moved_bytes",
+            "Bytes that were moved between pools since start.",
+            one(status.moving.moved as f64),
+        ),
+        metric(
+            "gauge",
             "healing_open_shards",
             "Shards that are known to be missing and have a drive to go to.",
             one(status.healing.open as f64),

@@ -23,7 +23,7 @@ use crate::errors::{EngineError, OperatorError, from_backup, from_recovery, from
 use crate::metrics::{self, Metric};
 use crate::posix::PosixAttributes;
 use crate::quota::{self, Quota};
-use crate::settings::{EngineSettings, Previous, S3Settings, previous_root};
+use crate::settings::{EngineSettings, PoolSettings, Previous, S3Settings, previous_root};
 use crate::status::{RebuildReport, Status, VerifyReport, seconds};
 use crate::worm::{LedgerEvent, LockableBucket, LockedPage, Place};
 
@@ -229,6 +229,23 @@ impl Node {
     fn set_bucket_quota(&self, py: Python<'_>, bucket: &str, bytes: Option<u64>, objects: Option<u64>) -> PyResult<()> {
         let (grant, quota) = (administer()?, packstone_store::quota::Quota { bytes, objects });
         py.detach(|| self.store.set_bucket_quota(&grant, bucket, quota)).map_err(quota::of_bucket(bucket))
+    }
+
+    /// Prefixes and the pools that they belong to.
+    fn placement(&self, bucket: &str) -> PyResult<Vec<(String, String)>> {
+        let rules = self.store.placement(&administer()?, bucket).map_err(quota::of_bucket(bucket))?;
+        Ok(rules.iter().map(|(prefix, pool)| (prefix.to_owned(), pool.to_owned())).collect())
+    }
+
+    #[pyo3(signature = (bucket, prefix, pool))]
+    fn place(&self, py: Python<'_>, bucket: &str, prefix: &str, pool: Option<&str>) -> PyResult<()> {
+        let grant = administer()?;
+        py.detach(|| self.store.place(&grant, bucket, prefix, pool)).map_err(quota::of_bucket(bucket))
+    }
+
+    fn create_pool(&self, py: Python<'_>, settings: &PoolSettings) -> PyResult<usize> {
+        let (grant, settings) = (administer()?, settings.to_store()?);
+        py.detach(|| self.store.create_pool(&grant, &settings)).map_err(from_recovery)
     }
 
     fn user_quota(&self, user: &str) -> PyResult<Quota> {

@@ -23,6 +23,7 @@ impl From<(quota::Quota, Usage)> for Quota {
 pub fn of_bucket(bucket: &str) -> impl Fn(packstone_store::Error) -> PyErr {
     move |error| match error {
         packstone_store::Error::NoSuchBucket => OperatorError::new_err(format!("there is no bucket {bucket}")),
+        packstone_store::Error::InvalidDocument(what) => OperatorError::new_err(format!("{bucket}: {what}")),
         other => from_store(other),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use packstone_access::ObjectOwnership;
 use packstone_store::crypto::MasterSecret;
+use packstone_store::placement::StorageClass;
 use packstone_store::pool::{DriveClass, Profile};
 use packstone_store::recovery::drives;
 use pyo3::exceptions::PyValueError;
@@ -19,16 +20,41 @@ pub struct PoolSettings {
     data: u8,
     parity: u8,
     drives: Vec<String>,
+    storage_classes: Vec<String>,
 }
 
 #[pymethods]
 impl PoolSettings {
     #[new]
-    #[pyo3(text_signature = "(name, drive_class, data, parity, drives)")]
-    fn new(name: String, drive_class: String, data: u8, parity: u8, drives: Vec<String>) -> PyResult<Self> {
-        class_of(&drive_class)?;
-        Ok(Self { name, drive_class, data, parity, drives })
+    #[pyo3(signature = (name, drive_class, data, parity, drives, storage_classes=Vec::new()))]
+    #[pyo3(text_signature = "(name, drive_class, data, parity, drives, storage_classes=...)")]
+    fn new(
+        name: String,
+        drive_class: String,
+        data: u8,
+        parity: u8,
+        drives: Vec<String>,
+        storage_classes: Vec<String>,
+    ) -> PyResult<Self> {
+        let pool = Self { name, drive_class, data, parity, drives, storage_classes };
+        pool.to_store().map(|_| pool)
     }
+}
+
+impl PoolSettings {
+    pub fn to_store(&self) -> PyResult<drives::PoolSettings> {
+        Ok(drives::PoolSettings {
+            name: self.name.clone(),
+            class: class_of(&self.drive_class)?,
+            profile: Profile { data: self.data, parity: self.parity },
+            drives: self.drives.iter().map(PathBuf::from).collect(),
+            storage_classes: self.storage_classes.iter().map(|name| storage_class_of(name)).collect::<PyResult<_>>()?,
+        })
+    }
+}
+
+fn storage_class_of(name: &str) -> PyResult<StorageClass> {
+    StorageClass::named(name).ok_or_else(|| PyValueError::new_err(format!("there is no storage class {name:?}")))
 }
 
 fn class_of(name: &str) -> PyResult<DriveClass> {
@@ -66,17 +92,9 @@ impl EngineSettings {
         dictionaries: bool,
         master_key: Option<&[u8]>,
     ) -> PyResult<Self> {
-        let pools = pools.iter().map(|pool| {
-            Ok(drives::PoolSettings {
-                name: pool.name.clone(),
-                class: class_of(&pool.drive_class)?,
-                profile: Profile { data: pool.data, parity: pool.parity },
-                drives: pool.drives.iter().map(PathBuf::from).collect(),
-            })
-        });
         Ok(Self(packstone_store::Settings {
             index,
-            pools: pools.collect::<PyResult<_>>()?,
+            pools: pools.iter().map(|pool| pool.to_store()).collect::<PyResult<_>>()?,
             journal_size,
             stream_size,
             small_limit,

@@ -62,6 +62,24 @@ pub struct PoolStatus {
     bytes: u64,
     dead: u64,
     degraded: usize,
+    storage_classes: Vec<&'static str>,
+    room: bool,
+}
+
+#[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
+#[derive(Clone)]
+pub struct MovingStatus {
+    looking: bool,
+    looked: u64,
+    displaced: u64,
+    moved: u64,
+}
+
+impl From<status::MovingStatus> for MovingStatus {
+    fn from(moving: status::MovingStatus) -> Self {
+        let status::MovingStatus { looking, looked, displaced, moved } = moving;
+        Self { looking, looked, displaced, moved }
+    }
 }
 
 #[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
@@ -111,6 +129,8 @@ impl From<status::PoolStatus> for PoolStatus {
             bytes: pool.bytes,
             dead: pool.dead,
             degraded: pool.degraded,
+            storage_classes: pool.storage_classes.iter().map(|class| class.name()).collect(),
+            room: pool.room,
         }
     }
 }
@@ -158,6 +178,7 @@ pub struct Status {
     drives: Vec<DriveStatus>,
     pools: Vec<PoolStatus>,
     healing: HealingStatus,
+    moving: MovingStatus,
     scrubbing: ScrubStatus,
     journal: JournalStatus,
     buckets: Vec<BucketUsage>,
@@ -181,6 +202,7 @@ impl From<status::Status> for Status {
             drives: status.drives.into_iter().map(Into::into).collect(),
             pools: status.pools.into_iter().map(Into::into).collect(),
             healing: status.healing.into(),
+            moving: status.moving.into(),
             scrubbing: status.scrubbing.into(),
             journal: JournalStatus {
                 epoch: journal.epoch,

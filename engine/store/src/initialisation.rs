@@ -13,6 +13,7 @@ use crate::intake::{Opener, candidates, open_directory};
 use crate::pool::{DriveClass, Pool, Profile};
 use crate::recovery::drives::PoolSettings;
 use crate::recovery::{RecoveryError, RecoveryResult};
+use crate::shortage::MOST_POOLS;
 use crate::store::Settings;
 use crate::time::to_seconds;
 use crate::{journal, segment};
@@ -186,10 +187,18 @@ pub fn check_pools(pools: &[PoolSettings], allow_no_parity: bool) -> RecoveryRes
     if pools.is_empty() {
         return wrong("no pool is configured: name at least one, with its drives".into());
     }
+    if pools.len() > MOST_POOLS {
+        return wrong(format!("{} pools are configured, and {MOST_POOLS} is the most", pools.len()));
+    }
     for pool in pools {
         let profile = pool.profile;
         if !(1..=16).contains(&profile.data) || profile.parity > 8 {
             return wrong(format!("pool {:?}: profile {profile} can't be: k is 1 to 16, m is 0 to 8", pool.name));
+        }
+        let shared = pools.iter().filter(|other| other.name != pool.name);
+        let mut shared = shared.flat_map(|other| &other.storage_classes);
+        if let Some(class) = shared.find(|class| pool.storage_classes.contains(class)) {
+            return wrong(format!("two pools are for storage class {}: name it in one", class.name()));
         }
         if profile.parity == 0 && !allow_no_parity {
             return wrong(format!(

@@ -1,12 +1,13 @@
 //! The store's own workers: sealing, healing, scrubbing, spare journal files, space, compaction, abandoned uploads.
 //!
 //! All run on threads that wake a few times a second: one seals (`sealer`), one heals and scrubs (`healer`, `scrubber`), one takes
-//! drives in that come back (`returns`), one does the rest (`compactor`, `abandoned`, and what stands here). Each step can be cut short by the end of the process anywhere; what is half done then is swept or
+//! drives in that come back (`returns`), one looks for what stands in another pool than its own (`mover`), one does the rest (`compactor`, `abandoned`, and what stands here). Each step can be cut short by the end of the process anywhere; what is half done then is swept or
 //! resumed at the next start.
 
 mod abandoned;
 mod compactor;
 mod healer;
+mod mover;
 mod returns;
 mod scrubber;
 mod sealer;
@@ -21,7 +22,7 @@ use parking_lot::Mutex;
 
 use crate::commit::{CommitQueue, Core, Op, Shared};
 use crate::compliance::{KEPT_EVERY, WORTH_TELLING};
-use crate::drive::{Vitals, sluggish};
+use crate::drive::{Member, Vitals, sluggish};
 use crate::error::Result;
 use crate::index::Space;
 use crate::intake::Intake;
@@ -76,6 +77,10 @@ struct Work {
     sealing: Mutex<()>,
     /// Sealed journals that a reader still holds.
     retiring: Mutex<Vec<Arc<Journal>>>,
+    /// One compaction at a time.
+    compacting: Mutex<()>,
+    /// What stands in another pool than the one that it belongs to.
+    displaced: Mutex<mover::Displaced>,
     /// Streams that compaction could do nothing about, and since when.
     passed_over: Mutex<HashMap<u64, Instant>>,
     /// Streams that are whole, but whose `Sealed` could not be committed yet.
@@ -129,6 +134,8 @@ impl Keepers {
             tidied_removed: AtomicU64::new(0),
             sealing: Mutex::new(()),
             retiring: Mutex::default(),
+            compacting: Mutex::new(()),
+            displaced: Mutex::default(),
             passed_over: Mutex::default(),
             finished: Mutex::default(),
             erased: Mutex::default(),
@@ -145,6 +152,7 @@ impl Keepers {
         threads.push(run("packstone-keep", Work::keep_loop)?);
         threads.push(run("packstone-heal", Work::heal_loop)?);
         threads.push(run("packstone-return", Work::return_loop)?);
+        threads.push(run("packstone-move", Work::move_loop)?);
         Ok(Self { work, threads, committer })
     }
 
@@ -248,19 +256,30 @@ impl Work {
         }
     }
 
-    /// Whether what grows may be taken: every device has more than the reserve.
+    /// Which pools may take what grows: those whose devices all have more than the reserve.
     fn watch_space(&self) {
-        let short = self.shared.hardware.online().into_iter().find(|member| {
+        let hardware = &self.shared.hardware;
+        let mut short = hardware.online();
+        short.retain(|member| {
             member.drive.space().is_ok_and(|space| space.free < self.space_reserve.min(space.total / 10))
         });
-        let room = short.is_none();
-        if self.shared.room.swap(room, Ordering::Relaxed) != room {
-            match short {
-                Some(member) => {
-                    tracing::warn!(drive = member.drive.path(), "no space: writes are refused, deletes work")
-                }
-                None => tracing::info!("there is space again: writes are taken"),
+        let (landing, journal) = (hardware.landing_pool(), hardware.place_journal());
+        let is_needed = |member: &&Arc<Member>| {
+            landing.as_ref().is_some_and(|pool| pool.number == member.pool)
+                || journal.iter().any(|held| held.number == member.number)
+        };
+        let needed = short.iter().find(is_needed);
+        if !self.shared.shortage.note(needed.is_some(), short.iter().map(|member| member.pool)) {
+            return;
+        }
+        match (needed, short.first()) {
+            (Some(member), _) => {
+                tracing::warn!(drive = member.drive.path(), "no space: writes are refused, deletes work");
             }
+            (None, Some(member)) => {
+                tracing::warn!(drive = member.drive.path(), "no space: its pool takes nothing more, the others do");
+            }
+            (None, None) => tracing::info!("there is space again: writes are taken"),
         }
     }
 
@@ -285,7 +304,7 @@ impl Work {
             let drive = &*member.drive;
             let wanting = spare::count(drive).is_ok_and(|count| count < SPARES);
             if wanting
-                && self.shared.room.load(Ordering::Relaxed)
+                && self.shared.shortage.has_room(member.pool)
                 && !self.stopping()
                 && let Err(error) = spare::prepare(drive, self.journal_size)
             {

@@ -12,6 +12,7 @@ use arc_swap::{ArcSwap, Guard};
 
 use crate::drive::{DriveNumber, Executor, Member};
 use crate::erasure::Codes;
+use crate::placement::StorageClass;
 use crate::pool::Pool;
 use crate::segment::Wounds;
 
@@ -67,10 +68,10 @@ impl Hardware {
         self.roster().pools.iter().find(|pool| pool.number == number).cloned()
     }
 
-    /// The pool that new segments go to: the first of the fastest class.
+    /// The pool of what belongs nowhere else.
     #[must_use]
     pub fn landing_pool(&self) -> Option<Arc<Pool>> {
-        self.roster().pools.iter().min_by_key(|pool| (pool.class, pool.number)).cloned()
+        self.roster().pool_of(StorageClass::Standard).cloned()
     }
 
     /// Drives for the copies of a new journal file.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::codec::DecodeError;
 use crate::drive::{DriveNumber, Member, NO_DRIVE};
+use crate::placement::StorageClass;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -60,10 +61,18 @@ pub struct Pool {
     pub name: String,
     pub class: DriveClass,
     pub profile: Profile,
+    /// Whose records belong to it because it is configured so.
+    pub storage_classes: Vec<StorageClass>,
     pub members: Vec<Arc<Member>>,
 }
 
 impl Pool {
+    /// Whether it has drives enough for a new segment.
+    #[must_use]
+    pub fn can_take(&self) -> bool {
+        self.members.iter().filter(|member| member.takes_shards()).count() >= usize::from(self.profile.data)
+    }
+
     /// Chooses a drive for each shard of a new segment: the emptiest ones that are not much slower than others, rotated by the segment's id so that data and
     /// parity spread evenly. Where drives are out of use, or are being emptied, the last parity shards go without ([`NO_DRIVE`]).
     ///

@@ -1,5 +1,6 @@
 //! Drives that an operator adds, replaces, has emptied and removes while the store is open; `docs/drives.md` has the states.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,11 +10,14 @@ use crate::commit::{Op, Shared};
 use crate::drive::{Drive, DriveNumber, Member, Superblock, TimedDrive, within};
 use crate::error::Error;
 use crate::index::{IndexResult, Space, keys};
-use crate::initialisation::{Identity, Membership, expect_empty, format};
+use crate::initialisation::{Identity, Membership, check_pools, expect_empty, format};
 use crate::object::Replaces;
 use crate::pool::Pool;
+use crate::recovery::drives::PoolSettings;
 use crate::recovery::returned::clear_drive;
 use crate::recovery::{RecoveryError, RecoveryResult};
+use crate::segment::Home;
+use crate::shortage::MOST_POOLS;
 use crate::store::Store;
 
 /// The kind of the document that says that a drive is to be emptied; its name is the drive's number.
@@ -88,6 +92,79 @@ impl Store {
         }
         let pool = shared.hardware.pool(gone.pool).ok_or_else(|| operator(path, "is for a pool that isn't there"))?;
         self.take_in_empty(path, &pool, Some(gone.number))
+    }
+
+    /// Makes a pool of empty directories, or takes in those that one lacks which was made in part; how many drives that were.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// A profile that can't be, another pool of that name, or a drive that can't be taken in: those before it are.
+    pub fn create_pool(&self, grant: &Grant, settings: &PoolSettings) -> RecoveryResult<usize> {
+        grant.covers(Action::Administer).map_err(Error::from)?;
+        check_pools(std::slice::from_ref(settings), true)?;
+        let shared = &self.inner.shared;
+        let wrong = |what: String| Err(RecoveryError::Operator(format!("pool {:?}: {what}", settings.name)));
+        {
+            let _alone = self.inner.intake.alone();
+            let roster = shared.hardware.roster();
+            match roster.pools.iter().find(|pool| pool.name == settings.name) {
+                Some(pool) if (pool.class, pool.profile) != (settings.class, settings.profile) => {
+                    return wrong(format!("is there as {} with profile {}", pool.class, pool.profile));
+                }
+                Some(_) => {}
+                None => self.open_pool(settings)?,
+            }
+        }
+        let mut taken = 0;
+        for path in settings.drives.iter().filter(|path| member_at(shared, path).is_none()) {
+            self.add_drive(grant, path, &settings.name)?;
+            taken += 1;
+        }
+        if taken == 0 {
+            return wrong("has all its drives already".into());
+        }
+        Ok(taken)
+    }
+
+    fn open_pool(&self, settings: &PoolSettings) -> RecoveryResult<()> {
+        let roster = self.inner.shared.hardware.roster().clone();
+        if roster.pools.len() >= MOST_POOLS {
+            return Err(RecoveryError::Operator(format!("there are {MOST_POOLS} pools already, the most")));
+        }
+        let classes =
+            |pool: &Arc<Pool>| pool.storage_classes.iter().any(|class| settings.storage_classes.contains(class));
+        if let Some(other) = roster.pools.iter().find(|pool| classes(pool)) {
+            return Err(RecoveryError::Operator(format!(
+                "pools {:?} and {:?} are for the same storage class: name it in one",
+                settings.name, other.name
+            )));
+        }
+        // What is left of a pool that was there once may have segments still.
+        let table = self.inner.shared.table.all();
+        let named: HashSet<u8> = table
+            .values()
+            .filter_map(|home| match home {
+                Home::Segment(segment) => Some(segment.info.pool),
+                Home::Journal(_) => None,
+            })
+            .chain(roster.pools.iter().map(|pool| pool.number))
+            .collect();
+        let number = (0..u8::MAX).find(|free| !named.contains(free)).unwrap_or(u8::MAX);
+        // Every older journal is sealed before more drives may be missing than it has copies on.
+        let pool = Pool {
+            number,
+            name: settings.name.clone(),
+            class: settings.class,
+            profile: settings.profile,
+            storage_classes: settings.storage_classes.clone(),
+            members: Vec::new(),
+        };
+        match self.inner.queue.commit_blocking(Op::OpenPool(pool)) {
+            Err(Error::InvalidDrive(what)) => return Err(RecoveryError::Operator(what)),
+            other => other?,
+        };
+        self.seal()?;
+        Ok(())
     }
 
     fn take_in_empty(&self, path: &Path, pool: &Pool, number: Option<DriveNumber>) -> RecoveryResult<DriveNumber> {

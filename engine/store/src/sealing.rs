@@ -12,7 +12,8 @@ use crate::commit::Shared;
 use crate::journal::file::Place;
 use crate::journal::merge;
 use crate::journal::{Claim, Entry, Journal, Logged};
-use crate::record::Extent;
+use crate::placement::{Belongings, foremost};
+use crate::record::{Extent, Record};
 use crate::segment::pack::{Rest, write_packed};
 use crate::segment::stream::OpenStream;
 use crate::segment::toc::TocBuilder;
@@ -48,7 +49,8 @@ pub fn entries(journal: &Journal) -> io::Result<Vec<Logged>> {
 /// What sealing a journal came to.
 #[derive(Debug)]
 pub enum SealedJournal {
-    Segment(SegmentInfo),
+    /// The segment, and what in it belongs to other pools than its own.
+    Segment(SegmentInfo, Belongings),
     /// It held nothing that lasts.
     Empty,
 }
@@ -61,9 +63,14 @@ pub fn seal_journal(shared: &Shared, journal: &Journal, rest: &Rest<'_>) -> Resu
     let places = journal.places();
     let mut toc = TocBuilder::default();
     let mut lasting = false;
+    let several = shared.has_several_pools();
+    let mut belongings = Belongings::new();
     for Logged { lsn, entry } in entries(journal)? {
         let matters = entry.lasts() || !entry.kills().is_empty();
         lasting |= matters;
+        if several && let Some(pool) = shared.pool_of_entry(&entry) {
+            *belongings.entry(pool.number).or_default() += entry.record().map_or(0, Record::stored);
+        }
         // What was erased says to an index that lags what it can't be told any more.
         if matters || matches!(entry, Entry::Erased { .. }) {
             toc.push(lsn, &entry);
@@ -72,14 +79,15 @@ pub fn seal_journal(shared: &Shared, journal: &Journal, rest: &Rest<'_>) -> Resu
     if !lasting {
         return Ok(SealedJournal::Empty);
     }
-    let info = blank(shared, journal.id)?;
+    let info = blank(shared, journal.id, foremost(&belongings))?;
+    belongings.remove(&info.pool);
     let mut held: Option<(Place, Vec<u8>)> = None;
     let mut source = |offset: u64, piece: &mut [u8]| read_payload(journal, &places, &mut held, offset, piece);
     let mut info = write_packed(&shared.hardware, info, journal.payload(), toc.finish()?, &mut source, rest)?;
     // All of the journal counts as seen once its TOC is.
     info.first_lsn = journal.first_lsn.load(std::sync::atomic::Ordering::Acquire);
     info.last_lsn = journal.last_lsn.load(std::sync::atomic::Ordering::Acquire);
-    Ok(SealedJournal::Segment(info))
+    Ok(SealedJournal::Segment(info, belongings))
 }
 
 fn read_payload(
@@ -113,13 +121,13 @@ pub(crate) fn range_of(base: u64, from: u64, to: u64) -> Option<std::ops::Range<
     Some(usize::try_from(from.checked_sub(base)?).ok()?..usize::try_from(to.checked_sub(base)?).ok()?)
 }
 
-/// A packed segment that has an id and drives, and nothing in it.
+/// A packed segment that has an id and drives, and nothing in it: in the pool that its records belong to, if that can take it.
 ///
 /// # Errors
 /// The pool has too few drives in use.
-pub fn blank(shared: &Shared, id: u64) -> Result<SegmentInfo, SegmentError> {
+pub fn blank(shared: &Shared, id: u64, belongs: Option<u8>) -> Result<SegmentInfo, SegmentError> {
     let too_few = |needed| SegmentError::TooFewShards { segment: id, healthy: 0, needed };
-    let pool = shared.hardware.landing_pool().ok_or_else(|| too_few(1))?;
+    let pool = shared.pool_for(belongs).ok_or_else(|| too_few(1))?;
     let drives = pool.place(id).ok_or_else(|| too_few(usize::from(pool.profile.data)))?;
     Ok(SegmentInfo::new(id, SegmentKind::Packed, &pool, drives))
 }

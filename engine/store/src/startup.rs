@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -23,6 +23,7 @@ use crate::index::{Index, IndexError, IndexResult, Snapshot, Space, keys};
 use crate::journal::LiveSet;
 use crate::node::{Hardware, Roster};
 use crate::object::{Bucket, Document};
+use crate::placement::MovingCounts;
 use crate::quota::{OWNER_QUOTA, Quota};
 use crate::recovery::drives::{Candidate, Inventory, PoolSettings, take_inventory};
 use crate::recovery::journals::{self, Recovered};
@@ -30,6 +31,7 @@ use crate::recovery::replay::{self, Replayed};
 use crate::recovery::{Progress, RecoveryError, RecoveryResult, returned};
 use crate::scrubbing::ScrubCounts;
 use crate::segment::{self, Home, shard};
+use crate::shortage::Shortage;
 use crate::time::to_system_time;
 
 /// Drives and what their journals say.
@@ -215,7 +217,8 @@ fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>,
         next_file: AtomicU64::new(recovered.next_file),
         lsn: AtomicU64::new(recovered.next_lsn - 1),
         epoch: AtomicU64::new(recovered.epoch.number),
-        room: AtomicBool::new(true),
+        moving: MovingCounts::default(),
+        shortage: Shortage::default(),
         buckets: ArcSwap::default(),
         removed_rows: AtomicU64::new(0),
         quota_refusals: AtomicU64::new(0),

@@ -10,6 +10,7 @@ use crate::dictionary::trainer::Trainer;
 use crate::drive::{DriveNumber, DriveState};
 use crate::error::Result;
 use crate::index::tallies;
+use crate::placement::StorageClass;
 use crate::pool::{DriveClass, Profile};
 use crate::quota::Quota;
 use crate::segment::{Home, SegmentKind};
@@ -54,6 +55,22 @@ pub struct PoolStatus {
     pub dead: u64,
     /// Segments that lack a shard, or have one on a drive that is out of use.
     pub degraded: usize,
+    /// Whose records belong to it.
+    pub storage_classes: Vec<StorageClass>,
+    /// Whether it takes new data.
+    pub room: bool,
+}
+
+/// What moving between pools has to do, and did since start.
+#[derive(Clone, Copy, Debug)]
+pub struct MovingStatus {
+    /// Whether it is being found out what has to be moved, and how many rows of the index were looked at for that.
+    pub looking: bool,
+    pub looked: u64,
+    /// Bytes that are known to stand in another pool than the one that they belong to.
+    pub displaced: u64,
+    /// Bytes that were moved.
+    pub moved: u64,
 }
 
 /// What healing has to do, and did since start.
@@ -113,6 +130,7 @@ pub struct Status {
     pub drives: Vec<DriveStatus>,
     pub pools: Vec<PoolStatus>,
     pub healing: HealingStatus,
+    pub moving: MovingStatus,
     pub scrubbing: ScrubStatus,
     pub journal: JournalStatus,
     pub buckets: Vec<BucketUsage>,
@@ -150,7 +168,7 @@ impl Store {
         let held = shared.buckets.load();
         let (cache_hits, cache_misses) = self.inner.cache.counts();
         let clock = shared.compliance.now();
-        let room = shared.room.load(std::sync::atomic::Ordering::Relaxed);
+        let room = shared.shortage.takes_growth();
         let segments = shared.table.all().values().filter(|home| matches!(home, Home::Segment(_))).count();
         Ok(Status {
             appliance: shared.hardware.appliance,
@@ -159,6 +177,7 @@ impl Store {
             drives,
             pools: self.pools()?,
             healing: self.healing(),
+            moving: self.moving(),
             scrubbing: self.scrubbing(),
             journal: self.journal(),
             segments,
@@ -216,7 +235,10 @@ impl Store {
     fn pools(&self) -> Result<Vec<PoolStatus>> {
         let shared = &self.inner.shared;
         let mut pools = Vec::new();
-        for pool in &shared.hardware.roster().pools {
+        let roster = shared.hardware.roster();
+        for pool in &roster.pools {
+            let classes = StorageClass::ALL.into_iter();
+            let is_own = |class| roster.pool_of(class).is_some_and(|held| held.number == pool.number);
             let mut status = PoolStatus {
                 name: pool.name.clone(),
                 class: pool.class,
@@ -227,6 +249,8 @@ impl Store {
                 bytes: 0,
                 dead: 0,
                 degraded: 0,
+                storage_classes: classes.filter(|class| is_own(*class)).collect(),
+                room: shared.shortage.takes_growth() && shared.shortage.has_room(pool.number),
             };
             for home in shared.table.all().values() {
                 let Home::Segment(segment) = home else { continue };
@@ -259,6 +283,17 @@ impl Store {
             healed: read(&counts.healed),
             bytes: read(&counts.bytes),
             lost: read(&counts.lost),
+        }
+    }
+
+    fn moving(&self) -> MovingStatus {
+        let counts = &self.inner.shared.moving;
+        let read = |count: &std::sync::atomic::AtomicU64| count.load(std::sync::atomic::Ordering::Relaxed);
+        MovingStatus {
+            looking: counts.looking.load(std::sync::atomic::Ordering::Relaxed),
+            looked: read(&counts.looked),
+            displaced: read(&counts.displaced),
+            moved: read(&counts.moved),
         }
     }
 

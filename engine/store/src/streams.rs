@@ -97,27 +97,31 @@ impl StreamPool {
             })
     }
 
-    /// A stream for the caller alone. Blocks while a new one is opened.
+    /// A stream of a pool for the caller alone. Blocks while a new one is opened.
     ///
     /// # Errors
     /// Too few drives, no space, or the store is shutting down.
-    pub fn take(self: &Arc<Self>) -> Result<Lease> {
+    pub fn take(self: &Arc<Self>, pool: u8) -> Result<Lease> {
         self.retire_outdone();
-        let idle = self.idle.lock().pop();
+        let idle = {
+            let mut idle = self.idle.lock();
+            let at = idle.iter().rposition(|held| held.info.pool == pool);
+            at.map(|at| idle.remove(at))
+        };
         let stream = match idle {
             Some(stream) => stream,
-            None => self.open()?,
+            None => self.open(pool)?,
         };
         Ok(Lease { pool: self.clone(), stream: Some(stream), broken: false })
     }
 
-    fn open(&self) -> Result<OpenStream> {
-        if !self.shared.room.load(std::sync::atomic::Ordering::Relaxed) {
+    fn open(&self, pool: u8) -> Result<OpenStream> {
+        if !self.shared.shortage.takes_growth() || !self.shared.shortage.has_room(pool) {
             return Err(Error::OutOfSpace);
         }
         let id = self.shared.take_file_id();
         let unavailable = || Error::Unavailable("the pool has too few drives in use".into());
-        let pool = self.shared.hardware.landing_pool().ok_or_else(unavailable)?;
+        let pool = self.shared.hardware.pool(pool).ok_or_else(unavailable)?;
         let drives = pool.place(id).ok_or_else(unavailable)?;
         let mut stream = OpenStream::create(&self.shared.hardware, &pool, id, drives)?;
         self.queue.commit_blocking(Op::OpenStream(stream.info.clone()))?;

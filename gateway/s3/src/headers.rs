@@ -5,6 +5,7 @@ use hyper::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, HeaderName,
 };
 use packstone_store::object::{Attributes, SystemHeader};
+use packstone_store::placement::StorageClass;
 use s3s::dto::{Metadata, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
@@ -24,6 +25,8 @@ const KEPT: [(SystemHeader, HeaderName); 6] = [
     (SystemHeader::ContentLanguage, CONTENT_LANGUAGE),
     (SystemHeader::Expires, EXPIRES),
 ];
+/// Where a request says how an object is to be kept.
+pub(crate) const STORAGE_CLASS: &str = "x-amz-storage-class";
 const REDIRECT: &str = "x-amz-website-redirect-location";
 
 /// The attributes that a request describes, without its tag and checksum.
@@ -43,7 +46,25 @@ pub(crate) fn described(headers: &HeaderMap, metadata: Option<Metadata>) -> S3Re
         }
     }
     kept.extend(redirect(headers)?);
+    kept.extend(storage_class(headers));
     Ok(Attributes { headers: kept, user: user(metadata)?, ..Attributes::default() })
+}
+
+/// The storage class that a request asks for, which a copy doesn't inherit; what says none is `STANDARD`.
+pub(crate) fn storage_class(headers: &HeaderMap) -> Option<(SystemHeader, String)> {
+    let class = headers.get(STORAGE_CLASS)?.to_str().ok().and_then(StorageClass::named)?;
+    (class != StorageClass::Standard).then(|| (SystemHeader::StorageClass, class.name().to_owned()))
+}
+
+/// The storage class of a version, in the type of whatever tells it.
+pub(crate) fn class_of<T: From<String>>(attributes: &Attributes) -> T {
+    StorageClass::of(attributes).name().to_owned().into()
+}
+
+/// The same for a header, which is left out for `STANDARD`.
+pub(crate) fn told_class(attributes: &Attributes) -> Option<s3s::dto::StorageClass> {
+    let class = StorageClass::of(attributes);
+    (class != StorageClass::Standard).then(|| class.name().to_owned().into())
 }
 
 /// Where a website would send whoever asks for the object, which a copy doesn't inherit.

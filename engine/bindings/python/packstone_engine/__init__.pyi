@@ -26,8 +26,15 @@ class PoolSettings:
     data: int
     parity: int
     drives: list[str]
+    storage_classes: list[str]
     def __new__(
-        cls, name: str, drive_class: Literal["ssd", "hdd"], data: int, parity: int, drives: list[str]
+        cls,
+        name: str,
+        drive_class: Literal["ssd", "hdd"],
+        data: int,
+        parity: int,
+        drives: list[str],
+        storage_classes: list[str] = ...,
     ) -> PoolSettings: ...
 
 @final
@@ -112,6 +119,17 @@ class PoolStatus:
     bytes: int  # payload bytes, without parity
     dead: int  # of these, bytes that no live record claims
     degraded: int  # segments that lack a shard, or have one on a drive that is out of use
+    storage_classes: list[str]
+    room: bool  # whether it takes new data
+
+@final
+class MovingStatus:
+    """Moving between pools: whether the index is looked through, rows of it, bytes to be moved, and bytes that were."""
+
+    looking: bool
+    looked: int
+    displaced: int
+    moved: int
 
 @final
 class HealingStatus:
@@ -159,6 +177,7 @@ class Status:
     drives: list[DriveStatus]
     pools: list[PoolStatus]
     healing: HealingStatus
+    moving: MovingStatus
     scrubbing: ScrubStatus
     journal: JournalStatus
     buckets: list[BucketUsage]
@@ -392,6 +411,21 @@ class Node:
         """Raises OperatorError where there is no such bucket."""
     def set_bucket_quota(self, bucket: str, bytes: int | None, objects: int | None) -> None:
         """Limit what a bucket may hold; None: any number. Raises OperatorError where there is no such bucket."""
+    def placement(self, bucket: str) -> list[tuple[str, str]]:
+        """Prefixes and the pools that their keys belong to. Raises OperatorError where there is no such bucket."""
+
+    def place(self, bucket: str, prefix: str, pool: str | None) -> None:
+        """Have the keys of a bucket that begin with a prefix belong to a pool; None: by their storage class.
+
+        Raises OperatorError where there is no such bucket or pool, or the bucket has too many rules.
+        """
+
+    def create_pool(self, settings: PoolSettings) -> int:
+        """Make a pool of empty directories, or take in those that it lacks, and return how many those were.
+
+        Raises OperatorError.
+        """
+
     def user_quota(self, user: str) -> Quota:
         """Of all buckets that a user made. Raises OperatorError where there is no such user."""
     def set_user_quota(self, user: str, bytes: int | None, objects: int | None) -> None:

@@ -10,6 +10,7 @@ use crate::configuration::{MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, Rules, Versioning,
 use crate::dictionary::{DICTIONARY, Dictionaries};
 use crate::error::{Error, Result};
 use crate::object::{Bucket, Document};
+use crate::placement::{self, PLACEMENT};
 use crate::quota::{OWNER, Quota};
 use crate::retention::DefaultRetention;
 
@@ -23,6 +24,7 @@ pub struct BucketState {
     derived: Derived,
     owner: Option<Arc<str>>,
     dictionaries: Dictionaries,
+    placement: placement::Rules,
 }
 
 impl BucketState {
@@ -35,6 +37,7 @@ impl BucketState {
             derived: Derived::default(),
             owner: None,
             dictionaries: Dictionaries::default(),
+            placement: placement::Rules::default(),
         }
     }
 
@@ -50,6 +53,9 @@ impl BucketState {
         }
         if kind == DICTIONARY {
             next.dictionaries = self.dictionaries.with(self.bucket.id, name, value);
+        }
+        if kind == PLACEMENT {
+            next.placement = value.map(placement::Rules::decode).transpose()?.unwrap_or_default();
         }
         match document {
             Some(document) => next.documents.insert((kind.into(), name.into()), document),
@@ -83,6 +89,12 @@ impl BucketState {
     #[must_use]
     pub fn dictionaries(&self) -> &Dictionaries {
         &self.dictionaries
+    }
+
+    /// Which of its keys belong to a pool that their storage class doesn't name.
+    #[must_use]
+    pub fn placement(&self) -> &placement::Rules {
+        &self.placement
     }
 
     /// Whose it is, where somebody's quota may bound it.

@@ -24,7 +24,7 @@ pub mod superblocks;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 pub use buckets::{BucketState, Buckets};
@@ -45,11 +45,13 @@ use crate::journal::batch::Batch;
 use crate::journal::{Claim, Entry, Journal, LiveSet};
 use crate::node::Hardware;
 use crate::object::{Bucket, Document};
+use crate::placement::MovingCounts;
 use crate::quota::{OWNER_QUOTA, Quota};
 use crate::record::Extent;
 use crate::roster::LEAVING;
 use crate::scrubbing::ScrubCounts;
 use crate::segment::{Home, Pin, Segment, SegmentInfo, SegmentKind, SegmentTable};
+use crate::shortage::Shortage;
 use crate::time::{to_seconds, to_system_time};
 
 /// What readers and workers share with the commit loop.
@@ -64,8 +66,7 @@ pub struct Shared {
     /// The newest durable LSN.
     pub lsn: AtomicU64,
     pub epoch: AtomicU64,
-    /// Whether there is room for what grows; kept by a worker.
-    pub room: AtomicBool,
+    pub shortage: Shortage,
     pub buckets: ArcSwap<Buckets>,
     /// Rows that deletes have taken out of the index since start: they slow scans down until it is compacted.
     pub removed_rows: AtomicU64,
@@ -75,6 +76,7 @@ pub struct Shared {
     pub abandoned_uploads: AtomicU64,
     pub healing: HealingCounts,
     pub scrubbing: ScrubCounts,
+    pub moving: MovingCounts,
     /// Pieces of objects that were read since start.
     pub reads: AtomicU64,
     /// Closed journals that wait to be sealed, oldest first.
@@ -182,6 +184,7 @@ impl Core {
             [Op::CloseJournal] => self.close_journal().map(|()| vec![Ok(Outcome::Done)]),
             [op @ Op::ApproveTime { time, .. }] => self.approve_time(op, *time),
             [Op::Admit(admission)] => self.admit(admission).map(|()| vec![Ok(Outcome::Done)]),
+            [Op::OpenPool(pool)] => self.open_pool(pool).map(|()| vec![Ok(Outcome::Done)]),
             [Op::Dismiss { number }] => self.dismiss(*number).map(|()| vec![Ok(Outcome::Done)]),
             [Op::KeepTime] => self.keep_time().map(|()| vec![Ok(Outcome::Done)]),
             ops => self.commit_batch(ops),
@@ -209,7 +212,7 @@ impl Core {
                 now,
                 compliance: to_seconds(compliance),
                 next_bucket: self.living.next_bucket,
-                room: self.shared.room.load(Ordering::Relaxed),
+                room: self.shared.shortage.takes_growth(),
                 appliance: self.shared.hardware.appliance,
                 roster: self.shared.hardware.roster().clone(),
             };

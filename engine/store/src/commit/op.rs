@@ -12,6 +12,7 @@ use crate::object::{
     AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, PartChecksums, Precondition,
     RenameTerms, Replaces, Rewritten, StoredCopy, TreeMove, UploadId,
 };
+use crate::pool::Pool;
 use crate::record::{Compression, Extent, Posix};
 use crate::recovery::admission::Admission;
 use crate::segment::SegmentInfo;
@@ -172,6 +173,8 @@ pub enum Op {
     OpenStream(SegmentInfo),
     /// A segment is durable; a packed one without sources is what the journal of its id became.
     Sealed(SegmentInfo),
+    /// Segments that compaction made of the same sources are durable: all of them take their place, or none.
+    Compacted(Vec<SegmentInfo>),
     /// A shard of a sealed segment is whole and durable on that drive: it is read there from here on.
     Place {
         id: u64,
@@ -199,6 +202,8 @@ pub enum Op {
     KeepTime,
     /// Takes a drive into use that was examined.
     Admit(Box<Admission>),
+    /// Takes a pool into use that has no drives yet.
+    OpenPool(Pool),
     /// Has a drive that holds nothing be none of the appliance's any more.
     Dismiss {
         number: DriveNumber,
@@ -224,6 +229,7 @@ impl Op {
                 | Self::ApproveTime { .. }
                 | Self::KeepTime
                 | Self::Admit(_)
+                | Self::OpenPool(_)
                 | Self::Dismiss { .. }
         )
     }
@@ -271,6 +277,7 @@ impl Op {
                     Body::Streamed(extents) => (extents.len() * (Extent::ENCODED + 16)) as u64,
                 }
         };
+        let of_segment = |info: &SegmentInfo| 256 + info.sources.len() as u64 * 8;
         FIXED
             + match self {
                 Self::Put { key, draft, .. } | Self::PutPart { key, draft, .. } => key.len() as u64 + of_draft(draft),
@@ -302,7 +309,8 @@ impl Op {
                 Self::Restate(step) => {
                     (MAX_KEY + MAX_ENCODED + step.extents.as_ref().map_or(0, Vec::len) * NAMED) as u64
                 }
-                Self::OpenStream(info) | Self::Sealed(info) => 256 + info.sources.len() as u64 * 8,
+                Self::OpenStream(info) | Self::Sealed(info) => of_segment(info),
+                Self::Compacted(infos) => infos.iter().map(|info| FIXED + of_segment(info)).sum(),
                 Self::CreateBucket { documents, .. } => documents.iter().map(NewDocument::weight).sum(),
                 Self::ApproveTime { actor, .. } => actor.len() as u64 + (64 << 10),
                 Self::DeleteBucket { .. } => (MAX_DOCUMENTS * 16) as u64,
@@ -312,6 +320,7 @@ impl Op {
                 | Self::CloseJournal
                 | Self::KeepTime
                 | Self::Admit(_)
+                | Self::OpenPool(_)
                 | Self::Dismiss { .. } => 0,
             }
     }

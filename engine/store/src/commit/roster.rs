@@ -3,6 +3,7 @@
 //! A drive is told of the epoch that begins with it before anything is placed on it, as at a start; one that goes has nothing
 //! left that anything names. What is between these two is the work of healing.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::log::check_strength;
@@ -10,6 +11,7 @@ use super::{Core, superblocks};
 use crate::drive::superblock::MOST_REMOVED;
 use crate::drive::{DriveNumber, NO_DRIVE, Superblock};
 use crate::error::{Error, Result};
+use crate::node::Roster;
 use crate::pool::Pool;
 use crate::recovery::admission::Admission;
 use crate::recovery::drives::absent;
@@ -70,6 +72,22 @@ impl Core {
             tracing::warn!(%error, "no epoch could be begun with a drive that came");
         }
         Ok(())
+    }
+
+    /// Takes a pool into use that has no drives yet. The journal goes on with as many copies as the pool's parity takes,
+    /// before a drive of it says that so many may be missing.
+    pub(super) fn open_pool(&mut self, pool: &Pool) -> Result<()> {
+        let mut next = Roster::clone(&self.shared.hardware.roster());
+        next.pools.push(Arc::new(pool.clone()));
+        let (needed, there) = (next.most_parity() + 1, next.place_journal().len());
+        if there < needed {
+            return Err(Error::InvalidDrive(format!(
+                "the journal of a pool at {} stands on {needed} drives, and {there} are in use",
+                pool.profile
+            )));
+        }
+        self.shared.hardware.reform(next);
+        self.rotate()
     }
 
     /// A journal that no drive in use has.

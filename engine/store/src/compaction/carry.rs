@@ -9,18 +9,19 @@ use crate::commit::Shared;
 use crate::commit::log::durable_lsn;
 use crate::index::{IndexError, Snapshot, Space, keys};
 use crate::journal::{Entry, Logged};
+use crate::placement::{Belongings, foremost};
 use crate::record::Extent;
 use crate::sealing::{blank, range_of};
 use crate::segment::pack::{Rest, write_packed};
 use crate::segment::toc::TocBuilder;
 use crate::segment::{Home, Segment, SegmentError, SegmentInfo};
 
-/// What compaction made; nothing names it yet.
+/// A segment that compaction made.
 #[derive(Debug)]
-pub enum Compacted {
-    Segment(SegmentInfo),
-    /// Nothing in the sources had to be carried.
-    Nothing,
+pub struct Made {
+    pub info: SegmentInfo,
+    /// Bytes in it that stood in another pool.
+    pub moved: u64,
 }
 
 /// An entry to be carried, and where its bytes come from.
@@ -29,12 +30,28 @@ struct Carried {
     data: Option<(Arc<Segment>, Extent)>,
 }
 
-/// Copies what lives in `sources` to a new packed segment.
+/// Copies what lives in `sources` to new packed segments, one in each pool that some of it belongs to; none where nothing had
+/// to be carried. Nothing names them yet: they are committed together, since each holds a part of the sources.
 ///
 /// # Errors
 /// A source that can't be read, too few drives, or no space; the sources are as they were.
-pub fn compact(shared: &Shared, sources: &[u64], rest: &Rest<'_>) -> Result<Compacted, SegmentError> {
+pub fn compact(shared: &Shared, sources: &[u64], rest: &Rest<'_>) -> Result<Vec<Made>, SegmentError> {
     let begun_lsn = durable_lsn(shared);
+    let carried = carried(shared, sources)?;
+    let mut made = Vec::new();
+    for (pool, carried) in by_pool(shared, carried) {
+        let came = carried.values().filter_map(|carried| carried.data.as_ref());
+        let moved = came.filter(|(from, _)| from.info.pool != pool).map(|(_, extent)| extent.length).sum();
+        let mut info = write(shared, pool, carried, rest)?;
+        info.begun_lsn = begun_lsn;
+        info.sources = sources.to_vec();
+        made.push(Made { info, moved });
+    }
+    Ok(made)
+}
+
+/// What has to be carried, by LSN.
+fn carried(shared: &Shared, sources: &[u64]) -> Result<BTreeMap<u64, Carried>, SegmentError> {
     let snapshot = shared.index.snapshot();
     let mut carried: BTreeMap<u64, Carried> = BTreeMap::new();
     for id in sources {
@@ -45,9 +62,46 @@ pub fn compact(shared: &Shared, sources: &[u64], rest: &Rest<'_>) -> Result<Comp
             }
         }
     }
+    Ok(carried)
+}
+
+/// The same by pool. What has no bytes goes where most bytes go.
+fn by_pool(shared: &Shared, carried: BTreeMap<u64, Carried>) -> BTreeMap<u8, BTreeMap<u64, Carried>> {
+    let landing = shared.hardware.landing_pool().map_or(0, |pool| pool.number);
     if carried.is_empty() {
-        return Ok(Compacted::Nothing);
+        return BTreeMap::new();
     }
+    if !shared.has_several_pools() {
+        return BTreeMap::from([(landing, carried)]);
+    }
+    let (mut pools, mut others) = (BTreeMap::<u8, BTreeMap<u64, Carried>>::new(), BTreeMap::new());
+    let mut belongings = Belongings::new();
+    for (lsn, carried) in carried {
+        let own = carried.data.as_ref().and_then(|_| shared.pool_of_entry(&carried.entry));
+        match shared.pool_for(own.map(|pool| pool.number)).filter(|_| carried.data.is_some()) {
+            Some(pool) => {
+                *belongings.entry(pool.number).or_default() +=
+                    carried.data.as_ref().map_or(0, |(_, extent)| extent.length);
+                pools.entry(pool.number).or_default().insert(lsn, carried);
+            }
+            None => {
+                others.insert(lsn, carried);
+            }
+        }
+    }
+    if !others.is_empty() {
+        pools.entry(foremost(&belongings).unwrap_or(landing)).or_default().append(&mut others);
+    }
+    pools
+}
+
+/// Writes one segment.
+fn write(
+    shared: &Shared,
+    pool: u8,
+    carried: BTreeMap<u64, Carried>,
+    rest: &Rest<'_>,
+) -> Result<SegmentInfo, SegmentError> {
     let id = shared.take_file_id();
     let mut layout = Layout::default();
     let mut toc = TocBuilder::default();
@@ -63,13 +117,10 @@ pub fn compact(shared: &Shared, sources: &[u64], rest: &Rest<'_>) -> Result<Comp
         }
         toc.push(lsn, &entry);
     }
-    let info = blank(shared, id)?;
+    let info = blank(shared, id, Some(pool))?;
     let payload = layout.length;
     let mut source = |offset: u64, piece: &mut [u8]| layout.read(offset, piece);
-    let mut info = write_packed(&shared.hardware, info, payload, toc.finish()?, &mut source, rest)?;
-    info.begun_lsn = begun_lsn;
-    info.sources = sources.to_vec();
-    Ok(Compacted::Segment(info))
+    write_packed(&shared.hardware, info, payload, toc.finish()?, &mut source, rest)
 }
 
 /// The records of the new payload end to end, read from their sources when they are written: each against its hash.

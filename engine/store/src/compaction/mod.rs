@@ -18,9 +18,11 @@ mod carry;
 mod choose;
 mod restream;
 
-pub use carry::{Compacted, compact};
+pub use carry::{Made, compact};
 pub use choose::{Choice, FileFacts, choose};
-pub use restream::{Tenant, copy, tenants};
+pub use restream::{Tenant, copy, tenants, walk};
+
+use std::sync::Arc;
 
 use crate::commit::Shared;
 use crate::drive::Member;
@@ -37,6 +39,25 @@ pub fn may_hold(shared: &Shared, target: &Target, lsn: u64) -> bool {
             Home::Segment(segment) => segment.info.sources.contains(&target.file) && lsn >= segment.info.begun_lsn,
             Home::Journal(_) => false,
         })
+}
+
+/// A compaction whose sources are still there though all that it made is sealed.
+#[derive(Debug)]
+pub struct CutShort {
+    pub made: Vec<Arc<Segment>>,
+    pub sources: Vec<u64>,
+}
+
+/// One that was cut short, if there is any: what is left of it is to move the rows to each of the segments that it made, and
+/// only then to erase its sources.
+#[must_use]
+pub fn cut_short(shared: &Shared) -> Option<CutShort> {
+    let sealed = shared.table.sealed();
+    let is_there = |source: &&u64| shared.table.get(**source).is_some();
+    let sources = sealed.iter().map(|made| made.info.sources.iter().filter(is_there).copied().collect::<Vec<_>>());
+    let sources = sources.into_iter().find(|sources| !sources.is_empty())?;
+    let is_of = |made: &Arc<Segment>| made.info.sources.iter().any(|source| sources.contains(source));
+    Some(CutShort { made: sealed.into_iter().filter(is_of).collect(), sources })
 }
 
 /// Whether every entry that ever had bytes in a sealed stream is known to be dead.

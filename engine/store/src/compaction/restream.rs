@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::commit::{Relocation, Shared};
-use crate::index::{IndexError, Place, Row, Space, keys};
+use crate::index::{IndexError, Place, Row, Snapshot, Space, keys};
 use crate::record::Extent;
 use crate::segment::stream::OpenStream;
 use crate::segment::stripe::UNIT;
@@ -21,10 +21,30 @@ pub type Tenant = (Place, Row);
 /// # Errors
 /// A fault of the index.
 pub fn tenants(shared: &Shared, segments: &[u64]) -> Result<HashMap<u64, Vec<Tenant>>, IndexError> {
-    let snapshot = shared.index.snapshot();
     let mut found: HashMap<u64, Vec<Tenant>> = HashMap::new();
-    for space in [Space::Current, Space::Versions, Space::Uploads] {
-        for pair in snapshot.prefix(space, &[]) {
+    let spaces = [Space::Current, Space::Versions, Space::Uploads];
+    walk(&*shared.index.snapshot(), &spaces, &mut |(place, row)| {
+        for segment in segments {
+            if row.record.extents.iter().any(|extent| extent.segment == *segment) {
+                found.entry(*segment).or_default().push((place.clone(), row.clone()));
+            }
+        }
+        true
+    })?;
+    Ok(found)
+}
+
+/// Shows every row of the spaces of versions and parts that are asked for, until `visit` wants no more; whether it saw all.
+///
+/// # Errors
+/// A fault of the index.
+pub fn walk(
+    snapshot: &dyn Snapshot,
+    spaces: &[Space],
+    visit: &mut dyn FnMut(Tenant) -> bool,
+) -> Result<bool, IndexError> {
+    for space in spaces {
+        for pair in snapshot.prefix(*space, &[]) {
             let (key, value) = pair?;
             if *key == *keys::MARK {
                 continue;
@@ -38,15 +58,13 @@ pub fn tenants(shared: &Shared, segments: &[u64]) -> Result<HashMap<u64, Vec<Ten
             if !is_row {
                 continue;
             }
-            let row = Row::decode_whole(&value, &*snapshot)?;
-            for segment in segments {
-                if row.record.extents.iter().any(|extent| extent.segment == *segment) {
-                    found.entry(*segment).or_default().push((place_of(space, &key, &row), row.clone()));
-                }
+            let row = Row::decode_whole(&value, snapshot)?;
+            if !visit((place_of(*space, &key, &row), row)) {
+                return Ok(false);
             }
         }
     }
-    Ok(found)
+    Ok(true)
 }
 
 /// How the row under that key is found again, whatever space its version is in by then.

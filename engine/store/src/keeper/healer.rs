@@ -105,7 +105,7 @@ impl Work {
             ward.open.append(&mut found);
             self.put_in_order(ward);
         }
-        let room = self.shared.room.load(Ordering::Relaxed);
+        let room = self.shared.shortage.takes_growth();
         let next = if room { ward.order.pop_front() } else { None };
         self.shared.healing.open.store(ward.open.len() as u64, Ordering::Relaxed);
         self.shared.healing.stuck.store(ward.stuck.len() as u64, Ordering::Relaxed);
@@ -164,9 +164,7 @@ impl Work {
 
     /// Moves one shard where drives of a pool are unequally full; whether there was one.
     fn balance_next(&self, ward: &mut Ward, pace: &Pace<'_>) -> bool {
-        if ward.weighed.is_some_and(|weighed| weighed.elapsed() < READ_ENDS)
-            || !self.shared.room.load(Ordering::Relaxed)
-        {
+        if ward.weighed.is_some_and(|weighed| weighed.elapsed() < READ_ENDS) || !self.shared.shortage.takes_growth() {
             return false;
         }
         // What was moved takes its space until it is removed.

@@ -46,8 +46,9 @@ impl Work {
         let mut made = 0;
         if matches!(self.shared.table.get(journal.id), Some(Home::Journal(_))) {
             let op = match sealing::seal_journal(&self.shared, journal, &|took| self.rest(took))? {
-                SealedJournal::Segment(info) => {
+                SealedJournal::Segment(info, elsewhere) => {
                     made = 1;
+                    self.displaced.lock().note_sealed(info.id, elsewhere);
                     Op::Sealed(info)
                 }
                 SealedJournal::Empty => Op::Erase { id: journal.id },

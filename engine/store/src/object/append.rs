@@ -17,6 +17,7 @@ use crate::commit::{Draft, Op};
 use crate::error::{Error, Result};
 use crate::index::row::corrupt;
 use crate::index::{Row, Space, keys};
+use crate::placement::StorageClass;
 use crate::record::Extent;
 use crate::retention;
 use crate::store::{Inner, Store};
@@ -80,6 +81,7 @@ impl Store {
             stays: false,
         });
         let version = held.map(|row| Version::from_row(&row, true)).transpose()?;
+        let class = version.as_ref().map(|version| StorageClass::of(&version.attributes)).unwrap_or_default();
         let cipher = match version.as_ref().filter(|version| version.size > 0) {
             None => cipher,
             Some(version) => {
@@ -90,7 +92,7 @@ impl Store {
             }
         };
         let writer = self.begin(grant, Destination::Append(Appended { offset, base }), length, cipher)?;
-        Ok((writer, version))
+        Ok((writer.in_class(class), version))
     }
 }
 
@@ -139,7 +141,8 @@ async fn streamed(
 ) -> Result<(Vec<Extent>, Vec<Lease>)> {
     let object = Object::of_record(store, place, record, cipher.as_ref().map(|cipher| cipher.key.clone()))?;
     let size = object.version.size;
-    let mut writer = ObjectWriter::of_piece(store.clone(), place, cipher);
+    let class = StorageClass::of(&object.version.attributes);
+    let mut writer = ObjectWriter::of_piece(store.clone(), place, cipher).in_class(class);
     let mut reader = object.read(0..size);
     while let Some(piece) = reader.next().await {
         writer.write(piece?).await?;

@@ -276,14 +276,33 @@ pub(crate) fn is_under_customers_key(encoded: &[u8]) -> Result<bool, DecodeError
     Ok(false)
 }
 
-/// Encoded attributes behind the user metadata.
-fn sections_of(encoded: &[u8]) -> Result<Reader<'_>, DecodeError> {
+/// The value of a system header in encoded attributes, read past all else: this is done for every record that is sealed.
+pub(crate) fn header_of(encoded: &[u8], wanted: SystemHeader) -> Result<Option<&[u8]>, DecodeError> {
     let mut from = Reader(encoded);
+    skip_checks(&mut from)?;
+    for _ in 0..from.u8()? {
+        let (header, value) = (from.u8()?, from.short()?);
+        if header == wanted as u8 {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+/// Past the entity tag and the checksum.
+fn skip_checks(from: &mut Reader<'_>) -> Result<(), DecodeError> {
     from.take(18)?;
     if from.u8()? != 0 {
         from.u8()?;
         from.short()?;
     }
+    Ok(())
+}
+
+/// Encoded attributes behind the user metadata.
+fn sections_of(encoded: &[u8]) -> Result<Reader<'_>, DecodeError> {
+    let mut from = Reader(encoded);
+    skip_checks(&mut from)?;
     for _ in 0..from.u8()? {
         from.u8()?;
         from.short()?;
@@ -370,6 +389,9 @@ mod tests {
             assert_eq!(Attributes::decode(&mut Reader(&bytes)).unwrap(), attributes);
             let lock = Lock { retention: attributes.retention, legal_hold: attributes.legal_hold };
             assert_eq!(lock_of(&bytes).unwrap(), lock);
+            let content_type = header_of(&bytes, SystemHeader::ContentType).unwrap();
+            assert_eq!(content_type, attributes.header(SystemHeader::ContentType).map(str::as_bytes));
+            assert_eq!(header_of(&bytes, SystemHeader::Expires), Ok(None));
         }
     }
 

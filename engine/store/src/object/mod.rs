@@ -13,6 +13,7 @@ mod ledger;
 mod list;
 mod locked;
 mod part_checksums;
+mod placement;
 mod put;
 mod quota;
 mod read;

@@ -13,6 +13,8 @@ use crate::compression::{Method, shrink};
 use crate::crypto::{self, Binding, Encryptor, Unfit};
 use crate::dictionary;
 use crate::error::{Error, Result};
+use crate::index::{Row, Space, keys};
+use crate::placement::StorageClass;
 use crate::record::{Compression, Extent, Posix};
 use crate::segment::stripe::UNIT;
 use crate::store::{Inner, Store};
@@ -53,6 +55,7 @@ pub struct ObjectWriter {
     bucket: u32,
     key: String,
     posix: Posix,
+    class: StorageClass,
     destination: Destination,
     written: u64,
     buffer: BytesMut,
@@ -101,7 +104,12 @@ impl Store {
         cipher: Option<Cipher>,
     ) -> Result<ObjectWriter> {
         grant.covers(Action::PutObject)?;
-        self.begin(grant, Destination::File(place), length, cipher)
+        let state = self.bucket_of(grant)?;
+        let snapshot = self.inner.shared.index.snapshot();
+        let held = snapshot.get(Space::Current, &keys::current(state.bucket.id, grant.key()))?;
+        let row = held.map(|value| Row::decode_whole(&value, &*snapshot)).transpose()?;
+        let class = row.map(|row| StorageClass::of_encoded(&row.record.attributes)).unwrap_or_default();
+        Ok(self.begin(grant, Destination::File(place), length, cipher)?.in_class(class))
     }
 
     /// Begins a part of an open upload, encrypted as that says. Of its attributes only ETag and checksum count; a part
@@ -117,13 +125,14 @@ impl Store {
         length: Option<u64>,
         customer: Option<&CustomerKey>,
     ) -> Result<ObjectWriter> {
-        let encryption = self.upload(grant, upload)?.attributes.encryption;
+        let opened = self.upload(grant, upload)?.attributes;
+        let (class, encryption) = (StorageClass::of(&opened), opened.encryption);
         grant.covers(Action::PutObject)?;
         let state = self.bucket_of(grant)?;
         let key = self.key_of(&state, encryption.as_ref(), customer)?;
         let bucket = state.bucket.id;
         let cipher = encryption.zip(key).map(|(encryption, key)| Cipher { bucket, encryption, key });
-        self.begin(grant, Destination::Part { upload, number }, length, cipher)
+        Ok(self.begin(grant, Destination::Part { upload, number }, length, cipher)?.in_class(class))
     }
 
     pub(super) fn begin(
@@ -153,6 +162,7 @@ impl Store {
             bucket,
             key: key.to_owned(),
             posix: Posix::of(grant.actor()),
+            class: StorageClass::default(),
             destination,
             written: 0,
             buffer: BytesMut::with_capacity(expected),
@@ -171,6 +181,7 @@ impl ObjectWriter {
             bucket,
             key: key.to_owned(),
             posix: Posix::default(),
+            class: StorageClass::default(),
             destination: Destination::Stream,
             written: 0,
             buffer: BytesMut::new(),
@@ -192,6 +203,14 @@ impl ObjectWriter {
     #[must_use]
     pub fn made_as(mut self, posix: Posix) -> Self {
         self.posix = posix;
+        self
+    }
+
+    /// The same for what is kept as that storage class: where it streams, it streams to the class's pool. What it is called
+    /// stands in the attributes. To be said before anything is written.
+    #[must_use]
+    pub fn in_class(mut self, class: StorageClass) -> Self {
+        self.class = class;
         self
     }
 
@@ -245,7 +264,9 @@ impl ObjectWriter {
 
     async fn begin_stream(&mut self) -> Result<()> {
         let store = self.store.clone();
-        let stream = blocking(move || store.streams.take()).await?;
+        let pool = store.shared.pool_of(self.bucket, &self.key, self.class);
+        let pool = pool.ok_or_else(|| Error::Unavailable("there is no pool".into()))?.number;
+        let stream = blocking(move || store.streams.take(pool)).await?;
         self.limit = usize::try_from(UNIT).unwrap_or(1 << 20) * usize::from(stream.info.profile.data);
         self.buffer.reserve(self.limit - self.buffer.len().min(self.limit));
         let row = stream.next_row();
@@ -414,7 +435,7 @@ impl Streaming {
         if self.stream.is_full() && self.length > 0 {
             self.sync(store)?;
             self.close_extent();
-            let next = store.streams.take()?;
+            let next = store.streams.take(self.stream.info.pool)?;
             self.row = next.next_row();
             self.full.push(std::mem::replace(&mut self.stream, next));
         }

@@ -1,6 +1,6 @@
 //! Which drives are there, whose they are, and which may be trusted.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use crate::drive::{Drive, DriveNumber, DriveState, Executor, Member, Superblock,
 use crate::epoch::{Epoch, Fence};
 use crate::journal;
 use crate::node::Hardware;
+use crate::placement::StorageClass;
 use crate::pool::{DriveClass, Pool, Profile};
 
 /// A pool as it is configured.
@@ -20,6 +21,8 @@ pub struct PoolSettings {
     pub class: DriveClass,
     pub profile: Profile,
     pub drives: Vec<PathBuf>,
+    /// Whose records belong to it; what no pool names goes by the drives.
+    pub storage_classes: Vec<StorageClass>,
 }
 
 /// A drive that is configured, opened if it is there.
@@ -88,18 +91,29 @@ pub fn take_inventory(
         }
         stays
     });
+    let numbers = number_pools(pools, seen.iter().map(|(_, _, superblock, _)| superblock))?;
+    let number_of = |pool: u8| numbers.get(usize::from(pool)).copied().unwrap_or(pool);
     let timed = |drive| TimedDrive::new(drive, executor.clone(), timeout);
     let mut members = BTreeMap::new();
     let mut superblocks = HashMap::new();
     for (path, pool, superblock, drive) in seen {
         check_pool(&path, pool, &superblock, pools)?;
-        let member = Member::new(superblock.number, superblock.drive, superblock.class, pool, timed(drive));
+        let member = Member::new(superblock.number, superblock.drive, superblock.class, number_of(pool), timed(drive));
         members.insert(superblock.number, Arc::new(member));
         superblocks.insert(superblock.number, superblock);
     }
-    add_absent(&mut members, absent, &known, pools, &timed);
-    let pools =
-        pools.iter().enumerate().map(|(number, settings)| Arc::new(assemble(number, settings, &members))).collect();
+    let absent = absent.into_iter().map(|(path, pool, reason)| {
+        let class = pools.get(usize::from(pool)).map_or(DriveClass::Ssd, |settings| settings.class);
+        (path, number_of(pool), class, reason)
+    });
+    add_absent(&mut members, absent, &known, &timed);
+    let pools = pools.iter().zip(numbers).map(|(settings, number)| assemble(number, settings, &members));
+    // One whose drives were never formatted has no part in how many may be missing.
+    let (pools, empty): (Vec<Pool>, Vec<Pool>) = pools.partition(|pool| !pool.members.is_empty());
+    for pool in empty {
+        tracing::warn!(pool = pool.name, "it has no drives yet: `packstone pool create {}` takes them in", pool.name);
+    }
+    let pools = pools.into_iter().map(Arc::new).collect();
     Ok(Inventory { appliance, members, superblocks, pools, drives: known.count(), effective: None, fences: Vec::new() })
 }
 
@@ -186,23 +200,36 @@ fn check_pool(path: &str, pool: u8, superblock: &Superblock, pools: &[PoolSettin
     }
 }
 
+/// The number of each configured pool: as its drives have it, since segments name it by that, whatever the order in the
+/// configuration; where none says so, the lowest that no other has.
+fn number_pools<'a>(pools: &[PoolSettings], seen: impl Iterator<Item = &'a Superblock>) -> RecoveryResult<Vec<u8>> {
+    let told: HashMap<&str, u8> = seen.map(|superblock| (superblock.pool_name.as_str(), superblock.pool)).collect();
+    let mut taken: HashSet<u8> = told.values().copied().collect();
+    let mut numbers = Vec::with_capacity(pools.len());
+    for pool in pools {
+        let number = told.get(pool.name.as_str()).copied().or_else(|| (0..u8::MAX).find(|free| !taken.contains(free)));
+        let number = number.ok_or_else(|| operator("there are more pools than can be numbered".into()))?;
+        taken.insert(number);
+        numbers.push(number);
+    }
+    Ok(numbers)
+}
+
 /// Drives that are not there still count: numbers that no superblock names are theirs, in order.
 fn add_absent(
     members: &mut BTreeMap<DriveNumber, Arc<Member>>,
-    absent: Vec<(String, u8, String)>,
+    absent: impl Iterator<Item = (String, u8, DriveClass, String)>,
     known: &Roll,
-    pools: &[PoolSettings],
     timed: &dyn Fn(Arc<dyn Drive>) -> TimedDrive,
 ) {
     let free: Vec<_> =
         (0..known.given).filter(|number| !members.contains_key(number) && !known.removed.contains(number)).collect();
     let mut free = free.into_iter();
-    for (path, pool, reason) in absent {
+    for (path, pool, class, reason) in absent {
         let Some(number) = free.next() else {
             tracing::warn!(path, "no drive of the appliance: take it in by `packstone drive add`");
             continue;
         };
-        let class = pools.get(usize::from(pool)).map_or(DriveClass::Ssd, |settings| settings.class);
         let member = Member::new(number, 0, class, pool, timed(Arc::new(Absent(path))));
         member.retire(DriveState::Missing, reason);
         members.insert(number, Arc::new(member));
@@ -219,11 +246,17 @@ pub fn absent(before: &Member, path: String, hardware: &Hardware) -> Arc<Member>
     Arc::new(member)
 }
 
-fn assemble(number: usize, settings: &PoolSettings, members: &BTreeMap<DriveNumber, Arc<Member>>) -> Pool {
-    let number = u8::try_from(number).unwrap_or(u8::MAX);
+fn assemble(number: u8, settings: &PoolSettings, members: &BTreeMap<DriveNumber, Arc<Member>>) -> Pool {
     let mut own: Vec<_> = members.values().filter(|member| member.pool == number).cloned().collect();
     own.sort_by_key(|member| member.number);
-    Pool { number, name: settings.name.clone(), class: settings.class, profile: settings.profile, members: own }
+    Pool {
+        number,
+        name: settings.name.clone(),
+        class: settings.class,
+        profile: settings.profile,
+        storage_classes: settings.storage_classes.clone(),
+        members: own,
+    }
 }
 
 impl Inventory {

@@ -131,6 +131,8 @@ pub struct Node {
     pub drives: Vec<SimulatedDrive>,
     pub index: PoweredIndex,
     pub profile: Profile,
+    /// The pool of each drive.
+    pools: Vec<u8>,
     /// The drives that may be harmed: never more than m.
     pub victims: Vec<usize>,
     gone: Vec<usize>,
@@ -144,8 +146,9 @@ impl Node {
         let world = World::new(generator.number());
         let drives: Vec<_> =
             (0..profile.shards()).map(|number| SimulatedDrive::new(&world, &format!("drive{number}"))).collect();
+        let pools = vec![0; drives.len()];
         for (number, drive) in drives.iter().enumerate() {
-            superblock(number, drives.len(), profile).store(drive).unwrap();
+            superblock(number, drives.len(), membership(0, profile)).store(drive).unwrap();
         }
         let index = PoweredIndex {
             memory: MemoryIndex::default(),
@@ -154,17 +157,33 @@ impl Node {
             failing: Arc::default(),
         };
         let mut node =
-            Self { world, drives, index, profile, victims: Vec::new(), gone: Vec::new(), images: Vec::new() };
+            Self { world, drives, index, profile, pools, victims: Vec::new(), gone: Vec::new(), images: Vec::new() };
         node.pick_victims(generator);
         node
+    }
+
+    /// Puts a pool of slower drives beside the one that there is, before anything is stored.
+    pub fn with_cold_pool(mut self, generator: &mut Generator) -> Self {
+        let own = self.drives.len();
+        let drives = own + cold(self.profile).shards();
+        for number in own..drives {
+            self.drives.push(SimulatedDrive::new(&self.world, &format!("drive{number}")));
+            self.pools.push(1);
+        }
+        for (number, drive) in self.drives.iter().enumerate() {
+            superblock(number, drives, membership(self.pools[number], self.profile)).store(drive).unwrap();
+        }
+        self.pick_victims(generator);
+        self
     }
 
     /// Puts a formatted drive beside the others, to be added.
     pub fn insert_drive(&mut self) -> SimulatedDrive {
         let number = self.drives.len();
         let drive = SimulatedDrive::new(&self.world, &format!("drive{number}"));
-        superblock(number, number + 1, self.profile).store(&drive).unwrap();
+        superblock(number, number + 1, membership(0, self.profile)).store(&drive).unwrap();
         self.drives.push(drive.clone());
+        self.pools.push(0);
         drive
     }
 
@@ -179,12 +198,16 @@ impl Node {
     }
 
     fn find_and_bring_up(&self) -> RecoveryResult<Core> {
-        let paths: Vec<PathBuf> = self.drives.iter().map(|drive| PathBuf::from(drive.path())).collect();
-        let pools =
-            [PoolSettings { name: "main".into(), class: DriveClass::Ssd, profile: self.profile, drives: paths }];
+        let pool = |number: u8| {
+            let (name, class, profile) = membership(number, self.profile);
+            let own = self.drives.iter().zip(&self.pools).filter(|(_, pool)| **pool == number);
+            let drives = own.map(|(drive, _)| PathBuf::from(drive.path())).collect();
+            PoolSettings { name: name.into(), class, profile, drives, storage_classes: Vec::new() }
+        };
+        let pools: Vec<PoolSettings> = (0..=*self.pools.iter().max().unwrap()).map(pool).collect();
         let candidates = self.drives.iter().enumerate().map(|(number, drive)| Candidate {
             path: drive.path().to_owned(),
-            pool: 0,
+            pool: self.pools[number],
             drive: if self.gone.contains(&number) {
                 Err(std::io::ErrorKind::NotFound.into())
             } else {
@@ -316,15 +339,27 @@ impl Node {
     }
 }
 
-fn superblock(number: usize, drives: usize, profile: Profile) -> Superblock {
+/// Name, class and profile of a pool.
+fn membership(pool: u8, profile: Profile) -> (&'static str, DriveClass, Profile) {
+    match pool {
+        0 => ("main", DriveClass::Ssd, profile),
+        _ => ("cold", DriveClass::Hdd, cold(profile)),
+    }
+}
+
+fn cold(profile: Profile) -> Profile {
+    Profile { data: 2, ..profile }
+}
+
+fn superblock(number: usize, drives: usize, (name, class, profile): (&str, DriveClass, Profile)) -> Superblock {
     Superblock {
         appliance: 7,
         drive: 100 + number as u128,
         number: number as u16,
         drives: drives as u16,
-        pool: 0,
-        pool_name: "main".into(),
-        class: DriveClass::Ssd,
+        pool: u8::from(name == "cold"),
+        pool_name: name.into(),
+        class,
         profile,
         epoch: Epoch::default(),
         fences: Vec::new(),

@@ -2,7 +2,7 @@
 
 use packstone_store::checksum::record_hash;
 use packstone_store::commit::{Body, Core, Draft, Op, Outcome, Relocation};
-use packstone_store::compaction::{self, Compacted};
+use packstone_store::compaction;
 use packstone_store::drive::simulated::Generator;
 use packstone_store::index::{Place, Row, Space, keys};
 use packstone_store::object::{
@@ -126,7 +126,7 @@ fn seal(core: &mut Core) -> Vec<SegmentInfo> {
     let mut made = Vec::new();
     while let Some(journal) = { shared.closed.lock().front().cloned() } {
         match sealing::seal_journal(&shared, &journal, &|_| ()).unwrap() {
-            SealedJournal::Segment(info) => {
+            SealedJournal::Segment(info, _) => {
                 commit(core, Op::Sealed(info.clone()));
                 made.push(info);
             }
@@ -142,9 +142,9 @@ fn seal(core: &mut Core) -> Vec<SegmentInfo> {
 fn compact(core: &mut Core, sources: &[SegmentInfo]) {
     let shared = core.shared.clone();
     let ids: Vec<u64> = sources.iter().map(|info| info.id).collect();
-    let Compacted::Segment(info) = compaction::compact(&shared, &ids, &|_| ()).unwrap() else { panic!("nothing") };
-    let id = info.id;
-    commit(core, Op::Sealed(info));
+    let made = compaction::compact(&shared, &ids, &|_| ()).unwrap().pop().unwrap();
+    let id = made.info.id;
+    commit(core, Op::Compacted(vec![made.info]));
     let Some(Home::Segment(segment)) = shared.table.get(id) else { panic!("no segment") };
     for slice in replay::relocations(&segment, &shared.index).unwrap().chunks(500) {
         commit(core, Op::Relocate(slice.to_vec()));

@@ -40,7 +40,7 @@ fn seal_journals(core: &mut Core) -> Result<(), Error> {
     loop {
         let Some(journal) = shared.closed.lock().front().cloned() else { return Ok(()) };
         let op = match sealing::seal_journal(&shared, &journal, &|_| ())? {
-            SealedJournal::Segment(info) => Op::Sealed(info),
+            SealedJournal::Segment(info, _) => Op::Sealed(info),
             SealedJournal::Empty => Op::Erase { id: journal.id },
         };
         commit(core, op)?;
@@ -99,7 +99,7 @@ fn a_segment_that_was_under_way_when_a_drive_came_back_is_looked_at() {
     commit(&mut core, Op::CloseJournal).unwrap();
     let shared = core.shared.clone();
     let journal = shared.closed.lock().front().cloned().unwrap();
-    let SealedJournal::Segment(info) = sealing::seal_journal(&shared, &journal, &|_| ()).unwrap() else { panic!() };
+    let SealedJournal::Segment(info, _) = sealing::seal_journal(&shared, &journal, &|_| ()).unwrap() else { panic!() };
     let shard = 1;
     let failing = &node.drives[usize::from(info.drives[shard])];
     core.shared.hardware.in_use(info.drives[shard]).unwrap().retire(DriveState::Failed, "a test".into());

@@ -54,7 +54,10 @@ pub type Step = Result<(), Error>;
 impl Run {
     pub fn new(seed: u64, profile: Profile, loud: bool) -> Self {
         let mut generator = Generator::new(seed);
-        let node = Node::new(profile, &mut generator);
+        let mut node = Node::new(profile, &mut generator);
+        if generator.happens(5000) {
+            node = node.with_cold_pool(&mut generator);
+        }
         Self { seed, node, generator, model: Model::default(), doubt: None, ids: BTreeMap::new(), next_body: 1, loud }
     }
 

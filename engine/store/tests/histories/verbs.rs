@@ -9,8 +9,9 @@ use packstone_store::codec::Writer;
 use packstone_store::commit::log::durable_lsn;
 use packstone_store::commit::{Body, Draft, Op};
 use packstone_store::object::{
-    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Etag, NamedPart, Precondition, UploadId,
+    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Etag, NamedPart, Precondition, SystemHeader, UploadId,
 };
+use packstone_store::placement::StorageClass;
 use packstone_store::record::{Compression, Extent, Posix};
 use packstone_store::segment::stream::OpenStream;
 use packstone_store::segment::stripe::UNIT;
@@ -22,8 +23,11 @@ use crate::versions::locked;
 
 /// A stream is retired when its shards have so many bytes together.
 const STREAM_SIZE: u64 = 2 << 20;
-/// Default attributes, encoded: no ETag, no checksum, no headers, no metadata.
-const ATTRIBUTES: usize = 22;
+/// Attributes of a body of some size: those that say nothing, or that it belongs to slower drives where there are some.
+fn kept_as(size: usize) -> Vec<u8> {
+    let cold = (SystemHeader::StorageClass, StorageClass::Glacier.name().to_owned());
+    encoded(Attributes { headers: if size % 3 == 1 { vec![cold] } else { Vec::new() }, ..Attributes::default() })
+}
 
 /// Bytes that are a function of the number, and don't compress.
 fn body(number: u64, length: usize) -> Content {
@@ -47,7 +51,7 @@ pub fn draft(size: usize, body: Body) -> Draft {
         dictionary: size as u32 % 3,
         key_id: 0,
         posix: Posix::default(),
-        attributes: vec![0; ATTRIBUTES],
+        attributes: kept_as(size),
         body,
     }
 }
@@ -134,13 +138,13 @@ impl Run {
     }
 
     /// As `StreamPool::take`.
-    pub fn take_stream(&mut self, life: &mut Life) -> Result<OpenStream, Error> {
-        if let Some(stream) = life.idle.pop() {
-            return Ok(stream);
-        }
+    pub fn take_stream(&mut self, life: &mut Life, class: StorageClass) -> Result<OpenStream, Error> {
         let shared = life.core.shared.clone();
+        let pool = shared.hardware.roster().pool_of(class).cloned().unwrap();
+        if let Some(at) = life.idle.iter().position(|stream| stream.info.pool == pool.number) {
+            return Ok(life.idle.remove(at));
+        }
         let id = shared.take_file_id();
-        let pool = shared.hardware.landing_pool().unwrap();
         let drives = pool.place(id).unwrap();
         let mut stream = OpenStream::create(&shared.hardware, &pool, id, drives)?;
         self.commit_one(life, Op::OpenStream(stream.info.clone()))?;
@@ -155,7 +159,8 @@ impl Run {
 
     /// Writes a body to a stream; `None` where the client went away in between.
     pub fn stream_body(&mut self, life: &mut Life, content: &Content) -> Result<Option<(Extent, OpenStream)>, Error> {
-        let mut stream = self.take_stream(life)?;
+        let class = [StorageClass::Standard, StorageClass::Glacier][self.below(2) as usize];
+        let mut stream = self.take_stream(life, class)?;
         let hardware = &life.core.shared.hardware;
         let extent = Extent {
             segment: stream.info.id,
@@ -201,7 +206,7 @@ impl Run {
         let Some((key, upload)) = pick(&open, &mut self.generator).cloned() else {
             let (key, upload) = (self.key(), u128::from(self.generator.number() | 1));
             let id = self.ids[&bucket];
-            let attributes = vec![0; ATTRIBUTES];
+            let attributes = encoded(Attributes::default());
             let op = Op::OpenUpload { bucket: id, key: key.clone(), upload: UploadId(upload), attributes };
             return self.commit(life, vec![(op, Effect::OpenUpload { bucket, key, upload })]);
         };

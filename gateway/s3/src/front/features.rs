@@ -3,6 +3,7 @@
 //! One that is passed over would let a client believe that it got what it asked for, so each is refused by name.
 
 use hyper::StatusCode;
+use packstone_store::placement::StorageClass;
 
 use super::refusal::Refusal;
 
@@ -12,8 +13,12 @@ use super::refusal::Refusal;
 /// `NotImplemented`, or `InvalidStorageClass`.
 pub fn check(name: &str, value: &[u8]) -> Result<(), Refusal> {
     match name {
-        "storage-class" if value != b"STANDARD" => Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidStorageClass")),
+        "storage-class" if !is_served(value) => Err(Refusal::new(StatusCode::BAD_REQUEST, "InvalidStorageClass")),
         "mfa" | "if-match-initiated-time" => Err(Refusal::unserved_header(&format!("x-amz-{name}"))),
         _ => Ok(()),
     }
+}
+
+fn is_served(class: &[u8]) -> bool {
+    std::str::from_utf8(class).ok().and_then(StorageClass::named).is_some()
 }

@@ -1,6 +1,7 @@
 //! PutObject with a write offset, which AWS has for directory buckets: the body becomes the end of an object.
 
 use packstone_store::object::{Checksum, ChecksumKind, Etag, Version};
+use packstone_store::placement::StorageClass;
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -31,6 +32,9 @@ impl Face {
         let customer = encrypted.customer().map(Customer::key);
         let appender = self.store.appender(&grant, offset, Some(announced.length), cipher, customer);
         let (mut writer, base) = appender.map_err(from_store)?;
+        if base.is_none() {
+            writer = writer.in_class(StorageClass::of(&attributes));
+        }
         let base = base.filter(|base| base.size > 0);
         if let Some(base) = &base {
             self.may_extend(&asker, &encrypted, base.attributes.encryption.as_ref())?;

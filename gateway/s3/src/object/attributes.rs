@@ -4,7 +4,7 @@ use packstone_access::Action;
 use packstone_store::object::Version;
 use s3s::dto::{
     Checksum, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, ObjectAttributes,
-    ObjectPart, StorageClass,
+    ObjectPart,
 };
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -16,7 +16,7 @@ use crate::condition::whole_seconds;
 use crate::encryption::{Customer, Of};
 use crate::error::{argument, from_store};
 use crate::face::Face;
-use crate::{etag, owner};
+use crate::{etag, headers, owner};
 
 impl Face {
     pub(crate) fn get_object_attributes_verb(
@@ -60,7 +60,7 @@ impl Face {
                     output.object_parts = Some(parts(version, input.max_parts, input.part_number_marker)?);
                 }
                 ObjectAttributes::STORAGE_CLASS => {
-                    output.storage_class = Some(StorageClass::from_static(StorageClass::STANDARD));
+                    output.storage_class = Some(headers::class_of(&version.attributes));
                 }
                 ObjectAttributes::OBJECT_SIZE => output.object_size = i64::try_from(version.size).ok(),
                 _ => {}

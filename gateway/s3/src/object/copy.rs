@@ -5,6 +5,7 @@ use std::ops::Range;
 use hyper::HeaderMap;
 use packstone_access::Action;
 use packstone_store::object::{Attributes, ChecksumAlgorithm, MAX_PUT, SystemHeader, Version};
+use packstone_store::placement::StorageClass;
 use packstone_store::{Object, ObjectWriter};
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource, ETagCondition, MetadataDirective,
@@ -53,7 +54,11 @@ impl Face {
             return Err(too_large());
         }
         let redirect = headers::redirect(&fields)?;
-        let changes = replaces || redirect.is_some() || encrypted.is_set();
+        let class = headers::storage_class(&fields);
+        let reclassified = fields.contains_key(headers::STORAGE_CLASS)
+            && class.as_ref().map(|(_, name)| name.as_str())
+                != source.version.attributes.header(SystemHeader::StorageClass);
+        let changes = replaces || redirect.is_some() || encrypted.is_set() || reclassified;
         if !changes && is_itself(&input.copy_source, &input.bucket, &input.key) {
             return Err(invalid_request(
                 "This copy request is illegal because it is trying to copy an object to itself without changing the \
@@ -63,7 +68,7 @@ impl Face {
         let mut attributes = if replaces {
             headers::described(&fields, input.metadata.clone())?
         } else {
-            inherited(&source.version, redirect)
+            inherited(&source.version, redirect.into_iter().chain(class))
         };
         attributes.tags = self.copied_tags(&asker, &input, &source.version)?;
         let algorithm = match &input.checksum_algorithm {
@@ -80,7 +85,8 @@ impl Face {
         attributes.acl = self.brought_acl(&asker, (&input.bucket, &input.key), &fields)?;
         let size = source.version.size;
         let cipher = self.cipher(&asker, &grant, &encrypted).await?;
-        let mut writer = self.store.writer(&grant, Some(size), cipher).map_err(from_store)?;
+        let writer = self.store.writer(&grant, Some(size), cipher).map_err(from_store)?;
+        let mut writer = writer.in_class(StorageClass::of(&attributes));
         let sums = pour(source, 0..size, algorithm, &mut writer).await?;
         attributes.etag = sums.etag();
         attributes.checksum.clone_from(&sums.checksum);
@@ -259,7 +265,7 @@ fn is_itself(source: &CopySource, bucket: &str, key: &str) -> bool {
     **from == *bucket && **name == *key && version_id.is_none()
 }
 
-fn inherited(version: &Version, redirect: Option<(SystemHeader, String)>) -> Attributes {
+fn inherited(version: &Version, own: impl Iterator<Item = (SystemHeader, String)>) -> Attributes {
     // Lock, access control list, what made or moved it, and what it is as a file are the source's own.
     let mut attributes = Attributes {
         retention: None,
@@ -272,8 +278,10 @@ fn inherited(version: &Version, redirect: Option<(SystemHeader, String)>) -> Att
         extended: Vec::new(),
         ..version.attributes.clone()
     };
-    attributes.headers.retain(|(header, _)| *header != SystemHeader::WebsiteRedirectLocation);
-    attributes.headers.extend(redirect);
+    let is_own =
+        |header: SystemHeader| matches!(header, SystemHeader::WebsiteRedirectLocation | SystemHeader::StorageClass);
+    attributes.headers.retain(|(header, _)| !is_own(*header));
+    attributes.headers.extend(own);
     attributes
 }
 

@@ -146,6 +146,7 @@ fn described(version: &Version, selection: &Selection) -> GetObjectOutput {
         last_modified: Some(whole_seconds(version.modified)),
         metadata: headers::metadata(attributes),
         parts_count: selection.parts,
+        storage_class: headers::told_class(attributes),
         website_redirect_location: headers::owned(attributes, SystemHeader::WebsiteRedirectLocation),
         ..GetObjectOutput::default()
     }
@@ -169,6 +170,7 @@ fn head(output: GetObjectOutput) -> HeadObjectOutput {
         object_lock_mode: output.object_lock_mode,
         object_lock_retain_until_date: output.object_lock_retain_until_date,
         parts_count: output.parts_count,
+        storage_class: output.storage_class,
         version_id: output.version_id,
         website_redirect_location: output.website_redirect_location,
         ..HeadObjectOutput::default()

@@ -6,7 +6,7 @@ use packstone_access::{Action, Resource};
 use packstone_store::object::{ListEntry, ListPage, ListQuery, Version};
 use s3s::dto::{
     ChecksumAlgorithm, CommonPrefix, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
-    Object, ObjectStorageClass,
+    Object,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
@@ -17,7 +17,7 @@ use crate::condition::whole_seconds;
 use crate::detail::{Element, Saying as _};
 use crate::error::{argument, from_store};
 use crate::face::Face;
-use crate::{etag, owner};
+use crate::{etag, headers, owner};
 
 /// The most entries on a page; a client that asks for more gets these.
 const MOST: i32 = 1000;
@@ -181,7 +181,7 @@ fn object(key: String, version: &Version, owners: bool) -> Object {
         last_modified: Some(whole_seconds(version.modified)),
         owner: owners.then(owner::owner),
         size: i64::try_from(version.size).ok(),
-        storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
+        storage_class: Some(headers::class_of(&version.attributes)),
         ..Object::default()
     }
 }

@@ -4,6 +4,7 @@ use hyper::HeaderMap;
 use hyper::http::Extensions;
 use packstone_access::Grant;
 use packstone_store::object::{Attributes, Precondition};
+use packstone_store::placement::StorageClass;
 use s3s::dto::{PutObjectInput, PutObjectOutput};
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders};
 
@@ -44,7 +45,8 @@ impl Face {
         let Brought { announced, encrypted, precondition, grant, mut attributes } = brought;
 
         let cipher = self.cipher(&asker, &grant, &encrypted).await?;
-        let mut writer = self.store.writer(&grant, announced.exact(), cipher).map_err(from_store)?;
+        let writer = self.store.writer(&grant, announced.exact(), cipher).map_err(from_store)?;
+        let mut writer = writer.in_class(StorageClass::of(&attributes));
         let sums = announced.pour(input.body, announced.algorithm(), &mut writer).await?;
         attributes.etag = sums.etag();
         attributes.checksum.clone_from(&sums.checksum);

@@ -4,7 +4,7 @@ use packstone_access::{Action, Grant, Resource};
 use packstone_store::object::{Part, Upload, UploadEntry, UploadId, UploadPage, UploadQuery};
 use s3s::dto::{
     ChecksumAlgorithm, CommonPrefix, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput,
-    ListPartsOutput, MultipartUpload, StorageClass,
+    ListPartsOutput, MultipartUpload,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
@@ -16,7 +16,7 @@ use crate::checksum::{self, place};
 use crate::condition::whole_seconds;
 use crate::error::from_store;
 use crate::face::Face;
-use crate::{etag, owner};
+use crate::{etag, headers, owner};
 
 impl Face {
     pub(crate) async fn list_parts_verb(
@@ -35,6 +35,7 @@ impl Face {
         let mut parts = self.part_page(grant, id, after, most + 1).await?;
         let truncated = parts.len() > most;
         parts.truncate(most);
+        let storage_class = Some(headers::class_of(&upload.attributes));
         let promised = upload.attributes.checksum;
         Ok(S3Response::new(ListPartsOutput {
             bucket: Some(input.bucket),
@@ -47,7 +48,7 @@ impl Face {
             parts: Some(parts.iter().map(told_part).collect()),
             initiator: Some(owner::initiator()),
             owner: Some(owner::owner()),
-            storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+            storage_class,
             checksum_algorithm: promised
                 .as_ref()
                 .map(|checksum| ChecksumAlgorithm::from_static(checksum::name(checksum.algorithm))),
@@ -148,6 +149,7 @@ fn told_part(part: &Part) -> s3s::dto::Part {
 }
 
 fn told_upload(upload: Upload, spelling: Spelling) -> MultipartUpload {
+    let storage_class = Some(headers::class_of(&upload.attributes));
     let promised = upload.attributes.checksum;
     MultipartUpload {
         key: Some(spelling.write(upload.key)),
@@ -155,7 +157,7 @@ fn told_upload(upload: Upload, spelling: Spelling) -> MultipartUpload {
         initiated: Some(whole_seconds(upload.initiated)),
         initiator: Some(owner::initiator()),
         owner: Some(owner::owner()),
-        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
+        storage_class,
         checksum_algorithm: promised
             .as_ref()
             .map(|checksum| ChecksumAlgorithm::from_static(checksum::name(checksum.algorithm))),

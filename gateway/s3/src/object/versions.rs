@@ -2,10 +2,7 @@
 
 use packstone_access::{Action, Resource};
 use packstone_store::object::{Version, VersionEntry, VersionId, VersionPage, VersionQuery};
-use s3s::dto::{
-    ChecksumAlgorithm, CommonPrefix, ListObjectVersionsInput, ListObjectVersionsOutput, ObjectVersion,
-    ObjectVersionStorageClass,
-};
+use s3s::dto::{ChecksumAlgorithm, CommonPrefix, ListObjectVersionsInput, ListObjectVersionsOutput, ObjectVersion};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::list::{page_size, told_delimiter};
@@ -16,7 +13,7 @@ use crate::checksum;
 use crate::condition::whole_seconds;
 use crate::error::{argument, from_store};
 use crate::face::Face;
-use crate::{etag, owner};
+use crate::{etag, headers, owner};
 
 impl Face {
     pub(crate) async fn list_object_versions_verb(
@@ -135,7 +132,7 @@ fn told(key: String, version: &Version) -> ObjectVersion {
         last_modified: Some(whole_seconds(version.modified)),
         owner: Some(owner::owner()),
         size: i64::try_from(version.size).ok(),
-        storage_class: Some(ObjectVersionStorageClass::from_static(ObjectVersionStorageClass::STANDARD)),
+        storage_class: Some(headers::class_of(&version.attributes)),
         version_id: Some(version.version.to_string()),
         ..ObjectVersion::default()
     }

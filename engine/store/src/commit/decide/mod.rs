@@ -150,18 +150,23 @@ impl<'live, 'index> Decider<'live, 'index> {
                 info.first_lsn = self.next_lsn();
                 self.push(Entry::StreamOpen(info)).map(|()| Outcome::Done)
             }
-            Op::Sealed(info) => {
-                let mut info = self.on_members(info);
-                info.sealed_lsn = self.next_lsn();
-                self.push(Entry::Sealed(info)).map(|()| Outcome::Done)
-            }
+            Op::Sealed(info) => self.seal(info).map(|()| Outcome::Done),
+            Op::Compacted(infos) => infos.iter().try_for_each(|info| self.seal(info)).map(|()| Outcome::Done),
             Op::Place { id, shard, drive } => self.place_shard(*id, *shard, *drive),
             Op::Erase { id } => self.push(Entry::Erased { id: *id }).map(|()| Outcome::Done),
             Op::Restate(step) => self.restate(step),
             Op::ApproveTime { actor, user, time } => self.approve_time(actor, user, *time),
             // These make no entry: the loop carries them out.
-            Op::Relocate(_) | Op::CloseJournal | Op::KeepTime | Op::Admit(_) | Op::Dismiss { .. } => Ok(Outcome::Done),
+            Op::Relocate(_) | Op::CloseJournal | Op::KeepTime | Op::Admit(_) | Op::OpenPool(_) | Op::Dismiss { .. } => {
+                Ok(Outcome::Done)
+            }
         }
+    }
+
+    fn seal(&mut self, info: &SegmentInfo) -> Result<()> {
+        let mut info = self.on_members(info);
+        info.sealed_lsn = self.next_lsn();
+        self.push(Entry::Sealed(info))
     }
 
     fn place_shard(&mut self, id: u64, shard: usize, drive: DriveNumber) -> Result<Outcome> {
