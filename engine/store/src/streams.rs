@@ -102,6 +102,18 @@ impl StreamPool {
     /// # Errors
     /// Too few drives, no space, or the store is shutting down.
     pub fn take(self: &Arc<Self>, pool: u8) -> Result<Lease> {
+        let shortage = &self.shared.shortage;
+        if !shortage.takes_growth() || !shortage.has_room(pool) {
+            return Err(Error::OutOfSpace);
+        }
+        self.take_from_reserve(pool)
+    }
+
+    /// The same for what wins space back, which the reserve is for.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn take_from_reserve(self: &Arc<Self>, pool: u8) -> Result<Lease> {
         self.retire_outdone();
         let idle = {
             let mut idle = self.idle.lock();
@@ -116,9 +128,6 @@ impl StreamPool {
     }
 
     fn open(&self, pool: u8) -> Result<OpenStream> {
-        if !self.shared.shortage.takes_growth() || !self.shared.shortage.has_room(pool) {
-            return Err(Error::OutOfSpace);
-        }
         let id = self.shared.take_file_id();
         let unavailable = || Error::Unavailable("the pool has too few drives in use".into());
         let pool = self.shared.hardware.pool(pool).ok_or_else(unavailable)?;

@@ -1,17 +1,18 @@
 //! Drives whose reads never answer, on real threads: everything else goes on, and in time.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test: a panic is its answer")]
 
+mod moody;
 mod node;
 
-use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use moody::{Mood, Moody};
 use node::{Node, body, profile};
 use packstone_store::Store;
-use packstone_store::drive::{DirectoryDrive, Drive, DriveFile, DriveState, Space};
+use packstone_store::drive::{DirectoryDrive, Drive, DriveState};
 use packstone_store::recovery::RecoveryResult;
 
 const PROFILES: [(u8, u8); 3] = [(3, 1), (4, 2), (8, 3)];
@@ -56,76 +57,15 @@ impl Gate {
     }
 }
 
-#[derive(Debug)]
-struct Hanging {
-    drive: DirectoryDrive,
-    gate: Arc<Gate>,
-}
-
-impl Hanging {
-    fn file(&self, file: Arc<dyn DriveFile>) -> Arc<dyn DriveFile> {
-        Arc::new(HangingFile { file, gate: self.gate.clone() })
+impl Mood for Gate {
+    fn before_lookup(&self) {
+        self.pass();
     }
-}
-
-impl Drive for Hanging {
-    fn path(&self) -> &str {
-        self.drive.path()
+    fn before_read(&self) {
+        self.pass();
     }
-    fn create(&self, path: &str) -> io::Result<Arc<dyn DriveFile>> {
-        Ok(self.file(self.drive.create(path)?))
-    }
-    fn open(&self, path: &str) -> io::Result<Arc<dyn DriveFile>> {
-        self.gate.pass();
-        Ok(self.file(self.drive.open(path)?))
-    }
-    fn list(&self, directory: &str) -> io::Result<Vec<String>> {
-        self.gate.pass();
-        self.drive.list(directory)
-    }
-    fn create_directory(&self, path: &str) -> io::Result<()> {
-        self.drive.create_directory(path)
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.drive.rename(from, to)
-    }
-    fn remove(&self, path: &str) -> io::Result<()> {
-        self.drive.remove(path)
-    }
-    fn sync_directory(&self, path: &str) -> io::Result<()> {
-        self.drive.sync_directory(path)
-    }
-    fn space(&self) -> io::Result<Space> {
-        self.drive.space()
-    }
-}
-
-#[derive(Debug)]
-struct HangingFile {
-    file: Arc<dyn DriveFile>,
-    gate: Arc<Gate>,
-}
-
-impl DriveFile for HangingFile {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.gate.pass();
-        self.file.read_at(offset, buffer)
-    }
-    fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {
-        if self.gate.is_open() { self.file.read_cached_at(offset, buffer) } else { Ok(false) }
-    }
-    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.file.write_at(offset, data)
-    }
-    fn sync(&self) -> io::Result<()> {
-        self.file.sync()
-    }
-    fn start_writeback(&self, offset: u64, length: u64) {
-        self.file.start_writeback(offset, length);
-    }
-    fn length(&self) -> io::Result<u64> {
-        self.gate.pass();
-        self.file.length()
+    fn is_cached(&self) -> bool {
+        self.is_open()
     }
 }
 
@@ -153,7 +93,7 @@ impl Gated {
                 let drive = DirectoryDrive::open(path)?;
                 let number = drives.iter().position(|drive| drive == path).unwrap();
                 Ok(match gates.get(number) {
-                    Some(gate) => Arc::new(Hanging { drive, gate: gate.clone() }) as Arc<dyn Drive>,
+                    Some(gate) => Arc::new(Moody { drive, mood: gate.clone() }) as Arc<dyn Drive>,
                     None => Arc::new(drive),
                 })
             }),

@@ -1,106 +1,55 @@
 //! Drives that answer late, or not at all, on real threads: they are noticed and passed over, and writes go on.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test: a panic is its answer")]
 
+mod moody;
 mod node;
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use moody::{Mood, Moody};
 use node::{Node, administer, body, get, profile, put};
-use packstone_store::drive::{DirectoryDrive, Drive, DriveFile, DriveState, Space};
+use packstone_store::drive::{DirectoryDrive, Drive, DriveState, Space};
 use packstone_store::status::DriveStatus;
 use packstone_store::{Opener, Store};
 
-/// How long each read and sync of one drive takes, in milliseconds.
-type Delay = Arc<AtomicU64>;
-
-fn wait(delay: &Delay) {
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_millis(delay.load(Ordering::Relaxed)) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// A drive on a device of its own.
+/// A drive on a device of its own, each read and sync of which takes so long.
 #[derive(Debug)]
-struct Late {
-    drive: DirectoryDrive,
+struct Delay {
     device: u64,
-    delay: Delay,
+    millis: AtomicU64,
 }
 
-impl Late {
-    fn file(&self, file: Arc<dyn DriveFile>) -> Arc<dyn DriveFile> {
-        Arc::new(LateFile { file, delay: self.delay.clone() })
-    }
-}
-
-impl Drive for Late {
-    fn path(&self) -> &str {
-        self.drive.path()
-    }
-    fn create(&self, path: &str) -> io::Result<Arc<dyn DriveFile>> {
-        Ok(self.file(self.drive.create(path)?))
-    }
-    fn open(&self, path: &str) -> io::Result<Arc<dyn DriveFile>> {
-        Ok(self.file(self.drive.open(path)?))
-    }
-    fn list(&self, directory: &str) -> io::Result<Vec<String>> {
-        self.drive.list(directory)
-    }
-    fn create_directory(&self, path: &str) -> io::Result<()> {
-        self.drive.create_directory(path)
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.drive.rename(from, to)
-    }
-    fn remove(&self, path: &str) -> io::Result<()> {
-        self.drive.remove(path)
-    }
-    fn sync_directory(&self, path: &str) -> io::Result<()> {
-        self.drive.sync_directory(path)
-    }
-    fn space(&self) -> io::Result<Space> {
-        Ok(Space { device: self.device, ..self.drive.space()? })
+impl Delay {
+    fn wait(&self) {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(self.millis.load(Ordering::Relaxed)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
-#[derive(Debug)]
-struct LateFile {
-    file: Arc<dyn DriveFile>,
-    delay: Delay,
-}
-
-impl DriveFile for LateFile {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        wait(&self.delay);
-        self.file.read_at(offset, buffer)
+impl Mood for Delay {
+    fn before_read(&self) {
+        self.wait();
     }
-    fn read_cached_at(&self, _: u64, _: &mut [u8]) -> io::Result<bool> {
-        Ok(false)
+    fn before_sync(&self) {
+        self.wait();
     }
-    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.file.write_at(offset, data)
+    fn is_cached(&self) -> bool {
+        false
     }
-    fn sync(&self) -> io::Result<()> {
-        wait(&self.delay);
-        self.file.sync()
-    }
-    fn start_writeback(&self, offset: u64, length: u64) {
-        self.file.start_writeback(offset, length);
-    }
-    fn length(&self) -> io::Result<u64> {
-        self.file.length()
+    fn space(&self, real: Space) -> Space {
+        Space { device: self.device, ..real }
     }
 }
 
 /// A node at 3+1 with a journal on its first two drives, and something stored.
 struct Ward {
     node: Node,
-    delays: Vec<Delay>,
+    delays: Vec<Arc<Delay>>,
 }
 
 impl Ward {
@@ -110,7 +59,8 @@ impl Ward {
         node.settings.retry_failed = Duration::from_millis(500);
         // Longer than a busy disk may stall.
         node.settings.io_timeout = Duration::from_secs(30);
-        Self { node, delays: (0..4).map(|_| Delay::default()).collect() }
+        let delay = |number: u64| Arc::new(Delay { device: 1000 + number, millis: AtomicU64::new(0) });
+        Self { node, delays: (0..4).map(delay).collect() }
     }
 
     fn open(&self) -> Store {
@@ -119,13 +69,13 @@ impl Ward {
         let opener: Arc<Opener> = Arc::new(move |path: &Path| {
             let number = drives.iter().position(|drive| drive == path).unwrap();
             let drive = DirectoryDrive::open(path)?;
-            Ok(Arc::new(Late { drive, device: 1000 + number as u64, delay: delays[number].clone() }) as Arc<dyn Drive>)
+            Ok(Arc::new(Moody { drive, mood: delays[number].clone() }) as Arc<dyn Drive>)
         });
         Store::open_on(&self.node.settings, opener).unwrap()
     }
 
     fn delay(&self, number: usize, millis: u64) {
-        self.delays[number].store(millis, Ordering::Relaxed);
+        self.delays[number].millis.store(millis, Ordering::Relaxed);
     }
 }
 

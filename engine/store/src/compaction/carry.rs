@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::may_hold;
 use crate::commit::Shared;
 use crate::commit::log::durable_lsn;
-use crate::index::{IndexError, Snapshot, Space, keys};
+use crate::index::{IndexError, Place, Snapshot, Space, keys};
 use crate::journal::{Entry, Logged};
 use crate::placement::{Belongings, foremost};
 use crate::record::Extent;
@@ -95,32 +95,48 @@ fn by_pool(shared: &Shared, carried: BTreeMap<u64, Carried>) -> BTreeMap<u8, BTr
     pools
 }
 
-/// Writes one segment.
+/// Writes one segment: its TOC in the order of LSNs, its records folder by folder.
 fn write(
     shared: &Shared,
     pool: u8,
-    carried: BTreeMap<u64, Carried>,
+    mut carried: BTreeMap<u64, Carried>,
     rest: &Rest<'_>,
 ) -> Result<SegmentInfo, SegmentError> {
     let id = shared.take_file_id();
     let mut layout = Layout::default();
-    let mut toc = TocBuilder::default();
-    for (lsn, Carried { mut entry, data }) in carried {
-        if let Some((segment, extent)) = data {
-            let offset = layout.length;
-            if let Some(record) = entry.record_mut() {
-                for held in record.extents.iter_mut().filter(|held| held.segment == segment.info.id) {
-                    *held = Extent { segment: id, offset, ..*held };
-                }
+    for lsn in by_folder(&carried) {
+        let Some(Carried { entry, data }) = carried.get_mut(&lsn) else { continue };
+        let Some((segment, extent)) = data.take() else { continue };
+        let offset = layout.length;
+        if let Some(record) = entry.record_mut() {
+            for held in record.extents.iter_mut().filter(|held| held.segment == segment.info.id) {
+                *held = Extent { segment: id, offset, ..*held };
             }
-            layout.push(segment, extent);
         }
-        toc.push(lsn, &entry);
+        layout.push(segment, extent);
     }
+    let mut toc = TocBuilder::default();
+    carried.iter().for_each(|(lsn, carried)| toc.push(*lsn, &carried.entry));
     let info = blank(shared, id, Some(pool))?;
     let payload = layout.length;
     let mut source = |offset: u64, piece: &mut [u8]| layout.read(offset, piece);
     write_packed(&shared.hardware, info, payload, toc.finish()?, &mut source, rest)
+}
+
+/// What has bytes, so that what is in one folder of a bucket comes together: it is read and moved together. Within a folder it
+/// stays in the order of LSNs, which is that of the sources: each of them is read from end to end, once for each folder.
+fn by_folder(carried: &BTreeMap<u64, Carried>) -> Vec<u64> {
+    let folder = |entry: &Entry| match entry.place() {
+        Some(Place::Version { bucket, mut key, .. }) => {
+            key.truncate(key.rfind('/').map_or(0, |slash| slash + 1));
+            Some((bucket, key))
+        }
+        _ => None,
+    };
+    let with_bytes = carried.iter().filter(|(_, carried)| carried.data.is_some());
+    let mut order: Vec<_> = with_bytes.map(|(lsn, carried)| (folder(&carried.entry), *lsn)).collect();
+    order.sort();
+    order.into_iter().map(|(_, lsn)| lsn).collect()
 }
 
 /// The records of the new payload end to end, read from their sources when they are written: each against its hash.

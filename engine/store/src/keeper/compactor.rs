@@ -146,7 +146,7 @@ impl Work {
             }
             let own = tenant.1.record.extents.iter().filter(|extent| extent.segment == id);
             let bytes: u64 = own.map(|extent| extent.length).sum();
-            let mut target = self.streams.take(pool)?;
+            let mut target = self.streams.take_from_reserve(pool)?;
             let step = match compaction::copy(&self.shared, &source, &mut target, tenant) {
                 Ok(step) => step,
                 Err(error) => {
