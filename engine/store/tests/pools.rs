@@ -206,6 +206,37 @@ async fn a_pool_is_made_while_the_store_is_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_profile_is_changed_for_what_comes() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut settings =
+        Settings::small(scratch.path().join("index"), vec![pool(&scratch, "fast", DriveClass::Ssd, (3, 1))]);
+    initialise(&settings, false).unwrap();
+    let mut bodies: Vec<(String, Vec<u8>)> = Vec::new();
+    for (turn, (data, parity)) in [(3, 1), (2, 2), (1, 1), (2, 1)].into_iter().enumerate() {
+        settings.pools[0].profile = profile(data, parity);
+        let store = Store::open(&settings).unwrap();
+        if turn == 0 {
+            create_bucket(&store, "ticks").await;
+        }
+        for number in 0..20 {
+            bodies.push((format!("{turn}/{number}"), body(number, if number % 10 == 0 { 2 << 20 } else { 5000 })));
+        }
+        for (key, body) in &bodies[turn * 20..] {
+            put(&store, "ticks", key, body).await;
+        }
+        aside(|| store.seal()).unwrap();
+        assert_holds(&store, &bodies).await;
+        assert_eq!(store.status(&administer()).unwrap().journal.copies.len(), usize::from(parity) + 1);
+        aside(|| store.close());
+    }
+    // What was written at each of them bears the loss of a drive.
+    fs::rename(&settings.pools[0].drives[1], scratch.path().join("away")).unwrap();
+    let store = Store::open(&settings).unwrap();
+    assert_holds(&store, &bodies).await;
+    aside(|| store.close());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pool_that_was_never_made_changes_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let fast = pool(&scratch, "fast", DriveClass::Ssd, (3, 1));

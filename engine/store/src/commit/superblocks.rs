@@ -11,6 +11,7 @@ use crate::drive::{DriveNumber, DriveState, Job, Superblock};
 use crate::epoch::{Epoch, Fence};
 use crate::error::{Error, Result};
 use crate::node::Hardware;
+use crate::pool::Profile;
 
 /// Superblocks of the drives, as they stand on those in use.
 pub type Superblocks = Arc<Mutex<HashMap<DriveNumber, Superblock>>>;
@@ -23,8 +24,12 @@ pub fn begin_epoch(shared: &Shared, superblocks: &Superblocks, epoch: Epoch, fen
     let fences = fences.to_vec();
     // A drive that was away while another was told to retain longer is told with the next epoch that it takes part in.
     let known: Vec<Superblock> = superblocks.lock().values().cloned().collect();
+    let roster = shared.hardware.roster();
+    let profiles: HashMap<u8, Profile> = roster.pools.iter().map(|pool| (pool.number, pool.profile)).collect();
     write(shared, superblocks, move |superblock| {
         superblock.advance(epoch, &fences);
+        // The pool's may have changed while the drive was away, or with this start.
+        superblock.profile = profiles.get(&superblock.pool).copied().unwrap_or(superblock.profile);
         for other in &known {
             superblock.retain_until = superblock.retain_until.max(other.retain_until);
             superblock.learn_drives(other);

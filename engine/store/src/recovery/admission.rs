@@ -44,7 +44,7 @@ pub fn examine(shared: &Shared, drive: Arc<dyn Drive>) -> RecoveryResult<Admissi
         return Err(operator(format!("drive {number} is in use already: one of the two is a copy")));
     }
     let pool = hardware.roster().pools.iter().find(|pool| pool.name == superblock.pool_name).cloned();
-    let Some(pool) = pool.filter(|pool| pool.profile == superblock.profile) else {
+    let Some(pool) = pool else {
         return Err(operator(format!("was initialised for pool {:?}, which is another here", superblock.pool_name)));
     };
     let member = Arc::new(Member::new(number, superblock.drive, superblock.class, pool.number, timed));

@@ -186,12 +186,7 @@ fn distinct(seen: &[Seen]) -> RecoveryResult<()> {
 fn check_pool(path: &str, pool: u8, superblock: &Superblock, pools: &[PoolSettings]) -> RecoveryResult<()> {
     let configured = pools.get(usize::from(pool));
     match configured {
-        Some(settings) if settings.name == superblock.pool_name && settings.profile == superblock.profile => Ok(()),
-        // How many drives may be missing follows from it: another one would begin without drives that are needed.
-        Some(settings) if settings.name == superblock.pool_name => Err(operator(format!(
-            "{path} was initialised with profile {} and pool {:?} is configured with {}: correct the configuration",
-            superblock.profile, settings.name, settings.profile
-        ))),
+        Some(settings) if settings.name == superblock.pool_name => Ok(()),
         Some(settings) => Err(operator(format!(
             "{path} was initialised for pool {:?} and is configured for {:?}: correct the configuration",
             superblock.pool_name, settings.name
@@ -298,10 +293,17 @@ impl Inventory {
         self.members.values().filter(|member| member.online()).count()
     }
 
+    /// The parity that the journals which are there may count on: where the pool's profile is another one than before, they
+    /// were written by either.
+    fn sure_parity(&self, pool: &Pool) -> u8 {
+        let told = self.superblocks.values().filter(|superblock| superblock.pool == pool.number);
+        told.map(|superblock| superblock.profile.parity).fold(pool.profile.parity, u8::min)
+    }
+
     /// # Errors
     /// So many drives are out of use that a journal could be missing unseen.
     pub fn check_quorum(&self) -> RecoveryResult<()> {
-        let most = self.pools.iter().map(|pool| usize::from(pool.profile.parity)).max().unwrap_or(0);
+        let most = self.pools.iter().map(|pool| usize::from(self.sure_parity(pool))).max().unwrap_or(0);
         let out: Vec<String> = self
             .members
             .values()

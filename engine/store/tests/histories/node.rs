@@ -133,6 +133,8 @@ pub struct Node {
     pub profile: Profile,
     /// The pool of each drive.
     pools: Vec<u8>,
+    /// Data shards of the slower pool: its profile changes between lives.
+    cold_data: u8,
     /// The drives that may be harmed: never more than m.
     pub victims: Vec<usize>,
     gone: Vec<usize>,
@@ -148,7 +150,7 @@ impl Node {
             (0..profile.shards()).map(|number| SimulatedDrive::new(&world, &format!("drive{number}"))).collect();
         let pools = vec![0; drives.len()];
         for (number, drive) in drives.iter().enumerate() {
-            superblock(number, drives.len(), membership(0, profile)).store(drive).unwrap();
+            superblock(number, drives.len(), membership(0, profile, 0)).store(drive).unwrap();
         }
         let index = PoweredIndex {
             memory: MemoryIndex::default(),
@@ -156,8 +158,17 @@ impl Node {
             image: Arc::default(),
             failing: Arc::default(),
         };
-        let mut node =
-            Self { world, drives, index, profile, pools, victims: Vec::new(), gone: Vec::new(), images: Vec::new() };
+        let mut node = Self {
+            world,
+            drives,
+            index,
+            profile,
+            pools,
+            cold_data: 2,
+            victims: Vec::new(),
+            gone: Vec::new(),
+            images: Vec::new(),
+        };
         node.pick_victims(generator);
         node
     }
@@ -165,13 +176,15 @@ impl Node {
     /// Puts a pool of slower drives beside the one that there is, before anything is stored.
     pub fn with_cold_pool(mut self, generator: &mut Generator) -> Self {
         let own = self.drives.len();
-        let drives = own + cold(self.profile).shards();
+        let drives = own + cold(self.profile, self.cold_data).shards();
         for number in own..drives {
             self.drives.push(SimulatedDrive::new(&self.world, &format!("drive{number}")));
             self.pools.push(1);
         }
         for (number, drive) in self.drives.iter().enumerate() {
-            superblock(number, drives, membership(self.pools[number], self.profile)).store(drive).unwrap();
+            superblock(number, drives, membership(self.pools[number], self.profile, self.cold_data))
+                .store(drive)
+                .unwrap();
         }
         self.pick_victims(generator);
         self
@@ -181,7 +194,7 @@ impl Node {
     pub fn insert_drive(&mut self) -> SimulatedDrive {
         let number = self.drives.len();
         let drive = SimulatedDrive::new(&self.world, &format!("drive{number}"));
-        superblock(number, number + 1, membership(0, self.profile)).store(&drive).unwrap();
+        superblock(number, number + 1, membership(0, self.profile, 0)).store(&drive).unwrap();
         self.drives.push(drive.clone());
         self.pools.push(0);
         drive
@@ -199,7 +212,7 @@ impl Node {
 
     fn find_and_bring_up(&self) -> RecoveryResult<Core> {
         let pool = |number: u8| {
-            let (name, class, profile) = membership(number, self.profile);
+            let (name, class, profile) = membership(number, self.profile, self.cold_data);
             let own = self.drives.iter().zip(&self.pools).filter(|(_, pool)| **pool == number);
             let drives = own.map(|(drive, _)| PathBuf::from(drive.path())).collect();
             PoolSettings { name: name.into(), class, profile, drives, storage_classes: Vec::new() }
@@ -238,6 +251,9 @@ impl Node {
         for drive in &self.drives {
             drive.crash();
             drive.set_faults(Faults::default());
+        }
+        if generator.happens(2000) {
+            self.cold_data = 3 - self.cold_data;
         }
         let unsynced = self.index.memory.unsynced() as u64;
         match generator.below(12) {
@@ -340,15 +356,15 @@ impl Node {
 }
 
 /// Name, class and profile of a pool.
-fn membership(pool: u8, profile: Profile) -> (&'static str, DriveClass, Profile) {
+fn membership(pool: u8, profile: Profile, cold_data: u8) -> (&'static str, DriveClass, Profile) {
     match pool {
         0 => ("main", DriveClass::Ssd, profile),
-        _ => ("cold", DriveClass::Hdd, cold(profile)),
+        _ => ("cold", DriveClass::Hdd, cold(profile, cold_data)),
     }
 }
 
-fn cold(profile: Profile) -> Profile {
-    Profile { data: 2, ..profile }
+fn cold(profile: Profile, data: u8) -> Profile {
+    Profile { data, ..profile }
 }
 
 fn superblock(number: usize, drives: usize, (name, class, profile): (&str, DriveClass, Profile)) -> Superblock {
