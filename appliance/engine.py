@@ -51,6 +51,7 @@ def engine_settings(
         abandoned_after=configuration.uploads.abandoned_after or None,
         scrub_period=engine.scrub_period or None,
         retry_failed=engine.retry_failed,
+        background_share=engine.background_share,
         dictionaries=engine.dictionaries,
         master_key=None if master_key is None else master_key.key(),
     )

@@ -74,7 +74,7 @@ impl EngineSettings {
     #[new]
     #[pyo3(signature = (index, pools, *, journal_size=33_554_432, stream_size=1_073_741_824, small_limit=1_048_576,
         cache_size=67_108_864, dead_share=0.25, space_reserve=1_073_741_824, io_timeout=10.0,
-        abandoned_after=None, scrub_period=None, retry_failed=60.0, dictionaries=true, master_key=None))]
+        abandoned_after=None, scrub_period=None, retry_failed=60.0, background_share=1.0, dictionaries=true, master_key=None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
     fn new(
         index: PathBuf,
@@ -89,6 +89,7 @@ impl EngineSettings {
         abandoned_after: Option<f64>,
         scrub_period: Option<f64>,
         retry_failed: f64,
+        background_share: f64,
         dictionaries: bool,
         master_key: Option<&[u8]>,
     ) -> PyResult<Self> {
@@ -105,6 +106,7 @@ impl EngineSettings {
             abandoned_after: abandoned_after.map(seconds).transpose()?,
             scrub_period: scrub_period.map(seconds).transpose()?,
             retry_failed: seconds(retry_failed)?,
+            background_share,
             dictionaries,
             master_key: master_key.map(thirty_two).transpose()?.map(MasterSecret),
         }))

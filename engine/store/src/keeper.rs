@@ -60,6 +60,7 @@ struct Work {
     abandoned_after: Option<Duration>,
     scrub_period: Option<Duration>,
     retry_failed: Duration,
+    background_share: f64,
     intake: Arc<Intake>,
     stopping: AtomicBool,
     /// Somebody waits for seals: no rests.
@@ -93,6 +94,12 @@ struct Work {
     suspects: Mutex<Vec<u64>>,
 }
 
+/// How long to rest after a step, so that steps take that share of the time.
+fn rest_of_share(took: Duration, share: f64) -> Duration {
+    let rest = took.as_secs_f64() * (1.0 / share.clamp(0.001, 1.0) - 1.0);
+    Duration::try_from_secs_f64(rest).unwrap_or(Duration::ZERO)
+}
+
 #[derive(Debug)]
 pub struct Keepers {
     work: Arc<Work>,
@@ -124,6 +131,7 @@ impl Keepers {
             abandoned_after: settings.abandoned_after,
             scrub_period: settings.scrub_period,
             retry_failed: settings.retry_failed,
+            background_share: settings.background_share,
             intake: intake.clone(),
             stopping: AtomicBool::new(false),
             hurried: AtomicBool::new(false),
@@ -208,12 +216,29 @@ impl Work {
         self.stopping.load(Ordering::Acquire)
     }
 
+    /// Rests after a step of what can wait: as long as its share of the time asks for, and where `polite` as [`Self::rest`] does.
+    fn rest_in_background(&self, took: Duration, polite: bool) {
+        let polite = if polite { (took * RESTS).min(LONGEST_REST) } else { Duration::ZERO };
+        let until = Instant::now() + polite.max(rest_of_share(took, self.background_share));
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            if self.stopping() {
+                break;
+            }
+            // Not longer than the end of the store can wait.
+            std::thread::sleep(left.min(LONGEST_REST));
+        }
+    }
+
     /// Rests after a step that took so long, unless somebody waits or closed journals pile up.
     fn rest(&self, took: Duration) {
-        let behind = self.shared.closed.lock().len() > 1;
-        if !behind && !self.stopping() && !self.hurried.load(Ordering::Relaxed) {
+        if !self.is_behind() && !self.stopping() {
             std::thread::sleep((took * RESTS).min(LONGEST_REST));
         }
+    }
+
+    /// Whether somebody waits for seals, or closed journals pile up.
+    fn is_behind(&self) -> bool {
+        self.hurried.load(Ordering::Relaxed) || self.shared.closed.lock().len() > 1
     }
 
     fn seal_loop(&self) {
@@ -367,5 +392,19 @@ impl Work {
                 tracing::warn!(%error, "the index could not be compacted");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_time_is_kept_by_rests() {
+        let step = Duration::from_millis(30);
+        assert_eq!(rest_of_share(step, 1.0), Duration::ZERO);
+        assert_eq!(rest_of_share(step, 0.75).as_millis(), 10);
+        assert_eq!(rest_of_share(step, 0.1).as_millis(), 270);
+        assert_eq!(rest_of_share(Duration::from_secs(1), 0.0).as_secs(), 999);
     }
 }

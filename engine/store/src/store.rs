@@ -56,6 +56,8 @@ pub struct Settings {
     pub scrub_period: Option<Duration>,
     /// A drive that failed is tried again after so long, and then after twice as long each time.
     pub retry_failed: Duration,
+    /// The share of the time that healing, scrubbing, moving and compaction may keep drives busy, over 0 to 1.
+    pub background_share: f64,
     /// Whether small objects are compressed with dictionaries trained from others like them. What was is read either way.
     pub dictionaries: bool,
     /// What the keys that objects are encrypted with are wrapped under; without one nothing is encrypted.
@@ -79,6 +81,7 @@ impl Settings {
             abandoned_after: None,
             scrub_period: None,
             retry_failed: Duration::from_secs(60),
+            background_share: 1.0,
             dictionaries: true,
             master_key: None,
         }

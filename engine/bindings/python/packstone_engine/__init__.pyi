@@ -59,6 +59,7 @@ class EngineSettings:
         abandoned_after: float | None = None,
         scrub_period: float | None = None,
         retry_failed: float = 60.0,
+        background_share: float = 1.0,
         dictionaries: bool = True,
         master_key: bytes | None = None,
     ) -> EngineSettings: ...

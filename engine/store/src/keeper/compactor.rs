@@ -146,6 +146,7 @@ impl Work {
             }
             let own = tenant.1.record.extents.iter().filter(|extent| extent.segment == id);
             let bytes: u64 = own.map(|extent| extent.length).sum();
+            let began = Instant::now();
             let mut target = self.streams.take_from_reserve(pool)?;
             let step = match compaction::copy(&self.shared, &source, &mut target, tenant) {
                 Ok(step) => step,
@@ -155,6 +156,7 @@ impl Work {
                 }
             };
             let outcome = self.queue.commit_blocking(Op::Restate(step));
+            self.rest_in_background(began.elapsed(), false);
             drop(target);
             if matches!(outcome?, Outcome::Moved(1)) {
                 moved = true;
@@ -173,7 +175,8 @@ impl Work {
     }
 
     fn pack(&self, sources: &[u64]) -> Result<()> {
-        let made = compaction::compact(&self.shared, sources, &|took| self.rest(took))?;
+        let made =
+            compaction::compact(&self.shared, sources, &|took| self.rest_in_background(took, !self.is_behind()))?;
         let ids: Vec<u64> = made.iter().map(|made| made.info.id).collect();
         let moved: u64 = made.iter().map(|made| made.moved).sum();
         if !made.is_empty() {

@@ -235,9 +235,7 @@ impl Work {
         if now != pulse.seen {
             *pulse = Pulse { seen: now, since: Instant::now() };
         }
-        if pulse.since.elapsed() <= QUIET && !self.stopping() {
-            std::thread::sleep((took * super::RESTS).min(super::LONGEST_REST));
-        }
+        self.rest_in_background(took, pulse.since.elapsed() <= QUIET);
         !self.stopping()
     }
 }

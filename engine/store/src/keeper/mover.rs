@@ -126,7 +126,7 @@ impl Work {
             rows += 1;
             if rows % STRIDE == 0 {
                 moving.looked.fetch_add(STRIDE, Ordering::Relaxed);
-                self.rest(began.elapsed());
+                self.rest_in_background(began.elapsed(), true);
                 began = Instant::now();
             }
             !self.stopping()
