@@ -230,16 +230,13 @@ mod tests {
 
     use super::*;
     use crate::pool::{DriveClass, Profile};
+    use crate::recovery::drives::PoolSettings;
 
     fn pool(number: u8, class: DriveClass, storage_classes: &[StorageClass]) -> Arc<Pool> {
-        Arc::new(Pool {
-            number,
-            name: format!("pool{number}"),
-            class,
-            profile: Profile { data: 3, parity: 1 },
-            storage_classes: storage_classes.to_vec(),
-            members: Vec::new(),
-        })
+        let profile = Profile { data: 3, parity: 1 };
+        let mut settings = PoolSettings::new(&format!("pool{number}"), class, profile, Vec::new());
+        settings.storage_classes = storage_classes.to_vec();
+        Arc::new(settings.pool(number, Vec::new()))
     }
 
     #[test]

@@ -151,14 +151,7 @@ impl Store {
             .collect();
         let number = (0..u8::MAX).find(|free| !named.contains(free)).unwrap_or(u8::MAX);
         // Every older journal is sealed before more drives may be missing than it has copies on.
-        let pool = Pool {
-            number,
-            name: settings.name.clone(),
-            class: settings.class,
-            profile: settings.profile,
-            storage_classes: settings.storage_classes.clone(),
-            members: Vec::new(),
-        };
+        let pool = settings.pool(number, Vec::new());
         match self.inner.queue.commit_blocking(Op::OpenPool(pool)) {
             Err(Error::InvalidDrive(what)) => return Err(RecoveryError::Operator(what)),
             other => other?,

@@ -19,7 +19,7 @@ use packstone_store::{Settings, Store, initialise};
 fn pool(scratch: &tempfile::TempDir, name: &str, class: DriveClass, (data, parity): (u8, u8)) -> PoolSettings {
     let drives: Vec<PathBuf> =
         (0..data + parity).map(|number| scratch.path().join(format!("{name}{number}"))).collect();
-    PoolSettings { name: name.into(), class, profile: profile(data, parity), drives, storage_classes: Vec::new() }
+    PoolSettings::new(name, class, profile(data, parity), drives)
 }
 
 /// A fast pool at 3+1 and a slow one at 2+1.

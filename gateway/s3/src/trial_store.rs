@@ -9,8 +9,7 @@ use packstone_store::{Settings, Store, initialise};
 pub(crate) fn store(scratch: &tempfile::TempDir) -> Store {
     let profile = Profile { data: 1, parity: 0 };
     let drives = vec![scratch.path().join("drive")];
-    let pool =
-        PoolSettings { name: "main".into(), class: DriveClass::Ssd, profile, drives, storage_classes: Vec::new() };
+    let pool = PoolSettings::new("main", DriveClass::Ssd, profile, drives);
     let settings = Settings::small(scratch.path().join("index"), vec![pool]);
     initialise(&settings, true).unwrap();
     Store::open(&settings).unwrap()

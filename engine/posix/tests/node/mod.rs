@@ -35,13 +35,7 @@ impl Node {
         let scratch = tempfile::tempdir().unwrap();
         let profile = Profile { data: 2, parity: 1 };
         let drives: Vec<PathBuf> = (0..3).map(|n| scratch.path().join(format!("drive{n}"))).collect();
-        let pools = vec![PoolSettings {
-            name: "main".into(),
-            class: DriveClass::Ssd,
-            profile,
-            drives,
-            storage_classes: Vec::new(),
-        }];
+        let pools = vec![PoolSettings::new("main", DriveClass::Ssd, profile, drives)];
         let settings = Settings {
             master_key: Some(MasterSecret([9; 32])),
             ..Settings::small(scratch.path().join("index"), pools)

@@ -19,8 +19,7 @@ use crate::{Settings, Store, initialise};
 fn settings(scratch: &tempfile::TempDir) -> Settings {
     let profile = Profile { data: 1, parity: 0 };
     let drives = vec![scratch.path().join("drive")];
-    let pool =
-        PoolSettings { name: "main".into(), class: DriveClass::Ssd, profile, drives, storage_classes: Vec::new() };
+    let pool = PoolSettings::new("main", DriveClass::Ssd, profile, drives);
     Settings { cache_size: 0, ..Settings::small(scratch.path().join("index"), vec![pool]) }
 }
 

@@ -25,6 +25,27 @@ pub struct PoolSettings {
     pub storage_classes: Vec<StorageClass>,
 }
 
+impl PoolSettings {
+    /// One that no storage class names.
+    #[must_use]
+    pub fn new(name: &str, class: DriveClass, profile: Profile, drives: Vec<PathBuf>) -> Self {
+        Self { name: name.to_owned(), class, profile, drives, storage_classes: Vec::new() }
+    }
+
+    /// The pool of these settings.
+    #[must_use]
+    pub fn pool(&self, number: u8, members: Vec<Arc<Member>>) -> Pool {
+        Pool {
+            number,
+            name: self.name.clone(),
+            class: self.class,
+            profile: self.profile,
+            storage_classes: self.storage_classes.clone(),
+            members,
+        }
+    }
+}
+
 /// A drive that is configured, opened if it is there.
 #[derive(Debug)]
 pub struct Candidate {
@@ -244,14 +265,7 @@ pub fn absent(before: &Member, path: String, hardware: &Hardware) -> Arc<Member>
 fn assemble(number: u8, settings: &PoolSettings, members: &BTreeMap<DriveNumber, Arc<Member>>) -> Pool {
     let mut own: Vec<_> = members.values().filter(|member| member.pool == number).cloned().collect();
     own.sort_by_key(|member| member.number);
-    Pool {
-        number,
-        name: settings.name.clone(),
-        class: settings.class,
-        profile: settings.profile,
-        storage_classes: settings.storage_classes.clone(),
-        members: own,
-    }
+    settings.pool(number, own)
 }
 
 impl Inventory {

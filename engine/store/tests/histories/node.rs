@@ -215,7 +215,7 @@ impl Node {
             let (name, class, profile) = membership(number, self.profile, self.cold_data);
             let own = self.drives.iter().zip(&self.pools).filter(|(_, pool)| **pool == number);
             let drives = own.map(|(drive, _)| PathBuf::from(drive.path())).collect();
-            PoolSettings { name: name.into(), class, profile, drives, storage_classes: Vec::new() }
+            PoolSettings::new(name, class, profile, drives)
         };
         let pools: Vec<PoolSettings> = (0..=*self.pools.iter().max().unwrap()).map(pool).collect();
         let candidates = self.drives.iter().enumerate().map(|(number, drive)| Candidate {

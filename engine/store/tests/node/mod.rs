@@ -27,8 +27,7 @@ impl Node {
     pub fn new(profile: Profile) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let drives: Vec<PathBuf> = (0..profile.shards()).map(|n| scratch.path().join(format!("drive{n}"))).collect();
-        let pool =
-            PoolSettings { name: "main".into(), class: DriveClass::Ssd, profile, drives, storage_classes: Vec::new() };
+        let pool = PoolSettings::new("main", DriveClass::Ssd, profile, drives);
         let settings = Settings::small(scratch.path().join("index"), vec![pool]);
         initialise(&settings, profile.parity == 0).unwrap();
         Self { scratch, settings }
