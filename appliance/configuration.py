@@ -120,8 +120,8 @@ class EngineSection(_Section):
     """How long a drive that failed is left alone before it is tried again; twice as long each time after that."""
 
     background_share: float = Field(default=1.0, gt=0, le=1)
-    """Share of the time that each of healing (with draining and scrubbing) and compaction (with moving between pools) may
-    keep drives busy; they yield to requests beyond that."""
+    """Share of the time that healing (with draining and scrubbing) and, beside it, compaction (with moving) may keep
+    drives busy; they yield to requests beyond that."""
 
     scrub_period: Age = 14 * 86400.0
     """Every segment is read and checked once in so long, such as `"14 d"`; 0 or `"never"`: none is."""

@@ -124,11 +124,11 @@ def move(
         if detach:
             print_line(f"{place}: is being moved; `packstone pool show` tells how much is left")
             return
-        _await_moved(node)
+        _await_moved(node, name)
     print_line(f"{place}: is kept {'by storage class' if by_class else f'in pool {name}'}")
 
 
-def _await_moved(node: "ControlClient") -> None:
+def _await_moved(node: "ControlClient", name: str | None) -> None:
     import time
 
     from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -138,7 +138,11 @@ def _await_moved(node: "ControlClient") -> None:
     with progress(DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task("looking", total=None)
         most = 0
-        while (moving := node.status().moving).looking or moving.displaced:
+        while (moving := (status := node.status()).moving).looking or moving.displaced:
+            if any(pool.name == name and not pool.room for pool in status.pools):
+                raise OperatorError(
+                    f"{name}: takes no data for want of space or drives; the rest is moved once it does"
+                )
             if not moving.looking:
                 most = max(most, moving.displaced)
                 bar.update(task, description="moving", total=most, completed=most - moving.displaced)

@@ -1,8 +1,9 @@
 //! The store's own workers: sealing, healing, scrubbing, spare journal files, space, compaction, abandoned uploads.
 //!
-//! All run on threads that wake a few times a second: one seals (`sealer`), one heals and scrubs (`healer`, `scrubber`), one takes
-//! drives in that come back (`returns`), one looks for what stands in another pool than its own (`mover`), one does the rest (`compactor`, `abandoned`, and what stands here). Each step can be cut short by the end of the process anywhere; what is half done then is swept or
-//! resumed at the next start.
+//! All run on threads that wake a few times a second: one seals (`sealer`), one heals and scrubs (`healer`, `scrubber`), one
+//! takes drives in that come back (`returns`), one looks for what stands in another pool than its own (`mover`), one carries it
+//! there and wins dead space back (`compactor`), one does the rest (`abandoned`, and what stands here). Each step can be cut
+//! short by the end of the process anywhere; what is half done then is swept or resumed at the next start.
 
 mod abandoned;
 mod compactor;
@@ -161,6 +162,7 @@ impl Keepers {
         threads.push(run("packstone-heal", Work::heal_loop)?);
         threads.push(run("packstone-return", Work::return_loop)?);
         threads.push(run("packstone-move", Work::move_loop)?);
+        threads.push(run("packstone-compact", Work::compact_loop)?);
         Ok(Self { work, threads, committer })
     }
 
@@ -249,7 +251,6 @@ impl Work {
     }
 
     fn keep_loop(&self) {
-        let mut compacted = Instant::now();
         let mut time_kept = Instant::now();
         let mut uploads = abandoned::Look::new();
         while !self.stopping() {
@@ -266,17 +267,6 @@ impl Work {
             self.watch_latency();
             self.streams.retire_outdone();
             self.abort_abandoned(&mut uploads);
-            if compacted.elapsed() >= COMPACTION_PAUSE {
-                match self.compact_once() {
-                    // Where there was something to do there may be more.
-                    Ok(true) => {}
-                    Ok(false) => compacted = Instant::now(),
-                    Err(error) => {
-                        tracing::warn!(%error, "compaction failed: trying again");
-                        compacted = Instant::now();
-                    }
-                }
-            }
             std::thread::park_timeout(TICK);
         }
     }

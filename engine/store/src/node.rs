@@ -90,10 +90,17 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// The largest number of parity shards of any pool: M.
+    /// The largest number of parity shards of any pool: M. One without drives has no part in how many may be out of use.
     #[must_use]
     pub fn most_parity(&self) -> usize {
-        self.pools.iter().map(|pool| usize::from(pool.profile.parity)).max().unwrap_or(0)
+        let made = self.pools.iter().filter(|pool| !pool.members.is_empty());
+        made.map(|pool| usize::from(pool.profile.parity)).max().unwrap_or(0)
+    }
+
+    /// On how many drives the journal is to stand: M+1, and as many as a pool will need that is being made.
+    #[must_use]
+    pub fn journal_copies(&self) -> usize {
+        self.pools.iter().map(|pool| usize::from(pool.profile.parity)).max().unwrap_or(0) + 1
     }
 
     #[must_use]
@@ -101,10 +108,10 @@ impl Roster {
         self.members.values().filter(|member| member.online()).cloned().collect()
     }
 
-    /// M+1 drives of the fastest class that has them, or as many as are left.
+    /// The drives of the journal, of the fastest class that has them, or as many as are left.
     #[must_use]
     pub fn place_journal(&self) -> Vec<Arc<Member>> {
-        let wanted = self.most_parity() + 1;
+        let wanted = self.journal_copies();
         let mut online = self.online();
         online.sort_by_key(|member| (member.is_leaving(), member.is_sluggish(), member.class, member.number));
         online.truncate(wanted);

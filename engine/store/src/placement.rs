@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::commit::Shared;
@@ -71,15 +71,39 @@ impl StorageClass {
 }
 
 /// What moving between pools came to since start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MovingCounts {
-    /// Whether the index is looked through for what belongs elsewhere, and how many rows were.
-    pub looking: AtomicBool,
+    /// How often something changed that says what belongs where, and which of these changes the last walk through the index
+    /// knew of.
+    pub changes: AtomicU64,
+    pub answered: AtomicU64,
+    /// Rows that were looked at.
     pub looked: AtomicU64,
     /// Bytes that are known to stand in another pool than the one that they belong to.
     pub displaced: AtomicU64,
     /// Bytes that were moved.
     pub moved: AtomicU64,
+}
+
+impl Default for MovingCounts {
+    fn default() -> Self {
+        let none = AtomicU64::default;
+        // A start is the first change.
+        Self { changes: AtomicU64::new(1), answered: none(), looked: none(), displaced: none(), moved: none() }
+    }
+}
+
+impl MovingCounts {
+    /// Whether it isn't known yet what has to be moved.
+    #[must_use]
+    pub fn is_looking(&self) -> bool {
+        self.changes.load(Ordering::Acquire) != self.answered.load(Ordering::Acquire)
+    }
+
+    /// Something changed that says what belongs where.
+    pub fn note_change(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// Bytes by the number of the pool that they belong to.
@@ -168,11 +192,15 @@ impl Roster {
     /// the first of the slowest.
     #[must_use]
     pub fn pool_of(&self, class: StorageClass) -> Option<&Arc<Pool>> {
-        let named = self.pools.iter().find(|pool| pool.storage_classes.contains(&class));
-        named.or_else(|| match class {
-            StorageClass::Standard => self.pools.iter().min_by_key(|pool| (pool.class, pool.number)),
-            _ => self.pools.iter().max_by_key(|pool| (pool.class, std::cmp::Reverse(pool.number))),
-        })
+        // One that is being made counts once it can take anything.
+        let is_made = |pool: &&Arc<Pool>| pool.members.len() >= usize::from(pool.profile.data);
+        let made: Vec<&Arc<Pool>> = self.pools.iter().filter(is_made).collect();
+        let named = made.iter().find(|pool| pool.storage_classes.contains(&class));
+        let by_drives = || match class {
+            StorageClass::Standard => made.iter().min_by_key(|pool| (pool.class, pool.number)),
+            _ => made.iter().max_by_key(|pool| (pool.class, std::cmp::Reverse(pool.number))),
+        };
+        named.or_else(by_drives).copied()
     }
 }
 
@@ -204,9 +232,9 @@ impl Shared {
         }
     }
 
-    /// A pool that can take what belongs to one: that itself unless it is short of space or drives.
+    /// The pool that a journal is sealed to whose records mostly belong to one: that, unless it is short of space or drives.
     #[must_use]
-    pub fn pool_for(&self, belongs: Option<u8>) -> Option<Arc<Pool>> {
+    pub fn pool_to_seal_to(&self, belongs: Option<u8>) -> Option<Arc<Pool>> {
         let own = belongs.filter(|number| self.can_take(*number)).and_then(|number| self.hardware.pool(number));
         own.or_else(|| self.hardware.landing_pool())
     }
@@ -233,7 +261,8 @@ mod tests {
     use crate::recovery::drives::PoolSettings;
 
     fn pool(number: u8, class: DriveClass, storage_classes: &[StorageClass]) -> Arc<Pool> {
-        let profile = Profile { data: 3, parity: 1 };
+        // Of no drives at all, so that it counts without any.
+        let profile = Profile { data: 0, parity: 1 };
         let mut settings = PoolSettings::new(&format!("pool{number}"), class, profile, Vec::new());
         settings.storage_classes = storage_classes.to_vec();
         Arc::new(settings.pool(number, Vec::new()))

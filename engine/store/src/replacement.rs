@@ -18,8 +18,7 @@ use crate::store::Settings;
 /// # Errors
 /// No drive is configured there, the one that is answers, or the directory isn't there or isn't empty.
 pub fn replace_drive(settings: &Settings, path: &Path) -> RecoveryResult<DriveNumber> {
-    let pools = settings.pools.iter().zip(0_u8..);
-    let Some((pool, place)) = pools.clone().find(|(pool, _)| pool.drives.iter().any(|drive| drive == path)) else {
+    let Some(pool) = settings.pools.iter().find(|pool| pool.drives.iter().any(|drive| drive == path)) else {
         return Err(operator(path, "is configured for no pool: name it in the configuration, in the old one's place"));
     };
     let executor: Arc<dyn Executor> = Arc::new(Threads::default());
@@ -37,7 +36,7 @@ pub fn replace_drive(settings: &Settings, path: &Path) -> RecoveryResult<DriveNu
             "can't be made a drive before the others were opened by this release: start the node",
         ));
     };
-    format(&DirectoryDrive::open(path)?, Membership::configured(place, pool), own)?;
+    format(&DirectoryDrive::open(path)?, Membership::configured(member.pool, pool), own)?;
     Ok(member.number)
 }
 

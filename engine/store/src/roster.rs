@@ -1,7 +1,7 @@
 //! Drives that an operator adds, replaces, has emptied and removes while the store is open; `docs/drives.md` has the states.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use packstone_access::{Action, Grant};
@@ -101,7 +101,7 @@ impl Store {
     /// A profile that can't be, another pool of that name, or a drive that can't be taken in: those before it are.
     pub fn create_pool(&self, grant: &Grant, settings: &PoolSettings) -> RecoveryResult<usize> {
         grant.covers(Action::Administer).map_err(Error::from)?;
-        check_pools(std::slice::from_ref(settings), true)?;
+        check_pools(std::slice::from_ref(settings), false)?;
         let shared = &self.inner.shared;
         let wrong = |what: String| Err(RecoveryError::Operator(format!("pool {:?}: {what}", settings.name)));
         {
@@ -114,7 +114,18 @@ impl Store {
                 Some(_) => {}
                 None => self.open_pool(settings)?,
             }
+            let is_others = |path: &&PathBuf| {
+                member_at(shared, path).is_some_and(|member| {
+                    shared.hardware.pool(member.pool).is_some_and(|pool| pool.name != settings.name)
+                })
+            };
+            if let Some(path) = settings.drives.iter().find(is_others) {
+                return Err(operator(path, "is a drive of another pool"));
+            }
         }
+        // More drives may be missing once one of these says so: no older journal may stand on too few by then.
+        self.inner.queue.commit_blocking(Op::CloseJournal).map_err(RecoveryError::from)?;
+        self.seal()?;
         let mut taken = 0;
         for path in settings.drives.iter().filter(|path| member_at(shared, path).is_none()) {
             self.add_drive(grant, path, &settings.name)?;
@@ -123,6 +134,7 @@ impl Store {
         if taken == 0 {
             return wrong("has all its drives already".into());
         }
+        shared.moving.note_change();
         Ok(taken)
     }
 
@@ -150,13 +162,11 @@ impl Store {
             .chain(roster.pools.iter().map(|pool| pool.number))
             .collect();
         let number = (0..u8::MAX).find(|free| !named.contains(free)).unwrap_or(u8::MAX);
-        // Every older journal is sealed before more drives may be missing than it has copies on.
         let pool = settings.pool(number, Vec::new());
         match self.inner.queue.commit_blocking(Op::OpenPool(pool)) {
             Err(Error::InvalidDrive(what)) => return Err(RecoveryError::Operator(what)),
             other => other?,
         };
-        self.seal()?;
         Ok(())
     }
 
@@ -235,14 +245,14 @@ fn expect_room_without(shared: &Shared, member: &Member, path: &Path) -> Recover
     let stays = |other: &&Arc<Member>| other.number != member.number && other.takes_shards();
     let roster = shared.hardware.roster();
     let Some(pool) = roster.pools.iter().find(|pool| pool.number == member.pool) else { return Ok(()) };
-    let (left, needed) = (pool.members.iter().filter(stays).count(), pool.profile.shards());
+    // Segments that were made at another profile may need more.
+    let made = shared.table.sealed().into_iter().filter(|segment| segment.info.pool == pool.number);
+    let widest = made.map(|segment| segment.info.drives.len()).max().unwrap_or(0);
+    let (left, needed) = (pool.members.iter().filter(stays).count(), pool.profile.shards().max(widest));
     if left < needed {
         return Err(operator(
             path,
-            &format!(
-                "can't be emptied: pool {} would have {left} drives, and {} needs {needed}",
-                pool.name, pool.profile
-            ),
+            &format!("can't be emptied: pool {} would have {left} drives, and its segments need {needed}", pool.name),
         ));
     }
     let (left, needed) = (roster.members.values().filter(stays).count(), roster.most_parity() + 1);

@@ -13,6 +13,7 @@ use crate::journal::file::Place;
 use crate::journal::merge;
 use crate::journal::{Claim, Entry, Journal, Logged};
 use crate::placement::{Belongings, foremost};
+use crate::pool::Pool;
 use crate::record::{Extent, Record};
 use crate::segment::pack::{Rest, write_packed};
 use crate::segment::stream::OpenStream;
@@ -79,7 +80,7 @@ pub fn seal_journal(shared: &Shared, journal: &Journal, rest: &Rest<'_>) -> Resu
     if !lasting {
         return Ok(SealedJournal::Empty);
     }
-    let info = blank(shared, journal.id, foremost(&belongings))?;
+    let info = blank(journal.id, shared.pool_to_seal_to(foremost(&belongings)).as_deref())?;
     belongings.remove(&info.pool);
     let mut held: Option<(Place, Vec<u8>)> = None;
     let mut source = |offset: u64, piece: &mut [u8]| read_payload(journal, &places, &mut held, offset, piece);
@@ -121,15 +122,15 @@ pub(crate) fn range_of(base: u64, from: u64, to: u64) -> Option<std::ops::Range<
     Some(usize::try_from(from.checked_sub(base)?).ok()?..usize::try_from(to.checked_sub(base)?).ok()?)
 }
 
-/// A packed segment that has an id and drives, and nothing in it: in the pool that its records belong to, if that can take it.
+/// A packed segment that has an id and drives of a pool, and nothing in it.
 ///
 /// # Errors
-/// The pool has too few drives in use.
-pub fn blank(shared: &Shared, id: u64, belongs: Option<u8>) -> Result<SegmentInfo, SegmentError> {
+/// There is no pool, or it has too few drives in use.
+pub fn blank(id: u64, pool: Option<&Pool>) -> Result<SegmentInfo, SegmentError> {
     let too_few = |needed| SegmentError::TooFewShards { segment: id, healthy: 0, needed };
-    let pool = shared.pool_for(belongs).ok_or_else(|| too_few(1))?;
+    let pool = pool.ok_or_else(|| too_few(1))?;
     let drives = pool.place(id).ok_or_else(|| too_few(usize::from(pool.profile.data)))?;
-    Ok(SegmentInfo::new(id, SegmentKind::Packed, &pool, drives))
+    Ok(SegmentInfo::new(id, SegmentKind::Packed, pool, drives))
 }
 
 /// Ends a stream that no request holds, with who has bytes in it.

@@ -157,6 +157,9 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
     let now = shared.compliance.now().wall.max(recovered.time + 1);
     let start = Start { epoch, told, next_lsn: recovered.next_lsn, chain: recovered.chain, now };
     let (log, batch) = log::open(&shared, start, live, &superblocks)?;
+    let journals = recovered.journals.iter().chain([&log.journal]);
+    let copies = journals.map(|journal| journal.copies.len()).min().unwrap_or(0);
+    superblocks::adopt_profiles(&shared, &superblocks, copies)?;
     let living = Living {
         next_bucket: recovered.next_bucket,
         closed: recovered.journals.into_iter().map(|journal| (journal.id, journal)).collect(),

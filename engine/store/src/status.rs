@@ -250,7 +250,7 @@ impl Store {
                 dead: 0,
                 degraded: 0,
                 storage_classes: classes.filter(|class| is_own(*class)).collect(),
-                room: shared.shortage.takes_growth() && shared.shortage.has_room(pool.number),
+                room: shared.shortage.takes_growth() && shared.can_take(pool.number),
             };
             for home in shared.table.all().values() {
                 let Home::Segment(segment) = home else { continue };
@@ -290,7 +290,7 @@ impl Store {
         let counts = &self.inner.shared.moving;
         let read = |count: &std::sync::atomic::AtomicU64| count.load(std::sync::atomic::Ordering::Relaxed);
         MovingStatus {
-            looking: counts.looking.load(std::sync::atomic::Ordering::Relaxed),
+            looking: counts.is_looking(),
             looked: read(&counts.looked),
             displaced: read(&counts.displaced),
             moved: read(&counts.moved),

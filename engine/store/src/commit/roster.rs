@@ -44,6 +44,9 @@ impl Core {
             superblock.fences = current.first().map(|known| known.fences.clone()).unwrap_or_default();
             superblock.removed = current.first().map(|known| known.removed.clone()).unwrap_or_default();
             superblock.drives = superblock.drives.max(number + 1);
+            // The pool's may have changed while it was away.
+            let pool = self.shared.hardware.pool(superblock.pool);
+            superblock.profile = pool.map_or(superblock.profile, |pool| pool.profile);
         }
         // What only drives have that are out of use, a start reads from them: the members that they were are never asked again.
         if let Some(journal) = self.unreadable_journal() {
@@ -77,9 +80,10 @@ impl Core {
     /// Takes a pool into use that has no drives yet. The journal goes on with as many copies as the pool's parity takes,
     /// before a drive of it says that so many may be missing.
     pub(super) fn open_pool(&mut self, pool: &Pool) -> Result<()> {
-        let mut next = Roster::clone(&self.shared.hardware.roster());
+        let before = Roster::clone(&self.shared.hardware.roster());
+        let mut next = before.clone();
         next.pools.push(Arc::new(pool.clone()));
-        let (needed, there) = (next.most_parity() + 1, next.place_journal().len());
+        let (needed, there) = (next.journal_copies(), next.place_journal().len());
         if there < needed {
             return Err(Error::InvalidDrive(format!(
                 "the journal of a pool at {} stands on {needed} drives, and {there} are in use",
@@ -87,7 +91,7 @@ impl Core {
             )));
         }
         self.shared.hardware.reform(next);
-        self.rotate()
+        self.rotate().inspect_err(|_| self.shared.hardware.reform(before))
     }
 
     /// A journal that no drive in use has.

@@ -24,16 +24,31 @@ pub fn begin_epoch(shared: &Shared, superblocks: &Superblocks, epoch: Epoch, fen
     let fences = fences.to_vec();
     // A drive that was away while another was told to retain longer is told with the next epoch that it takes part in.
     let known: Vec<Superblock> = superblocks.lock().values().cloned().collect();
-    let roster = shared.hardware.roster();
-    let profiles: HashMap<u8, Profile> = roster.pools.iter().map(|pool| (pool.number, pool.profile)).collect();
     write(shared, superblocks, move |superblock| {
         superblock.advance(epoch, &fences);
-        // The pool's may have changed while the drive was away, or with this start.
-        superblock.profile = profiles.get(&superblock.pool).copied().unwrap_or(superblock.profile);
         for other in &known {
             superblock.retain_until = superblock.retain_until.max(other.retain_until);
             superblock.learn_drives(other);
         }
+    })
+}
+
+/// Has every drive in use know the profile of its pool as it is configured, where every journal stands on drives enough for
+/// as many to be missing as that says: `copies` is the fewest that one has. Drives that can't take it go out of use.
+///
+/// # Errors
+/// No drive is left.
+pub fn adopt_profiles(shared: &Shared, superblocks: &Superblocks, copies: usize) -> Result<()> {
+    let roster = shared.hardware.roster();
+    let mut profiles: HashMap<u8, Profile> = roster.pools.iter().map(|pool| (pool.number, pool.profile)).collect();
+    profiles.retain(|_, profile| usize::from(profile.parity) < copies);
+    let is_told =
+        |superblock: &Superblock| profiles.get(&superblock.pool).is_none_or(|held| *held == superblock.profile);
+    if superblocks.lock().values().all(is_told) {
+        return Ok(());
+    }
+    write(shared, superblocks, move |superblock| {
+        superblock.profile = profiles.get(&superblock.pool).copied().unwrap_or(superblock.profile);
     })
 }
 

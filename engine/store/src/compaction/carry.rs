@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use super::may_hold;
+use super::{may_hold, unlink};
 use crate::commit::Shared;
 use crate::commit::log::durable_lsn;
 use crate::index::{IndexError, Place, Snapshot, Space, keys};
@@ -42,10 +42,14 @@ pub fn compact(shared: &Shared, sources: &[u64], rest: &Rest<'_>) -> Result<Vec<
     for (pool, carried) in by_pool(shared, carried) {
         let came = carried.values().filter_map(|carried| carried.data.as_ref());
         let moved = came.filter(|(from, _)| from.info.pool != pool).map(|(_, extent)| extent.length).sum();
-        let mut info = write(shared, pool, carried, rest)?;
-        info.begun_lsn = begun_lsn;
-        info.sources = sources.to_vec();
-        made.push(Made { info, moved });
+        match write(shared, pool, carried, rest) {
+            Ok(info) => made.push(Made { info: SegmentInfo { begun_lsn, sources: sources.to_vec(), ..info }, moved }),
+            Err(error) => {
+                // Nothing will ever name what is whole already.
+                made.iter().for_each(|made| unlink(shared, &made.info));
+                return Err(error);
+            }
+        }
     }
     Ok(made)
 }
@@ -71,23 +75,18 @@ fn by_pool(shared: &Shared, carried: BTreeMap<u64, Carried>) -> BTreeMap<u8, BTr
     if carried.is_empty() {
         return BTreeMap::new();
     }
-    if !shared.has_several_pools() {
-        return BTreeMap::from([(landing, carried)]);
-    }
     let (mut pools, mut others) = (BTreeMap::<u8, BTreeMap<u64, Carried>>::new(), BTreeMap::new());
     let mut belongings = Belongings::new();
     for (lsn, carried) in carried {
-        let own = carried.data.as_ref().and_then(|_| shared.pool_of_entry(&carried.entry));
-        match shared.pool_for(own.map(|pool| pool.number)).filter(|_| carried.data.is_some()) {
-            Some(pool) => {
-                *belongings.entry(pool.number).or_default() +=
-                    carried.data.as_ref().map_or(0, |(_, extent)| extent.length);
-                pools.entry(pool.number).or_default().insert(lsn, carried);
-            }
-            None => {
-                others.insert(lsn, carried);
-            }
-        }
+        let Some((from, extent)) = &carried.data else {
+            others.insert(lsn, carried);
+            continue;
+        };
+        // Where its own pool can't take it, it stays in the one that it is in: that has the reserve for it.
+        let own = shared.pool_of_entry(&carried.entry).map(|pool| pool.number);
+        let pool = own.filter(|number| shared.can_take(*number)).unwrap_or(from.info.pool);
+        *belongings.entry(pool).or_default() += extent.length;
+        pools.entry(pool).or_default().insert(lsn, carried);
     }
     if !others.is_empty() {
         pools.entry(foremost(&belongings).unwrap_or(landing)).or_default().append(&mut others);
@@ -117,7 +116,8 @@ fn write(
     }
     let mut toc = TocBuilder::default();
     carried.iter().for_each(|(lsn, carried)| toc.push(*lsn, &carried.entry));
-    let info = blank(shared, id, Some(pool))?;
+    let pool = shared.hardware.pool(pool).or_else(|| shared.hardware.landing_pool());
+    let info = blank(id, pool.as_deref())?;
     let payload = layout.length;
     let mut source = |offset: u64, piece: &mut [u8]| layout.read(offset, piece);
     write_packed(&shared.hardware, info, payload, toc.finish()?, &mut source, rest)

@@ -54,7 +54,7 @@ const STREAMS: usize = 16;
 const BARE: usize = 8;
 
 /// What is carried to other pools may be so many times as much at once: only a part of it goes to any.
-const MOVES: u64 = 4;
+const MOVED_AT_ONCE: u64 = 4;
 
 /// Chooses what to do next: a stream without claims, the emptiest streams
 /// whose dead share is over `dead_share`, else packed segments whose dead share is over `dead_share`, emptiest
@@ -86,7 +86,7 @@ pub fn choose(files: &[FileFacts], dead_share: f64, target: u64) -> Choice {
         return Choice::Move(streams.iter().take(STREAMS).map(|file| file.id).collect());
     }
     if !displaced.is_empty() {
-        return Choice::Pack(up_to(target.saturating_mul(MOVES), &displaced));
+        return Choice::Pack(up_to(target.saturating_mul(MOVED_AT_ONCE), &displaced));
     }
     // Segments of kills alone have no dead bytes; what their kills meant may be long gone.
     let bare: Vec<u64> = packed().filter(|file| file.payload == 0).map(|file| file.id).collect();

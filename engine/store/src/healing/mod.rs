@@ -188,7 +188,7 @@ pub fn heal(shared: &Shared, wound: Wound, pace: &Pace<'_>) -> Result<Option<Hea
 #[must_use]
 pub fn imbalance(shared: &Shared) -> Option<(Wound, DriveNumber)> {
     let roster = shared.hardware.roster();
-    let between = roster.pools.iter().find_map(|pool| {
+    let between = roster.pools.iter().filter(|pool| shared.shortage.has_room(pool.number)).find_map(|pool| {
         // With a shard of each segment on every drive there is nowhere to move one to.
         let spare = pool.members.len() > pool.profile.shards();
         let fill = |member: &Arc<Member>| {

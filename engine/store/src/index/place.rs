@@ -46,6 +46,25 @@ impl Place {
         Ok(None)
     }
 
+    /// The row of that place, whatever was said of it since, if its record has bytes in `segment`.
+    ///
+    /// # Errors
+    /// A fault of the index.
+    pub fn stands_in(&self, snapshot: &dyn Snapshot, segment: u64) -> IndexResult<Option<Row>> {
+        for (space, key) in self.candidates() {
+            let Some(value) = snapshot.get(space, &key)? else { continue };
+            let row = Row::decode_whole(&value, snapshot)?;
+            let is_it = match self {
+                Self::Row(..) => true,
+                Self::Version { record, .. } | Self::Amendment { record, .. } => row.record.id == *record,
+            };
+            if is_it && row.record.extents.iter().any(|extent| extent.segment == segment) {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
     fn candidates(&self) -> Vec<(Space, Vec<u8>)> {
         match self {
             Self::Row(space, key) => vec![(*space, key.clone())],

@@ -1,9 +1,10 @@
 //! Carrying out what `compaction::choose` decides, one step at a time, and finishing what a crash cut short.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{MOVES, Work};
+use super::{COMPACTION_PAUSE, MOVES, Work};
 use crate::commit::{Op, Outcome};
 use crate::compaction::{self, Choice, CutShort, FileFacts, Tenant};
 use crate::error::{Error, Result};
@@ -15,6 +16,18 @@ use crate::segment::{Home, Segment, SegmentKind};
 const BACK_OFF: Duration = Duration::from_secs(600);
 
 impl Work {
+    pub(super) fn compact_loop(&self) {
+        while !self.stopping() {
+            match self.compact_once() {
+                // Where there was something to do there may be more.
+                Ok(true) => continue,
+                Ok(false) | Err(Error::ShuttingDown) => {}
+                Err(error) => tracing::warn!(%error, "compaction failed: trying again"),
+            }
+            std::thread::park_timeout(COMPACTION_PAUSE);
+        }
+    }
+
     /// Finishes a compaction that was cut short: moves the rows that are left, and erases its sources. Until then no
     /// source may be compacted again, since its rows stand elsewhere. Whether there was anything to do.
     fn finish_cut_short(&self) -> Result<bool> {
@@ -66,9 +79,7 @@ impl Work {
             return Ok(true);
         }
         let mut facts = Vec::new();
-        let mut displaced = self.displaced.lock();
-        let left = displaced.settle(|id| self.shared.table.get(id).is_some());
-        self.shared.moving.displaced.store(left, Ordering::Relaxed);
+        let displaced = self.due_elsewhere();
         for home in self.shared.table.all().values() {
             let Home::Segment(segment) = home else { continue };
             let info = &segment.info;
@@ -78,10 +89,9 @@ impl Work {
             let tally = compaction::tally(&self.shared, info.id)?;
             let (id, kind, payload) = (info.id, info.kind, info.payload);
             let entries = u64::from(info.toc.entries);
-            let displaced = displaced.due(id, |pool| pool != info.pool && self.shared.can_take(pool));
+            let displaced = displaced.get(&id).copied().unwrap_or(0);
             facts.push(FileFacts { id, kind, payload, live: tally.live, entries, dead: tally.dead, displaced });
         }
-        drop(displaced);
         // What could not be done a while ago stands in nobody's way now.
         let mut passed_over = self.passed_over.lock();
         passed_over.retain(|_, since| since.elapsed() < BACK_OFF);
@@ -93,14 +103,27 @@ impl Work {
             Choice::EraseStream(id) => self.or_pass_over(id, self.erase_stream(id)),
             Choice::Restream(ids) => self.restream_all(&ids, |_, _| true),
             Choice::Move(ids) => self.restream_all(&ids, |source, pool| source.info.pool != pool),
-            Choice::Pack(sources) => self.pack(&sources).map(|()| true),
+            Choice::Pack(sources) => self.pack(&sources).map(|()| true).inspect_err(|_| self.pass_over(&sources)),
         }
     }
 
-    /// Leaves a stream alone for a while when nothing came of trying.
+    /// Bytes that are to be carried to other pools now, by the segment that has them.
+    fn due_elsewhere(&self) -> HashMap<u64, u64> {
+        let mut displaced = self.displaced.lock();
+        displaced.retain(|id| self.shared.table.get(id).is_some());
+        self.shared.moving.displaced.store(displaced.due(|_| true).values().sum(), Ordering::Relaxed);
+        displaced.due(|pool| self.shared.can_take(pool))
+    }
+
+    /// Leaves segments alone for a while that nothing came of.
+    fn pass_over(&self, ids: &[u64]) {
+        self.passed_over.lock().extend(ids.iter().map(|id| (*id, Instant::now())));
+    }
+
+    /// The same of one where nothing came of trying.
     fn or_pass_over(&self, id: u64, outcome: Result<bool>) -> Result<bool> {
         if !matches!(outcome, Ok(true)) {
-            self.passed_over.lock().insert(id, Instant::now());
+            self.pass_over(&[id]);
         }
         outcome
     }
@@ -125,22 +148,30 @@ impl Work {
                 break;
             }
             let own = tenants.remove(id).unwrap_or_default();
-            moved |= self.or_pass_over(*id, self.restream(*id, own, &is_meant))?;
-            self.displaced.lock().forget(*id);
+            let places = own.into_iter().map(|(place, _)| place).collect();
+            moved |= self.or_pass_over(*id, self.restream(*id, places, &is_meant))?;
         }
         Ok(moved)
     }
 
     /// Moves what lives in a stream to others, each row to one of the pool that it belongs to; it is erased when nothing
     /// claims it any more.
-    fn restream(&self, id: u64, tenants: Vec<Tenant>, is_meant: &dyn Fn(&Segment, u8) -> bool) -> Result<bool> {
+    fn restream(&self, id: u64, places: Vec<Place>, is_meant: &dyn Fn(&Segment, u8) -> bool) -> Result<bool> {
         let Some(Home::Segment(source)) = self.shared.table.get(id) else { return Ok(false) };
         let mut moved = false;
-        for tenant in tenants {
+        let mut is_left = false;
+        for place in places {
             if self.stopping() {
-                break;
+                return Ok(moved);
             }
-            let pool = self.pool_of_tenant(&tenant).unwrap_or(source.info.pool);
+            // As it stands by now: what has bytes in several streams was stated anew when it left the one before.
+            let snapshot = self.shared.index.snapshot();
+            let Some(row) = place.stands_in(&*snapshot, id)? else { continue };
+            drop(snapshot);
+            let tenant: Tenant = (place, row);
+            let wanted = self.pool_of_tenant(&tenant).unwrap_or(source.info.pool);
+            let pool = if self.shared.can_take(wanted) { wanted } else { source.info.pool };
+            is_left |= pool != wanted;
             if !is_meant(&source, pool) {
                 continue;
             }
@@ -156,12 +187,17 @@ impl Work {
                 }
             };
             let outcome = self.queue.commit_blocking(Op::Restate(step));
-            self.rest_in_background(began.elapsed(), false);
             drop(target);
+            self.rest_in_background(began.elapsed(), !self.is_behind());
             if matches!(outcome?, Outcome::Moved(1)) {
                 moved = true;
                 self.shared.moving.moved.fetch_add(if pool == source.info.pool { 0 } else { bytes }, Ordering::Relaxed);
+            } else {
+                is_left = true;
             }
+        }
+        if !is_left {
+            self.displaced.lock().forget(id);
         }
         Ok(moved)
     }
@@ -171,7 +207,7 @@ impl Work {
             Place::Version { bucket, key, .. } => self.shared.pool_of_record(*bucket, key, &row.record),
             Place::Row(..) | Place::Amendment { .. } => None,
         };
-        own.map(|pool| pool.number).filter(|number| self.shared.can_take(*number))
+        own.map(|pool| pool.number)
     }
 
     fn pack(&self, sources: &[u64]) -> Result<()> {

@@ -111,6 +111,10 @@ impl Work {
         self.shared.healing.stuck.store(ward.stuck.len() as u64, Ordering::Relaxed);
         let Some(wound) = next else { return false };
         let Wound { segment, shard } = wound;
+        if !self.has_room_for(wound) {
+            ward.stuck.insert(wound, Instant::now());
+            return true;
+        }
         let before = self.drive_of(wound);
         match self.heal(wound, pace) {
             Ok(0) => {
@@ -132,6 +136,14 @@ impl Work {
             }
         }
         true
+    }
+
+    /// Whether the pool of a segment takes one more shard.
+    fn has_room_for(&self, wound: Wound) -> bool {
+        match self.shared.table.get(wound.segment) {
+            Some(Home::Segment(segment)) => self.shared.shortage.has_room(segment.info.pool),
+            _ => true,
+        }
     }
 
     fn drive_of(&self, wound: Wound) -> Option<DriveNumber> {

@@ -14,97 +14,108 @@ use crate::index::{IndexError, Place, Space};
 use crate::placement::{Belongings, Rules, StorageClass};
 use crate::segment::Home;
 
-/// What sealing put into another pool waits for so long: more may come, and some of it may go.
-const SETTLED: Duration = Duration::from_secs(600);
-/// What a change overtook is found by then.
+/// What sealing puts into other pools waits until it is so much, or a walk finds it: carried over one by one, it would leave a
+/// tiny segment for every journal.
+const WORTH: u64 = 16 << 20;
+/// What a change overtook is found by then, and what waits.
 const LOOK_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Rows between two rests.
 const STRIDE: u64 = 1000;
 
 /// Bytes of segments that belong to other pools.
 #[derive(Debug, Default)]
-pub(super) struct Displaced(HashMap<u64, Held>);
-
-#[derive(Debug)]
-struct Held {
-    belongings: Belongings,
-    /// From when on they are carried over.
-    due: Instant,
+pub(super) struct Displaced {
+    /// What a walk found.
+    found: HashMap<u64, Belongings>,
+    /// What sealing told of since.
+    sealed: HashMap<u64, Belongings>,
 }
 
 impl Displaced {
     pub fn note_sealed(&mut self, segment: u64, belongings: Belongings) {
         if !belongings.is_empty() {
-            self.0.insert(segment, Held { belongings, due: Instant::now() + SETTLED });
+            self.sealed.insert(segment, belongings);
         }
     }
 
     /// Takes the place of all that was known before a walk began.
-    fn note_found(&mut self, found: HashMap<u64, Belongings>, since: &[u64]) {
-        let now = Instant::now();
-        self.0.retain(|segment, _| !since.contains(segment));
-        self.0.extend(found.into_iter().map(|(segment, belongings)| (segment, Held { belongings, due: now })));
+    fn note_found(&mut self, found: HashMap<u64, Belongings>, before: &[u64]) {
+        self.sealed.retain(|segment, _| !before.contains(segment));
+        self.found = found;
     }
 
-    /// Bytes of a segment that are to be carried over now, of those pools that `counts`.
-    pub fn due(&self, segment: u64, counts: impl Fn(u8) -> bool) -> u64 {
-        let held = self.0.get(&segment).filter(|held| held.due <= Instant::now());
-        let pools = held.into_iter().flat_map(|held| &held.belongings);
-        pools.filter(|(pool, _)| counts(**pool)).map(|(_, bytes)| bytes).sum()
+    /// What is to be carried over now, by segment, to pools that count.
+    pub fn due(&self, counts: impl Fn(u8) -> bool) -> HashMap<u64, u64> {
+        let bytes = |belongings: &Belongings| -> u64 {
+            belongings.iter().filter(|(pool, _)| counts(**pool)).map(|(_, bytes)| bytes).sum()
+        };
+        let of = |held: &HashMap<u64, Belongings>| -> HashMap<u64, u64> {
+            held.iter().map(|(segment, belongings)| (*segment, bytes(belongings))).filter(|(_, due)| *due > 0).collect()
+        };
+        let (mut due, sealed) = (of(&self.found), of(&self.sealed));
+        if sealed.values().sum::<u64>() >= WORTH {
+            due.extend(sealed);
+        }
+        due
     }
 
-    /// Drops what is gone, and tells how many bytes are to be carried over now.
-    pub fn settle(&mut self, is_there: impl Fn(u64) -> bool) -> u64 {
-        let now = Instant::now();
-        self.0.retain(|segment, _| is_there(*segment));
-        self.0.values().filter(|held| held.due <= now).flat_map(|held| held.belongings.values()).sum()
+    /// Drops what is gone.
+    pub fn retain(&mut self, is_there: impl Fn(u64) -> bool) {
+        self.found.retain(|segment, _| is_there(*segment));
+        self.sealed.retain(|segment, _| is_there(*segment));
     }
 
     pub fn forget(&mut self, segment: u64) {
-        self.0.remove(&segment);
-    }
-
-    fn segments(&self) -> Vec<u64> {
-        self.0.keys().copied().collect()
+        self.found.remove(&segment);
+        self.sealed.remove(&segment);
     }
 }
 
 /// All that says which pool a record belongs to.
 #[derive(Debug, PartialEq, Eq)]
 struct Signature {
-    pools: Vec<(u8, String, Vec<StorageClass>)>,
+    pools: Vec<(u8, String)>,
+    classes: [Option<u8>; 5],
     rules: Vec<(u32, Rules)>,
 }
 
 impl Work {
     pub(super) fn move_loop(&self) {
+        let moving = &self.shared.moving;
         let mut seen: Option<(Signature, Instant)> = None;
         while !self.stopping() {
+            let changes = moving.changes.load(Ordering::Acquire);
             let signature = self.signature();
-            let known = seen.as_ref().is_some_and(|(held, at)| *held == signature && at.elapsed() < LOOK_EVERY);
+            let mut known = seen.as_ref().is_some_and(|(held, at)| *held == signature && at.elapsed() < LOOK_EVERY);
             if !known {
-                self.shared.moving.looking.store(true, Ordering::Relaxed);
                 match self.find_displaced() {
-                    Ok(()) => seen = Some((signature, Instant::now())),
+                    Ok(()) => {
+                        seen = Some((signature, Instant::now()));
+                        known = true;
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "what belongs to other pools can't be found: trying again");
                         std::thread::park_timeout(super::COMPACTION_PAUSE);
                     }
                 }
             }
-            let settled = seen.as_ref().is_some_and(|(held, _)| *held == self.signature());
-            self.shared.moving.looking.store(!settled, Ordering::Relaxed);
+            if known {
+                moving.answered.store(changes, Ordering::Release);
+            }
             std::thread::park_timeout(super::TICK);
         }
     }
 
     fn signature(&self) -> Signature {
         let roster = self.shared.hardware.roster();
-        let pools = roster.pools.iter().map(|pool| (pool.number, pool.name.clone(), pool.storage_classes.clone()));
+        // One that is being made counts once it can take anything.
+        let of = |class| roster.pool_of(class).map(|pool| pool.number);
+        let names = roster.pools.iter().map(|pool| (pool.number, pool.name.clone()));
         let buckets = self.shared.buckets.load();
         let rules = buckets.states().filter(|state| !state.placement().is_empty());
         Signature {
-            pools: pools.collect(),
+            pools: names.collect(),
+            classes: StorageClass::ALL.map(of),
             rules: rules.map(|state| (state.bucket.id, state.placement().clone())).collect(),
         }
     }
@@ -118,7 +129,7 @@ impl Work {
         // What was begun by other rules is over before the walk begins, so that it is seen.
         drop(self.sealing.lock());
         drop(self.compacting.lock());
-        let before = self.displaced.lock().segments();
+        let before: Vec<u64> = self.displaced.lock().sealed.keys().copied().collect();
         let mut found: HashMap<u64, Belongings> = HashMap::new();
         let (mut rows, mut began) = (0, Instant::now());
         let whole = walk(&*self.shared.index.snapshot(), &[Space::Current, Space::Versions], &mut |tenant| {
@@ -134,7 +145,7 @@ impl Work {
         if whole {
             let mut displaced = self.displaced.lock();
             displaced.note_found(found, &before);
-            moving.displaced.store(displaced.settle(|_| true), Ordering::Relaxed);
+            moving.displaced.store(displaced.due(|_| true).values().sum(), Ordering::Relaxed);
         }
         Ok(())
     }
@@ -162,17 +173,16 @@ mod tests {
         let mut displaced = Displaced::default();
         displaced.note_sealed(1, Belongings::from([(2, 10)]));
         displaced.note_sealed(2, Belongings::new());
-        assert_eq!(displaced.due(1, |_| true), 0);
-        assert_eq!(displaced.settle(|_| true), 0);
-        let before = displaced.segments();
-        displaced.note_sealed(3, Belongings::from([(2, 7)]));
-        displaced.note_found(HashMap::from([(4, Belongings::from([(2, 5), (3, 4)]))]), &before);
-        assert_eq!(displaced.due(4, |_| true), 9);
-        assert_eq!(displaced.due(4, |pool| pool == 3), 4);
-        assert_eq!(displaced.segments().len(), 2, "segment 3 was sealed while the walk went on");
-        assert_eq!(displaced.settle(|_| true), 9);
+        assert_eq!(displaced.due(|_| true), HashMap::new());
+        // What was sealed while the walk went on stays.
+        displaced.note_sealed(3, Belongings::from([(2, WORTH - 1)]));
+        displaced.note_found(HashMap::from([(4, Belongings::from([(2, 5), (3, 4)]))]), &[1]);
+        assert_eq!(displaced.due(|_| true), HashMap::from([(4, 9)]));
+        assert_eq!(displaced.due(|pool| pool == 3), HashMap::from([(4, 4)]));
+        displaced.note_sealed(5, Belongings::from([(2, 1)]));
+        assert_eq!(displaced.due(|_| true), HashMap::from([(3, WORTH - 1), (4, 9), (5, 1)]));
+        displaced.retain(|segment| segment != 3);
         displaced.forget(4);
-        assert_eq!(displaced.settle(|segment| segment != 3), 0);
-        assert!(displaced.segments().is_empty());
+        assert_eq!(displaced.due(|_| true), HashMap::new());
     }
 }

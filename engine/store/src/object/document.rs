@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::index::row::DocumentRow;
 use crate::index::{Space, keys};
 use crate::ledger::{APPROVAL, EVENT};
+use crate::placement::PLACEMENT;
 use crate::quota::{OWNER, QUOTA};
 use crate::roster::LEAVING;
 use crate::scrubbing::SCRUB;
@@ -77,7 +78,7 @@ const KINDS: &[(&str, Action, Action)] = &[
 /// Whether documents of that kind are a bucket's configuration, which makes sense on another node too.
 #[must_use]
 pub fn is_configuration(kind: &str) -> bool {
-    KINDS.iter().any(|(held, ..)| *held == kind) || [QUOTA, OWNER].contains(&kind)
+    KINDS.iter().any(|(held, ..)| *held == kind) || [QUOTA, OWNER, PLACEMENT].contains(&kind)
 }
 
 /// Whether documents of that kind are written by the engine and no face: keys, the WORM ledger, how far scrubbing came,

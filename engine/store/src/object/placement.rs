@@ -1,7 +1,5 @@
 //! Rules of placement as the administrator sets and sees them.
 
-use std::sync::atomic::Ordering;
-
 use packstone_access::{Action, Grant};
 
 use super::Replaces;
@@ -18,6 +16,9 @@ impl Store {
     /// No such bucket or pool, or more rules than a bucket may have.
     pub fn place(&self, grant: &Grant, bucket: &str, prefix: &str, pool: Option<&str>) -> Result<()> {
         grant.covers(Action::Administer)?;
+        if prefix.len() > super::MAX_KEY {
+            return Err(Error::InvalidKey);
+        }
         if pool.is_some_and(|name| !self.inner.shared.hardware.roster().pools.iter().any(|pool| pool.name == name)) {
             return Err(Error::InvalidDocument("there is no pool of that name"));
         }
@@ -36,7 +37,7 @@ impl Store {
                 Err(Error::DocumentChanged) => {}
                 other => {
                     // Whoever asks next how far it is must not be told that all is in its place already.
-                    self.inner.shared.moving.looking.store(true, Ordering::Relaxed);
+                    self.inner.shared.moving.note_change();
                     return other.map(|_| ());
                 }
             }

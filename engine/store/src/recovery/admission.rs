@@ -45,7 +45,10 @@ pub fn examine(shared: &Shared, drive: Arc<dyn Drive>) -> RecoveryResult<Admissi
     }
     let pool = hardware.roster().pools.iter().find(|pool| pool.name == superblock.pool_name).cloned();
     let Some(pool) = pool else {
-        return Err(operator(format!("was initialised for pool {:?}, which is another here", superblock.pool_name)));
+        return Err(operator(format!(
+            "was initialised for pool {:?}, which isn't there: a restart takes it in where the configuration names it",
+            superblock.pool_name
+        )));
     };
     let member = Arc::new(Member::new(number, superblock.drive, superblock.class, pool.number, timed));
     let begun = read_journals(&member, hardware.appliance)?;

@@ -1,6 +1,6 @@
 //! Which drives are there, whose they are, and which may be trusted.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,28 +113,35 @@ pub fn take_inventory(
         stays
     });
     let numbers = number_pools(pools, seen.iter().map(|(_, _, superblock, _)| superblock))?;
-    let number_of = |pool: u8| numbers.get(usize::from(pool)).copied().unwrap_or(pool);
+    let number_of = |pool: u8| numbers.get(usize::from(pool)).copied().flatten();
     let timed = |drive| TimedDrive::new(drive, executor.clone(), timeout);
     let mut members = BTreeMap::new();
     let mut superblocks = HashMap::new();
     for (path, pool, superblock, drive) in seen {
         check_pool(&path, pool, &superblock, pools)?;
-        let member = Member::new(superblock.number, superblock.drive, superblock.class, number_of(pool), timed(drive));
+        let Some(number) = number_of(pool) else { continue };
+        let member = Member::new(superblock.number, superblock.drive, superblock.class, number, timed(drive));
         members.insert(superblock.number, Arc::new(member));
         superblocks.insert(superblock.number, superblock);
     }
-    let absent = absent.into_iter().map(|(path, pool, reason)| {
+    // Numbers of drives are free for those of pools that are known: another's may not take part in how many may be missing.
+    let absent = absent.into_iter().filter_map(|(path, pool, reason)| {
         let class = pools.get(usize::from(pool)).map_or(DriveClass::Ssd, |settings| settings.class);
-        (path, number_of(pool), class, reason)
+        Some((path, number_of(pool)?, class, reason))
     });
     add_absent(&mut members, absent, &known, &timed);
-    let pools = pools.iter().zip(numbers).map(|(settings, number)| assemble(number, settings, &members));
-    // One whose drives were never formatted has no part in how many may be missing.
-    let (pools, empty): (Vec<Pool>, Vec<Pool>) = pools.partition(|pool| !pool.members.is_empty());
-    for pool in empty {
-        tracing::warn!(pool = pool.name, "it has no drives yet: `packstone pool create {}` takes them in", pool.name);
+    let mut made = Vec::new();
+    for (settings, number) in pools.iter().zip(numbers) {
+        match number {
+            Some(number) => made.push(Arc::new(assemble(number, settings, &members))),
+            None => tracing::warn!(
+                pool = settings.name,
+                "no drive of it is there: `packstone pool create {}` makes it of empty ones",
+                settings.name
+            ),
+        }
     }
-    let pools = pools.into_iter().map(Arc::new).collect();
+    let pools = made;
     Ok(Inventory { appliance, members, superblocks, pools, drives: known.count(), effective: None, fences: Vec::new() })
 }
 
@@ -217,18 +224,24 @@ fn check_pool(path: &str, pool: u8, superblock: &Superblock, pools: &[PoolSettin
 }
 
 /// The number of each configured pool: as its drives have it, since segments name it by that, whatever the order in the
-/// configuration; where none says so, the lowest that no other has.
-fn number_pools<'a>(pools: &[PoolSettings], seen: impl Iterator<Item = &'a Superblock>) -> RecoveryResult<Vec<u8>> {
-    let told: HashMap<&str, u8> = seen.map(|superblock| (superblock.pool_name.as_str(), superblock.pool)).collect();
-    let mut taken: HashSet<u8> = told.values().copied().collect();
-    let mut numbers = Vec::with_capacity(pools.len());
-    for pool in pools {
-        let number = told.get(pool.name.as_str()).copied().or_else(|| (0..u8::MAX).find(|free| !taken.contains(free)));
-        let number = number.ok_or_else(|| operator("there are more pools than can be numbered".into()))?;
-        taken.insert(number);
-        numbers.push(number);
+/// configuration. `None` for one that no drive tells of: it was never made, or all its drives are missing.
+fn number_pools<'a>(
+    pools: &[PoolSettings],
+    seen: impl Iterator<Item = &'a Superblock>,
+) -> RecoveryResult<Vec<Option<u8>>> {
+    let mut told: HashMap<&str, u8> = HashMap::new();
+    for superblock in seen {
+        let name = superblock.pool_name.as_str();
+        let other = told.iter().find(|(held, number)| (**held == name) != (**number == superblock.pool));
+        if let Some((other, number)) = other {
+            return Err(operator(format!(
+                "drive {} says that pool {name:?} has number {}, and others that {other:?} has {number}: take it out",
+                superblock.number, superblock.pool
+            )));
+        }
+        told.insert(name, superblock.pool);
     }
-    Ok(numbers)
+    Ok(pools.iter().map(|pool| told.get(pool.name.as_str()).copied()).collect())
 }
 
 /// Drives that are not there still count: numbers that no superblock names are theirs, in order.

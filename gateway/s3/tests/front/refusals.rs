@@ -146,7 +146,7 @@ fn features_that_are_not_served() {
     let server = server();
     let address = server.front.address();
     for (name, value, status, code) in
-        [("x-amz-mfa", "1 2", 501, "NotImplemented"), ("x-amz-storage-class", "GLACIER", 400, "InvalidStorageClass")]
+        [("x-amz-mfa", "1 2", 501, "NotImplemented"), ("x-amz-storage-class", "OUTPOSTS", 400, "InvalidStorageClass")]
     {
         let request = Request::new("PUT", "/bucket/key").body(b"x").header(name, value);
         refused(&request.send(address), status, code);
