@@ -120,11 +120,15 @@ class EngineSection(_Section):
     """How long a drive that failed is left alone before it is tried again; twice as long each time after that."""
 
     background_share: float = Field(default=1.0, gt=0, le=1)
-    """Share of the time that healing (with draining and scrubbing) and, beside it, compaction (with moving) may keep
-    drives busy; they yield to requests beyond that."""
+    """Share of the time that healing (with draining and scrubbing), checkpoints and compaction (with moving) may each
+    keep drives busy; they yield to requests beyond that."""
 
     scrub_period: Age = 14 * 86400.0
     """Every segment is read and checked once in so long, such as `"14 d"`; 0 or `"never"`: none is."""
+
+    checkpoint_period: Age = 3600.0
+    """A checkpoint of the index is stored in the pool this often, such as `"1 h"`, where enough has changed; 0 or
+    `"never"`: none is."""
 
 
 class UploadsSection(_Section):

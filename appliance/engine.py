@@ -50,6 +50,7 @@ def engine_settings(
         io_timeout=engine.io_timeout,
         abandoned_after=configuration.uploads.abandoned_after or None,
         scrub_period=engine.scrub_period or None,
+        checkpoint_period=engine.checkpoint_period or None,
         retry_failed=engine.retry_failed,
         background_share=engine.background_share,
         dictionaries=engine.dictionaries,

@@ -125,6 +125,11 @@ class Node:
         with operator_errors():
             return self._running().seal()
 
+    def checkpoint(self) -> None:
+        """Take a checkpoint of the index. Raises OperatorError when it can't be, and NotServingError."""
+        with operator_errors():
+            self._running().checkpoint()
+
     def verify(self, sample: float, progress: Progress) -> packstone_engine.VerifyReport:
         """Read and check a share of the segments, 0 < sample <= 1, with the records in them. Raises NotServingError."""
         with operator_errors():

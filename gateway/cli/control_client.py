@@ -113,6 +113,10 @@ class ControlClient:
         """Seal open journals and streams; return how many segments that made."""
         return SealDocument.model_validate(self._ask("POST", "/seal")).segments
 
+    def checkpoint(self) -> None:
+        """Take a checkpoint of the index."""
+        self._ask("POST", "/checkpoint")
+
     def verify(self, sample: float) -> Iterator[VerifyEvent]:
         """Read and check the share `sample` of segments; progress, then one event with the report or a fault."""
         for line in self._lines("POST", "/verify", {"sample": sample}):

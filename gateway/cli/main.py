@@ -10,6 +10,7 @@ from appliance.errors import OperatorError
 from gateway.cli import (
     backup,
     bucket,
+    checkpoint,
     copy,
     drive,
     group,
@@ -44,6 +45,7 @@ app.command("serve")(serve.serve)
 app.command("mount")(mount.mount)
 app.command("status")(status.status)
 app.command("seal")(seal.seal)
+app.command("checkpoint")(checkpoint.checkpoint)
 app.command("verify")(verify.verify)
 app.command("rebuild-index")(index.rebuild_index)
 app.add_typer(bucket.app, name="bucket")

@@ -51,6 +51,13 @@ def _show(document: "StatusDocument") -> None:
     if scrub.total:
         ended = f"{datetime.fromtimestamp(scrub.last_ended, UTC):%Y-%m-%d}" if scrub.last_ended else "never"
         print_line(f"scrubbing: {scrub.done * 100 // scrub.total} % of this pass; the last whole one ended: {ended}")
+    checkpoints = document.checkpoints
+    if checkpoints.kept:
+        taken = f"{datetime.fromtimestamp(checkpoints.taken, UTC):%Y-%m-%d %H:%M} UTC"
+        print_line(
+            f"checkpoints of the index: {checkpoints.kept}, {format_size(checkpoints.bytes)}, the newest of {taken}, "
+            f"{checkpoints.unseen} changes ago"
+        )
     columns = ("Pool", "Class", "Profile", "Drives", "Segments", "Degraded", "Payload", "Dead")
     pools = table("Pools", *columns, numbers=("Segments", "Degraded"))
     for pool in document.pools:

@@ -74,6 +74,10 @@ def admin_app(node: Node) -> FastAPI:
     def seal() -> SealDocument:
         return SealDocument(segments=node.seal())
 
+    @app.post("/checkpoint")
+    def checkpoint() -> None:
+        node.checkpoint()
+
     @app.post("/verify")
     async def verify(sample: Annotated[float, Query(gt=0, le=1)] = 1.0) -> StreamingResponse:
         return StreamingResponse(verification.start(sample), media_type="application/x-ndjson")

@@ -95,6 +95,20 @@ class ScrubDocument(_Document):
     faults: int
 
 
+class CheckpointDocument(_Document):
+    """Checkpoints of the index: how many are kept, their bytes, and what the newest stands for and lacks.
+
+    `taken` is in seconds since 1970, 0 for none; `unseen` counts entries, `failures` attempts since start.
+    """
+
+    kept: int
+    bytes: int
+    lsn: int
+    taken: float
+    unseen: int
+    failures: int
+
+
 class JournalDocument(_Document):
     """The journal; `lsn` is the newest durable one, `files` those not yet sealed, `copies` the drives it stands on."""
 
@@ -130,6 +144,7 @@ class EngineDocument(_Document):
     healing: HealingDocument
     moving: MovingDocument
     scrubbing: ScrubDocument
+    checkpoints: CheckpointDocument
     journal: JournalDocument
     buckets: list[BucketDocument]
     segments: int

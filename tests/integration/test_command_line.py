@@ -104,6 +104,15 @@ def test_seal_and_verify(node: ServedNode) -> None:
     assert "0 faults, 0 objects lost" in node.command("verify", "--sample", "0.5")
 
 
+def test_a_checkpoint_is_taken_and_told_of(node: ServedNode) -> None:
+    assert node.command("checkpoint").startswith("the index is stored as of LSN ")
+    checkpoints = json.loads(node.command("status", "--json"))["checkpoints"]
+    assert checkpoints["kept"] >= 1
+    assert checkpoints["taken"] > 0
+    assert checkpoints["failures"] == 0
+    assert "checkpoints of the index: " in node.command("status")
+
+
 def test_rotated_credentials_work_at_once(node: ServedNode) -> None:
     before = json.loads(node.command("root", "show", "--json"))["access_key"]
     after = json.loads(node.command("root", "rotate", "--json"))

@@ -55,7 +55,7 @@ def assert_one_line(outcome: Outcome, code: int, *parts: str) -> None:
         assert part in outcome.errors
 
 
-COMMANDS = ["init", "serve", "status", "seal", "verify", "rebuild-index", "bucket", "cp", "ls", "rm"]
+COMMANDS = ["init", "serve", "status", "seal", "checkpoint", "verify", "rebuild-index", "bucket", "cp", "ls", "rm"]
 COMMANDS += ["user", "group", "policy", "key", "root", "worm"]
 
 
@@ -70,7 +70,9 @@ def test_an_unknown_command_is_refused(run: Run) -> None:
     assert run("frobnicate").code == 2
 
 
-@pytest.mark.parametrize("command", [["status"], ["seal"], ["verify"], ["root", "rotate"], ["bucket", "ls"]])
+@pytest.mark.parametrize(
+    "command", [["status"], ["seal"], ["checkpoint"], ["verify"], ["root", "rotate"], ["bucket", "ls"]]
+)
 def test_without_a_node_the_way_to_start_one_is_told(run: Run, tmp_path: Path, command: list[str]) -> None:
     assert_one_line(run(*command, "--data", tmp_path), 1, "no node serves it", f"packstone serve --data {tmp_path}")
 

@@ -31,6 +31,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<status::HealingStatus>()?;
     module.add_class::<status::MovingStatus>()?;
     module.add_class::<status::ScrubStatus>()?;
+    module.add_class::<status::CheckpointStatus>()?;
     module.add_class::<status::JournalStatus>()?;
     module.add_class::<status::BucketUsage>()?;
     module.add_class::<status::ClockStatus>()?;

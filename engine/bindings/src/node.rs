@@ -153,6 +153,10 @@ impl Node {
         py.detach(|| self.store.seal()).map_err(from_store)
     }
 
+    fn checkpoint(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.store.checkpoint()).map_err(from_store)
+    }
+
     fn add_drive(&self, py: Python<'_>, path: PathBuf, pool: &str) -> PyResult<u16> {
         let grant = administer()?;
         py.detach(|| self.store.add_drive(&grant, &path, pool)).map_err(from_recovery)

@@ -74,7 +74,8 @@ impl EngineSettings {
     #[new]
     #[pyo3(signature = (index, pools, *, journal_size=33_554_432, stream_size=1_073_741_824, small_limit=1_048_576,
         cache_size=67_108_864, dead_share=0.25, space_reserve=1_073_741_824, io_timeout=10.0,
-        abandoned_after=None, scrub_period=None, retry_failed=60.0, background_share=1.0, dictionaries=true, master_key=None))]
+        abandoned_after=None, scrub_period=None, checkpoint_period=None, retry_failed=60.0, background_share=1.0,
+        dictionaries=true, master_key=None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
     fn new(
         index: PathBuf,
@@ -88,6 +89,7 @@ impl EngineSettings {
         io_timeout: f64,
         abandoned_after: Option<f64>,
         scrub_period: Option<f64>,
+        checkpoint_period: Option<f64>,
         retry_failed: f64,
         background_share: f64,
         dictionaries: bool,
@@ -105,6 +107,7 @@ impl EngineSettings {
             io_timeout: seconds(io_timeout)?,
             abandoned_after: abandoned_after.map(seconds).transpose()?,
             scrub_period: scrub_period.map(seconds).transpose()?,
+            checkpoint_period: checkpoint_period.map(seconds).transpose()?,
             retry_failed: seconds(retry_failed)?,
             background_share,
             dictionaries,

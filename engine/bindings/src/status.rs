@@ -109,6 +109,24 @@ impl From<status::ScrubStatus> for ScrubStatus {
     }
 }
 
+#[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
+#[derive(Clone)]
+pub struct CheckpointStatus {
+    kept: u64,
+    bytes: u64,
+    lsn: u64,
+    taken: f64,
+    unseen: u64,
+    failures: u64,
+}
+
+impl From<status::CheckpointStatus> for CheckpointStatus {
+    fn from(checkpoints: status::CheckpointStatus) -> Self {
+        let status::CheckpointStatus { kept, bytes, lsn, taken, unseen, failures } = checkpoints;
+        Self { kept, bytes, lsn, taken: seconds(taken), unseen, failures }
+    }
+}
+
 impl From<status::HealingStatus> for HealingStatus {
     fn from(healing: status::HealingStatus) -> Self {
         let status::HealingStatus { open, stuck, healed, bytes, lost } = healing;
@@ -180,6 +198,7 @@ pub struct Status {
     healing: HealingStatus,
     moving: MovingStatus,
     scrubbing: ScrubStatus,
+    checkpoints: CheckpointStatus,
     journal: JournalStatus,
     buckets: Vec<BucketUsage>,
     segments: usize,
@@ -204,6 +223,7 @@ impl From<status::Status> for Status {
             healing: status.healing.into(),
             moving: status.moving.into(),
             scrubbing: status.scrubbing.into(),
+            checkpoints: status.checkpoints.into(),
             journal: JournalStatus {
                 epoch: journal.epoch,
                 lsn: journal.lsn,

@@ -138,7 +138,8 @@ fn change(Logged { lsn, entry }: Logged) -> Option<Change> {
         | Entry::Part { .. }
         | Entry::UploadAbort { .. }
         | Entry::Grave { .. }
-        | Entry::Claims(_) => return None,
+        | Entry::Claims(_)
+        | Entry::Checkpoint(_) => return None,
     };
     Some(Change { lsn, what })
 }

@@ -1,17 +1,21 @@
-//! The store's own workers: sealing, healing, scrubbing, spare journal files, space, compaction, abandoned uploads.
+//! The store's own workers: sealing, healing, scrubbing, checkpoints, spare journal files, space, compaction, abandoned uploads.
 //!
 //! All run on threads that wake a few times a second: one seals (`sealer`), one heals and scrubs (`healer`, `scrubber`), one
 //! takes drives in that come back (`returns`), one looks for what stands in another pool than its own (`mover`), one carries it
-//! there and wins dead space back (`compactor`), one does the rest (`abandoned`, and what stands here). Each step can be cut
+//! there and wins dead space back (`compactor`), one takes checkpoints of the index (`checkpointer`), one does the rest
+//! (`abandoned`, and what stands here). Each step can be cut
 //! short by the end of the process anywhere; what is half done then is swept or resumed at the next start.
 
 mod abandoned;
+mod checkpointer;
 mod compactor;
 mod healer;
 mod mover;
 mod returns;
 mod scrubber;
 mod sealer;
+
+pub use checkpointer::Checkpointer;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -60,6 +64,7 @@ struct Work {
     space_reserve: u64,
     abandoned_after: Option<Duration>,
     scrub_period: Option<Duration>,
+    checkpoint_period: Option<Duration>,
     retry_failed: Duration,
     background_share: f64,
     intake: Arc<Intake>,
@@ -68,7 +73,7 @@ struct Work {
     hurried: AtomicBool,
     /// Whether the operator was told that the compliance clock lags.
     lagging: AtomicBool,
-    /// Entries that healing and scrubbing have committed.
+    /// Entries that healing, scrubbing and checkpoints have committed.
     own_entries: AtomicU64,
     /// Drives in use when they were last counted.
     online: AtomicUsize,
@@ -77,6 +82,8 @@ struct Work {
     tidied_removed: AtomicU64,
     /// One sealer at a time.
     sealing: Mutex<()>,
+    /// One checkpoint at a time.
+    checkpointing: Mutex<()>,
     /// Sealed journals that a reader still holds.
     retiring: Mutex<Vec<Arc<Journal>>>,
     /// One compaction at a time.
@@ -131,6 +138,7 @@ impl Keepers {
             space_reserve: settings.space_reserve,
             abandoned_after: settings.abandoned_after,
             scrub_period: settings.scrub_period,
+            checkpoint_period: settings.checkpoint_period,
             retry_failed: settings.retry_failed,
             background_share: settings.background_share,
             intake: intake.clone(),
@@ -142,6 +150,7 @@ impl Keepers {
             seen_removed: AtomicU64::new(0),
             tidied_removed: AtomicU64::new(0),
             sealing: Mutex::new(()),
+            checkpointing: Mutex::new(()),
             retiring: Mutex::default(),
             compacting: Mutex::new(()),
             displaced: Mutex::default(),
@@ -163,6 +172,7 @@ impl Keepers {
         threads.push(run("packstone-return", Work::return_loop)?);
         threads.push(run("packstone-move", Work::move_loop)?);
         threads.push(run("packstone-compact", Work::compact_loop)?);
+        threads.push(run("packstone-mark", Work::checkpoint_loop)?);
         Ok(Self { work, threads, committer })
     }
 
@@ -177,6 +187,12 @@ impl Keepers {
         let sealed = self.work.seal_pending();
         self.work.hurried.store(false, Ordering::Relaxed);
         sealed
+    }
+
+    /// Who takes a checkpoint of the index; [`Self::stop`] cuts that short.
+    #[must_use]
+    pub fn checkpointer(&self) -> Checkpointer {
+        Checkpointer(self.work.clone())
     }
 
     /// Ends everything in order, so that the next start has little to do.

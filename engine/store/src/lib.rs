@@ -4,6 +4,7 @@
 //! `recovery`, `sealing`, `healing`, `compaction`. `docs/format.md` draws the bytes, `docs/durability.md` says what is promised.
 
 mod cache;
+pub mod checkpoint;
 pub mod checksum;
 pub mod codec;
 pub mod commit;

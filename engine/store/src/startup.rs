@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use crate::checkpoint::CheckpointCounts;
 use crate::commit::log::{self, Start};
 use crate::commit::superblocks::{self, Superblocks};
 use crate::commit::{BucketState, Buckets, Core, Living, Shared, is_open_stream};
@@ -28,7 +29,7 @@ use crate::quota::{OWNER_QUOTA, Quota};
 use crate::recovery::drives::{Candidate, Inventory, PoolSettings, take_inventory};
 use crate::recovery::journals::{self, Recovered};
 use crate::recovery::replay::{self, Replayed};
-use crate::recovery::{Progress, RecoveryError, RecoveryResult, returned};
+use crate::recovery::{Progress, RecoveryError, RecoveryResult, rebuild, returned};
 use crate::scrubbing::ScrubCounts;
 use crate::segment::{self, Home, shard};
 use crate::shortage::Shortage;
@@ -42,6 +43,8 @@ pub struct FoundNode {
     executor: Arc<dyn Executor>,
     timeout: Duration,
     clock: Arc<dyn Clock>,
+    /// Whether an index that is lost may be made from a checkpoint.
+    from_checkpoints: bool,
 }
 
 impl FoundNode {
@@ -49,6 +52,12 @@ impl FoundNode {
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same, but an index that is lost is made from all TOCs and journals.
+    #[must_use]
+    pub fn without_checkpoints(self) -> Self {
+        Self { from_checkpoints: false, ..self }
     }
 }
 
@@ -71,7 +80,8 @@ pub fn find(
             other => break other?,
         }
     };
-    Ok(FoundNode { inventory, recovered, executor, timeout, clock: Arc::new(MachineClock::new()?) })
+    let clock = Arc::new(MachineClock::new()?);
+    Ok(FoundNode { inventory, recovered, executor, timeout, clock, from_checkpoints: true })
 }
 
 fn read_journals(inventory: &mut Inventory) -> RecoveryResult<Recovered> {
@@ -118,7 +128,7 @@ fn fresh() -> Recovered {
 /// # Errors
 /// TOCs that can't be read, a fault of the index, or no drive that takes a journal.
 pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) -> RecoveryResult<(Core, Replayed)> {
-    let FoundNode { inventory, mut recovered, executor, timeout, clock } = found;
+    let FoundNode { inventory, mut recovered, executor, timeout, clock, from_checkpoints } = found;
     let compliance = resume_clock(&inventory, recovered.time, clock)?;
     let fences = inventory.fences;
     let superblocks: Superblocks = Arc::new(Mutex::new(inventory.superblocks));
@@ -131,7 +141,7 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
     for journal in &recovered.journals {
         shared.table.insert(journal.id, &Home::Journal(journal.clone()));
     }
-    let replayed = update_index(&shared, &recovered, progress)?;
+    let replayed = update_index(&shared, &recovered, from_checkpoints, progress)?;
     *shared.closed.lock() = recovered.journals.iter().cloned().collect::<VecDeque<_>>();
     let buckets = read_buckets(&shared)?;
     shared.buckets.store(Arc::new(buckets));
@@ -228,6 +238,7 @@ fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>,
         abandoned_uploads: AtomicU64::new(0),
         healing: HealingCounts::default(),
         scrubbing: ScrubCounts::default(),
+        checkpoints: CheckpointCounts::default(),
         reads: AtomicU64::new(0),
         closed: Mutex::default(),
         claims: Mutex::default(),
@@ -235,13 +246,18 @@ fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>,
 }
 
 /// Replays what the index lacks; one that has nothing, or more than the journals know of, is made anew.
-fn update_index(shared: &Arc<Shared>, recovered: &Recovered, progress: &Progress) -> RecoveryResult<Replayed> {
+fn update_index(
+    shared: &Arc<Shared>,
+    recovered: &Recovered,
+    from_checkpoints: bool,
+    progress: &Progress,
+) -> RecoveryResult<Replayed> {
     let marks = Marks::read(&*shared.index.snapshot())?;
     if marks.highest >= recovered.next_lsn && recovered.next_lsn > 1 {
         return Err(RecoveryError::Index(IndexError("it is ahead of the journal".into())));
     }
     let replayed = if marks.highest == 0 && recovered.next_lsn > 1 {
-        replay::rebuild(shared, recovered, progress)?
+        rebuild::rebuild(shared, recovered, from_checkpoints, progress)?
     } else if marks.lowest == 0 && recovered.next_lsn > 1 {
         return Err(RecoveryError::Index(IndexError("a key space is empty, or it was never finished".into())));
     } else {

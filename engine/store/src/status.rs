@@ -100,6 +100,21 @@ pub struct ScrubStatus {
     pub faults: u64,
 }
 
+/// Checkpoints of the index.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckpointStatus {
+    /// How many there are, and their bytes without parity.
+    pub kept: u64,
+    pub bytes: u64,
+    /// The LSN that the newest stands for, and when it was taken, Unix nanoseconds; 0 where there is none.
+    pub lsn: u64,
+    pub taken: i64,
+    /// Entries that a start without an index would read beside it.
+    pub unseen: u64,
+    /// Attempts since start that came to nothing.
+    pub failures: u64,
+}
+
 #[derive(Clone, Debug)]
 pub struct JournalStatus {
     pub epoch: u64,
@@ -132,6 +147,7 @@ pub struct Status {
     pub healing: HealingStatus,
     pub moving: MovingStatus,
     pub scrubbing: ScrubStatus,
+    pub checkpoints: CheckpointStatus,
     pub journal: JournalStatus,
     pub buckets: Vec<BucketUsage>,
     pub segments: usize,
@@ -179,6 +195,7 @@ impl Store {
             healing: self.healing(),
             moving: self.moving(),
             scrubbing: self.scrubbing(),
+            checkpoints: self.checkpoints(),
             journal: self.journal(),
             segments,
             objects: buckets.iter().map(|bucket| bucket.objects).sum(),
@@ -257,7 +274,10 @@ impl Store {
                 if segment.info.pool != pool.number {
                     continue;
                 }
-                let live = compaction::tally(shared, segment.info.id)?.live;
+                let live = match segment.info.kind {
+                    SegmentKind::Checkpoint => segment.info.payload,
+                    _ => compaction::tally(shared, segment.info.id)?.live,
+                };
                 let bytes = match (segment.info.kind, segment.info.sealed) {
                     // What an open stream holds is known by who claims it.
                     (SegmentKind::Stream, false) => live,
@@ -306,6 +326,19 @@ impl Store {
             last_ended: counts.last_ended.load(std::sync::atomic::Ordering::Relaxed),
             segments: read(&counts.segments),
             faults: read(&counts.faults),
+        }
+    }
+
+    fn checkpoints(&self) -> CheckpointStatus {
+        let counts = &self.inner.shared.checkpoints;
+        let read = |count: &std::sync::atomic::AtomicU64| count.load(std::sync::atomic::Ordering::Relaxed);
+        CheckpointStatus {
+            kept: read(&counts.kept),
+            bytes: read(&counts.bytes),
+            lsn: read(&counts.mark),
+            taken: counts.taken.load(std::sync::atomic::Ordering::Relaxed),
+            unseen: read(&counts.unseen),
+            failures: read(&counts.failures),
         }
     }
 

@@ -54,6 +54,8 @@ pub struct Settings {
     pub abandoned_after: Option<Duration>,
     /// Every segment is verified once in so long; `None`: never.
     pub scrub_period: Option<Duration>,
+    /// A checkpoint of the index is taken this often; `None`: never.
+    pub checkpoint_period: Option<Duration>,
     /// A drive that failed is tried again after so long, and then after twice as long each time.
     pub retry_failed: Duration,
     /// The share of the time that healing, scrubbing, moving and compaction may keep drives busy, over 0 to 1.
@@ -80,6 +82,7 @@ impl Settings {
             io_timeout: Duration::from_secs(10),
             abandoned_after: None,
             scrub_period: None,
+            checkpoint_period: None,
             retry_failed: Duration::from_secs(60),
             background_share: 1.0,
             dictionaries: true,
@@ -149,7 +152,7 @@ pub fn rebuild_index(settings: &Settings, progress: &Progress) -> RecoveryResult
     let index = open_index(&settings.index)?;
     let opener: Arc<Opener> = Arc::new(open_directory);
     let drives = candidates(settings, &executor, &opener);
-    let found = startup::find(&settings.pools, drives, executor, settings.io_timeout)?;
+    let found = startup::find(&settings.pools, drives, executor, settings.io_timeout)?.without_checkpoints();
     let (core, replayed) = startup::bring_up(found, index, progress)?;
     let mut report = RebuildReport { segments: replayed.segments, objects: 0, bytes: 0 };
     let snapshot = core.shared.index.snapshot();
@@ -228,6 +231,15 @@ impl Store {
             Some(keepers) => keepers.seal_all(),
             None => Err(crate::error::Error::ShuttingDown),
         }
+    }
+
+    /// Takes a checkpoint of the index. Blocks.
+    ///
+    /// # Errors
+    /// An index that can't be read, too few drives, no space, or the store is shutting down.
+    pub fn checkpoint(&self) -> crate::error::Result<()> {
+        let checkpointer = self.inner.keepers.lock().as_ref().map(Keepers::checkpointer);
+        checkpointer.ok_or(crate::error::Error::ShuttingDown)?.take()
     }
 
     /// Answers what waits, seals streams, syncs the index and ends the threads. Further verbs answer

@@ -1,6 +1,7 @@
 //! Whatever bytes a drive gives back, every reader of an on-disk structure answers, and none panics.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use packstone_store::checkpoint::frames::{HEADER, Header};
 use packstone_store::checksum::{BLOCK, record_hash, seeded_crc64};
 use packstone_store::codec::{Reader, Writer};
 use packstone_store::drive::{DirectoryDrive, Superblock, superblock};
@@ -54,7 +55,7 @@ proptest! {
 
     /// An entry of each kind, framed as a journal does, whose body is hostile.
     #[test]
-    fn no_entry_panics(kind in 0u8..20, bytes in bytes()) {
+    fn no_entry_panics(kind in 0u8..21, bytes in bytes()) {
         let mut framed = Writer::default();
         let mut body = vec![kind];
         body.extend(bytes);
@@ -74,6 +75,19 @@ proptest! {
             digest: record_hash(&stored),
         };
         let _ = toc::decode(&at, &stored);
+    }
+
+    /// A frame of a checkpoint whose hash holds.
+    #[test]
+    fn no_frame_panics(bytes in bytes(), raw in any::<bool>(), space in 0u8..11, stands in 0u8..3) {
+        let _ = Header::decode(&bytes).map(|header| header.open(bytes.get(HEADER..).unwrap_or_default()));
+        let plain = [&[space, stands], bytes.as_slice()].concat();
+        let stored = if raw { plain.clone() } else { zstd::bulk::compress(&plain, 1).unwrap() };
+        let mut framed = Writer::default();
+        framed.u32(stored.len().try_into().unwrap());
+        framed.u32(plain.len().try_into().unwrap());
+        framed.bytes(&record_hash(&stored));
+        let _ = Header::decode(&framed.0).unwrap().open(&stored);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Readers of what stands on drives and in the index.
 
+use packstone_store::checkpoint::frames::{self, FrameWriter, Header};
 use packstone_store::checksum::{BLOCK, record_hash, seeded_crc64};
 use packstone_store::codec::{DecodeError, Reader, Writer};
 use packstone_store::compression::expand;
@@ -122,6 +123,28 @@ pub fn toc(input: &[u8]) {
         assert_eq!(logged.len(), entries as usize);
     }
     let _ = expand(Compression::Zstd, stored, raw_length);
+}
+
+/// A frame of a checkpoint whose hash holds, compressed or as it comes.
+pub fn frame(input: &[u8]) {
+    let mut from = Reader(input);
+    let (Ok(kind), Ok(raw_length)) = (from.u8(), from.u32()) else { return };
+    let (stored, raw_length) = match kind {
+        0 => (from.0.to_vec(), raw_length),
+        _ => (zstd::bulk::compress(from.0, 1).unwrap(), from.0.len() as u32),
+    };
+    let mut header = Writer::default();
+    header.u32(stored.len() as u32);
+    header.u32(raw_length);
+    header.bytes(&record_hash(&stored));
+    let Ok(changes) = Header::decode(&header.0).and_then(|header| header.open(&stored)) else { return };
+    assert!(changes.is_sorted_by(|before, after| before.place() < after.place()));
+    let mut again = FrameWriter::default();
+    changes.iter().for_each(|change| again.push(change.space, &change.key, change.value.as_deref()));
+    let again = again.finish().unwrap();
+    if !changes.is_empty() {
+        assert_eq!(Header::decode(&again).unwrap().open(&again[frames::HEADER..]), Ok(changes));
+    }
 }
 
 /// Values of the index, and keys.

@@ -22,12 +22,13 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     Target { name: "superblock", run: drive::superblock, seeds: sample::superblocks },
     Target { name: "journal", run: drive::journal, seeds: sample::journals },
     Target { name: "entry", run: drive::entry, seeds: sample::entries },
     Target { name: "shard", run: drive::shard, seeds: sample::shards },
     Target { name: "toc", run: drive::toc, seeds: sample::tocs },
+    Target { name: "frame", run: drive::frame, seeds: sample::frames },
     Target { name: "row", run: drive::row, seeds: sample::rows },
     Target { name: "route", run: request::route, seeds: request::routes },
     Target { name: "signature", run: request::signature, seeds: request::signatures },

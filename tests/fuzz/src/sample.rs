@@ -1,15 +1,16 @@
 //! Real encodings of what stands on drives: where fuzzing begins.
 
 use bytes::Bytes;
+use packstone_store::checkpoint::frames::{FrameWriter, HEADER};
 use packstone_store::checksum::record_hash;
 use packstone_store::codec::Writer;
 use packstone_store::compliance::Reading;
 use packstone_store::drive::superblock::Superblock;
 use packstone_store::epoch::{Epoch, Fence};
 use packstone_store::index::row::{BucketRow, BucketTally, UploadRow};
-use packstone_store::index::{Row, keys};
+use packstone_store::index::{Row, Space, keys};
 use packstone_store::journal::batch::{Batch, FileKey, Position};
-use packstone_store::journal::entry::{Claim, Entry, JournalInfo, LiveSet, Removed, Target};
+use packstone_store::journal::entry::{Claim, Entry, JournalInfo, LiveSet, Manifest, Removed, Target};
 use packstone_store::journal::file::FileHeader;
 use packstone_store::object::{
     Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Encryption, Etag, FileFacts, Mode, PartChecksums,
@@ -72,7 +73,7 @@ pub fn entries() -> Vec<Vec<u8>> {
 }
 
 pub fn shards() -> Vec<Vec<u8>> {
-    let infos = [segment(SegmentKind::Packed), segment(SegmentKind::Stream)];
+    let infos = [SegmentKind::Packed, SegmentKind::Stream, SegmentKind::Checkpoint].map(segment);
     let encoded = infos.iter().map(|info| {
         let mut out = Writer::default();
         info.encode(&mut out);
@@ -99,6 +100,24 @@ pub fn tocs() -> Vec<Vec<u8>> {
         out.0
     };
     vec![seed(0, &finished.stored), seed(1, &plain)]
+}
+
+pub fn frames() -> Vec<Vec<u8>> {
+    let mut writer = FrameWriter::default();
+    writer.push(Space::Current, &keys::current(1, "a"), Some(&Row::plain(5, FILE, record(1)).encode().0));
+    writer.push(Space::Versions, &keys::version(1, "a", 4), None);
+    writer.push(Space::Dead, &keys::dead(FILE, 4), Some(&[5; 8]));
+    let framed = writer.finish().unwrap();
+    let stored = &framed[HEADER..];
+    let plain = zstd::bulk::decompress(stored, 1 << 20).unwrap();
+    let seed = |kind: u8, bytes: &[u8]| {
+        let mut out = Writer::default();
+        out.u8(kind);
+        out.u32(plain.len() as u32);
+        out.bytes(bytes);
+        out.0
+    };
+    vec![seed(0, stored), seed(1, &plain)]
 }
 
 pub fn rows() -> Vec<Vec<u8>> {
@@ -270,5 +289,14 @@ fn other_kinds() -> Vec<Entry> {
         },
         Entry::Grave { kills },
         Entry::Claims(vec![Claim { lsn: 3, bytes: 1000 }]),
+        Entry::Checkpoint(Manifest {
+            mark: 99,
+            taken: 8,
+            base: FILE - 2,
+            length: 1000,
+            pairs: 12,
+            digest: [4; 16],
+            files: vec![FILE - 3, FILE],
+        }),
     ]
 }

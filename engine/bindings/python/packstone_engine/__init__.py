@@ -2,6 +2,7 @@
 
 # `X as X` re-exports without `__all__`, which the stub would have to repeat.
 from packstone_engine._native import BucketUsage as BucketUsage
+from packstone_engine._native import CheckpointStatus as CheckpointStatus
 from packstone_engine._native import ClockStatus as ClockStatus
 from packstone_engine._native import DriveStatus as DriveStatus
 from packstone_engine._native import EngineError as EngineError

@@ -58,6 +58,7 @@ class EngineSettings:
         io_timeout: float = 10.0,
         abandoned_after: float | None = None,
         scrub_period: float | None = None,
+        checkpoint_period: float | None = None,
         retry_failed: float = 60.0,
         background_share: float = 1.0,
         dictionaries: bool = True,
@@ -153,6 +154,17 @@ class ScrubStatus:
     faults: int
 
 @final
+class CheckpointStatus:
+    """Checkpoints of the index: how many, their bytes, the LSN and time (0: none) of the newest, and what it lacks."""
+
+    kept: int
+    bytes: int  # without parity
+    lsn: int
+    taken: float
+    unseen: int  # entries that a start without an index would read beside it
+    failures: int  # since start
+
+@final
 class JournalStatus:
     epoch: int
     lsn: int  # the newest durable one
@@ -180,6 +192,7 @@ class Status:
     healing: HealingStatus
     moving: MovingStatus
     scrubbing: ScrubStatus
+    checkpoints: CheckpointStatus
     journal: JournalStatus
     buckets: list[BucketUsage]
     segments: int
@@ -373,6 +386,8 @@ class Node:
     def status(self) -> Status: ...
     def seal(self) -> int:
         """Seal every open journal and stream now; return how many segments that made."""
+    def checkpoint(self) -> None:
+        """Take a checkpoint of the index now."""
     def verify(self, sample: float = 1.0, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Read and check shards and records; `sample` is the share of segments, 0 < sample <= 1."""
     def has_node_documents(self) -> bool:

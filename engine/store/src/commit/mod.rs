@@ -18,7 +18,7 @@ mod derived;
 pub mod log;
 pub mod op;
 pub mod queue;
-mod relocate;
+pub(crate) mod relocate;
 mod roster;
 pub mod superblocks;
 
@@ -34,6 +34,7 @@ pub use queue::CommitQueue;
 
 use self::decide::{Decider, Site};
 use self::log::Log;
+use crate::checkpoint::CheckpointCounts;
 use crate::compliance::ComplianceClock;
 use crate::drive::DriveNumber;
 use crate::erasure::ErasureError;
@@ -77,6 +78,7 @@ pub struct Shared {
     pub healing: HealingCounts,
     pub scrubbing: ScrubCounts,
     pub moving: MovingCounts,
+    pub checkpoints: CheckpointCounts,
     /// Pieces of objects that were read since start.
     pub reads: AtomicU64,
     /// Closed journals that wait to be sealed, oldest first.

@@ -45,7 +45,11 @@ impl Core {
     }
 }
 
-fn move_row(
+/// Writes a row as it stands at its new place.
+///
+/// # Errors
+/// A fault of the index.
+pub(crate) fn move_row(
     step: &Relocation,
     standing: Standing,
     snapshot: &dyn Snapshot,

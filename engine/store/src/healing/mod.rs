@@ -84,7 +84,7 @@ fn is_whole(segment: &Segment, shard: usize, member: &Member) -> bool {
     let looked = member.drive.open(&path).and_then(|file| Ok((file.length()?, file)));
     match looked {
         Ok((length, _)) if length < segment.shard_file_length() => false,
-        Ok((_, file)) if segment.info.kind == SegmentKind::Stream => segment.has_toc(shard, &file).unwrap_or(true),
+        Ok((_, file)) if segment.info.kind.is_striped() => segment.has_toc(shard, &file).unwrap_or(true),
         Ok(_) => true,
         Err(error) => error.kind() == io::ErrorKind::TimedOut,
     }
@@ -257,8 +257,12 @@ fn make(
 
 /// How many gaps of a shard something that lives may be in. Of a stream a crash leaves some that nobody was told of.
 fn lost_rows(shared: &Shared, info: &SegmentInfo, gaps: &[Range<u64>]) -> Result<u64, SegmentError> {
-    if gaps.is_empty() || info.kind == SegmentKind::Packed {
-        return Ok(gaps.len() as u64);
+    match info.kind {
+        SegmentKind::Packed => return Ok(gaps.len() as u64),
+        // What it tells stands in tables of contents and journals, too.
+        SegmentKind::Checkpoint => return Ok(0),
+        SegmentKind::Stream if gaps.is_empty() => return Ok(0),
+        SegmentKind::Stream => {}
     }
     let tenants = tenants(shared, &[info.id]).map_err(|error| io::Error::other(error.to_string()))?;
     let extents = tenants.values().flatten().flat_map(|(_, row)| &row.record.extents);

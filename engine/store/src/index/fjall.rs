@@ -81,6 +81,14 @@ impl Index for FjallIndex {
         Ok(out.commit()?)
     }
 
+    fn fill(&self, space: Space, pairs: &mut dyn Iterator<Item = (Vec<u8>, Vec<u8>)>) -> IndexResult<()> {
+        let mut ingestion = self.spaces.of(space)?.start_ingestion()?;
+        for (key, value) in pairs {
+            ingestion.write(key, value)?;
+        }
+        Ok(ingestion.finish()?)
+    }
+
     fn persist(&self) -> IndexResult<()> {
         Ok(self.database.persist(PersistMode::SyncAll)?)
     }

@@ -248,10 +248,19 @@ pub fn bucket_tally(bucket: u32) -> Vec<u8> {
     out
 }
 
+/// The prefix of the counters of all files.
+pub const FILE_TALLIES: &[u8] = b"f";
+
+/// The file whose counters stand under a key of `Tallies`.
+#[must_use]
+pub fn tallied_file(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.strip_prefix(FILE_TALLIES)?.try_into().ok()?))
+}
+
 /// In `Tallies`: the counters of a file.
 #[must_use]
 pub fn file_tally(file: u64) -> Vec<u8> {
-    let mut out = vec![b'f'];
+    let mut out = FILE_TALLIES.to_vec();
     out.extend_from_slice(&file.to_be_bytes());
     out
 }

@@ -65,6 +65,12 @@ impl Index for MemoryIndex {
         Ok(())
     }
 
+    fn fill(&self, space: Space, pairs: &mut dyn Iterator<Item = (Vec<u8>, Vec<u8>)>) -> IndexResult<()> {
+        let mut batch = IndexBatch::default();
+        pairs.for_each(|(key, value)| batch.put(space, key, value));
+        self.write(batch)
+    }
+
     fn persist(&self) -> IndexResult<()> {
         let mut state = self.0.lock();
         state.durable = state.now.clone();

@@ -63,6 +63,27 @@ impl Space {
         Self::Tallies,
     ];
 
+    /// How a checkpoint names it, for ever: in the order of [`Self::ALL`].
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Current => 1,
+            Self::Inodes => 2,
+            Self::Versions => 3,
+            Self::Extents => 4,
+            Self::Uploads => 5,
+            Self::Buckets => 6,
+            Self::Documents => 7,
+            Self::Dead => 8,
+            Self::Tallies => 9,
+        }
+    }
+
+    #[must_use]
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|space| space.code() == code)
+    }
+
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -138,6 +159,12 @@ pub trait Index: Send + Sync + Debug {
     /// # Errors
     /// A fault of the index, as for every method here.
     fn write(&self, batch: IndexBatch) -> IndexResult<()>;
+    /// Puts many pairs into a space, whose keys ascend and none of which is there. Not one batch: an index that is being filled
+    /// must be marked as unfinished, durably.
+    ///
+    /// # Errors
+    /// A fault of the index, which leaves some of them there.
+    fn fill(&self, space: Space, pairs: &mut dyn Iterator<Item = (Vec<u8>, Vec<u8>)>) -> IndexResult<()>;
     /// Makes everything written so far durable.
     fn persist(&self) -> IndexResult<()>;
     /// Drops what deletes left behind in a space, so that scans don't pass over it again.

@@ -345,6 +345,17 @@ pub fn identity(bytes: &[u8]) -> IndexResult<(u64, u64)> {
     Ok((lsn, home))
 }
 
+/// The amendment that a row of a record took.
+///
+/// # Errors
+/// A value that is no such row.
+pub fn amendment(bytes: &[u8]) -> IndexResult<Option<Target>> {
+    match bytes.get(16) {
+        Some(flags) if flags & AMENDED == 0 => Ok(None),
+        _ => Ok(Row::decode_brief(bytes)?.amendment),
+    }
+}
+
 /// The same row at another home.
 #[must_use]
 pub fn moved(bytes: &[u8], home: u64) -> Vec<u8> {

@@ -13,7 +13,7 @@ pub mod merge;
 pub mod spare;
 
 pub use batch::{BatchHeader, Chain};
-pub use entry::{Claim, Entry, JournalInfo, LiveSet, Removed, Target};
+pub use entry::{Claim, Entry, JournalInfo, LiveSet, Manifest, Removed, Target};
 pub use file::Journal;
 
 /// Where journal files stand on a drive.

@@ -46,14 +46,20 @@ struct Ward {
 
 /// How busy requests keep the drives.
 #[derive(Debug)]
-struct Pulse {
+pub(super) struct Pulse {
     seen: u64,
     since: Instant,
 }
 
+impl Pulse {
+    pub(super) fn new(seen: u64) -> Self {
+        Self { seen, since: Instant::now() }
+    }
+}
+
 impl Work {
     pub(super) fn heal_loop(&self) {
-        let pulse = RefCell::new(Pulse { seen: self.activity(), since: Instant::now() });
+        let pulse = RefCell::new(Pulse::new(self.activity()));
         let pace = |took| self.yield_to_requests(&mut pulse.borrow_mut(), took);
         let mut ward = Ward::default();
         let mut round = self.resume_round();
@@ -234,18 +240,18 @@ impl Work {
         }
     }
 
-    /// What requests have read and written so far, in steps of no set size: what this thread commits is none of theirs.
-    fn activity(&self) -> u64 {
+    /// What requests have read and written so far, in steps of no set size: what the threads commit that yield to them is none of theirs.
+    pub(super) fn activity(&self) -> u64 {
         let entries = self.shared.lsn.load(Ordering::Relaxed);
         let own = self.own_entries.load(Ordering::Relaxed);
         self.shared.reads.load(Ordering::Relaxed) + entries.saturating_sub(own)
     }
 
     /// Rests after a step, if requests came lately: a drive that reads for healing answers others later. Whether to go on.
-    fn yield_to_requests(&self, pulse: &mut Pulse, took: Duration) -> bool {
+    pub(super) fn yield_to_requests(&self, pulse: &mut Pulse, took: Duration) -> bool {
         let now = self.activity();
         if now != pulse.seen {
-            *pulse = Pulse { seen: now, since: Instant::now() };
+            *pulse = Pulse::new(now);
         }
         self.rest_in_background(took, pulse.since.elapsed() <= QUIET);
         !self.stopping()

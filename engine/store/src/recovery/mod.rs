@@ -4,16 +4,18 @@
 //! 2. [`epochs`]: which epoch is in effect, by superblocks and journals, and which drives missed it.
 //! 3. [`journals`]: the newest journal file says what lives; its and all live journals' copies are merged.
 //! 4. copies that are not whole are written anew, all are synced, and none is ever appended to again.
-//! 5. [`replay`]: the index is brought up to the last batch, or made anew.
+//! 5. [`replay`], [`rebuild`]: the index is brought up to the last batch, or made anew.
 //! 6. [`returned`]: drives that were away are taken in again, without what nobody needs of them.
 //! 7. a new epoch begins on every drive in use, with a new journal file.
 //!
 //! Every step can be cut short and done again: until 7 nothing but copies of what is durable already was written.
 
 pub mod admission;
+mod base;
 pub mod drives;
 pub mod epochs;
 pub mod journals;
+pub mod rebuild;
 pub mod replay;
 pub mod returned;
 

@@ -10,6 +10,16 @@ use crate::pool::{Pool, Profile};
 pub enum SegmentKind {
     Packed = 1,
     Stream = 2,
+    /// A state of the index, laid out as a stream; no record stands in it.
+    Checkpoint = 3,
+}
+
+impl SegmentKind {
+    /// Whether its bytes lie in stripes across the shards.
+    #[must_use]
+    pub fn is_striped(self) -> bool {
+        self != Self::Packed
+    }
 }
 
 /// The table of contents: entries in LSN order, compressed with zstd.
@@ -112,6 +122,7 @@ impl SegmentInfo {
             kind: match from.u8()? {
                 1 => SegmentKind::Packed,
                 2 => SegmentKind::Stream,
+                3 => SegmentKind::Checkpoint,
                 other => return Err(DecodeError::Unknown("segment kind", other)),
             },
             sealed: from.u8()? != 0,

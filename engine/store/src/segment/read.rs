@@ -221,7 +221,7 @@ impl Segment {
                 Ok(plain) if record_hash(&plain) == at.digest => Ok(plain),
                 _ => self.expect_digest(self.read_payload(at.offset, at.length, true)?),
             },
-            super::SegmentKind::Stream => {
+            super::SegmentKind::Stream | super::SegmentKind::Checkpoint => {
                 let plain = self.read_stream_toc(&[]).and_then(|stored| self.expect_digest(stored));
                 // Drives that were away when the stream was sealed may have other rows there that pass their checks.
                 let parity = usize::from(self.info.profile.parity);

@@ -40,7 +40,7 @@ impl Segment {
     pub fn shard_file_length(&self) -> u64 {
         let table = match self.info.kind {
             SegmentKind::Packed => block_align(self.info.shard_length / BLOCK as u64 * 4),
-            SegmentKind::Stream => 0,
+            SegmentKind::Stream | SegmentKind::Checkpoint => 0,
         };
         BLOCK as u64 + self.info.shard_length + table
     }
@@ -59,7 +59,7 @@ impl Segment {
         write(file, 0, &header(hardware.appliance, &self.info, lost))?;
         let gaps = match self.info.kind {
             SegmentKind::Packed => self.rebuild_packed(hardware, lost, file, pace),
-            SegmentKind::Stream => self.rebuild_stream(hardware, lost, file, pace),
+            SegmentKind::Stream | SegmentKind::Checkpoint => self.rebuild_stream(hardware, lost, file, pace),
         }?;
         file.sync()?;
         Ok(Rebuilt { bytes: self.shard_file_length(), gaps })

@@ -26,7 +26,9 @@ impl Segment {
         let mut faults = BTreeMap::new();
         match self.info.kind {
             SegmentKind::Packed => self.scrub_packed(hardware, &mut left, &mut faults, pace),
-            SegmentKind::Stream => self.scrub_stream(hardware, &mut left, &mut faults, pace),
+            SegmentKind::Stream | SegmentKind::Checkpoint => {
+                self.scrub_stream(hardware, &mut left, &mut faults, pace);
+            }
         }
         for shard in faults.keys().filter(|shard| self.shards.member(**shard).is_some_and(|member| member.online())) {
             hardware.wounds.add(Wound { segment: self.info.id, shard: *shard });

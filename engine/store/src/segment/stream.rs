@@ -33,7 +33,14 @@ impl OpenStream {
     /// # Errors
     /// Too few drives, or no space.
     pub fn create(hardware: &Hardware, pool: &Pool, id: u64, drives: Vec<DriveNumber>) -> Result<Self, SegmentError> {
-        let mut info = SegmentInfo::new(id, SegmentKind::Stream, pool, drives);
+        Self::begin(hardware, SegmentInfo::new(id, SegmentKind::Stream, pool, drives))
+    }
+
+    /// Creates the shard files of a segment that is striped and has an id and drives.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn begin(hardware: &Hardware, mut info: SegmentInfo) -> Result<Self, SegmentError> {
         let code = hardware.codes.of(info.profile)?;
         let mut writers = ShardWriters::create(hardware, &mut info)?;
         // A stream that nobody ever writes is sealed too, and read by its headers.

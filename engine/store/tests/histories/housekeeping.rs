@@ -161,7 +161,7 @@ impl Run {
         self.erase(life, sources)
     }
 
-    fn relocate(&mut self, life: &mut Life, segment: &Segment) -> Step {
+    pub fn relocate(&mut self, life: &mut Life, segment: &Segment) -> Step {
         let moves = replay::relocations(segment, &life.core.shared.index)
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         for slice in moves.chunks(3) {

@@ -7,6 +7,7 @@
 
 mod approval;
 mod check;
+mod checkpoints;
 mod compliance;
 mod directed;
 mod healing;

@@ -114,6 +114,10 @@ impl Index for PoweredIndex {
         }
         self.memory.write(batch)
     }
+    fn fill(&self, space: Space, pairs: &mut dyn Iterator<Item = (Vec<u8>, Vec<u8>)>) -> IndexResult<()> {
+        self.world.change().map_err(|error| IndexError(error.to_string()))?;
+        self.memory.fill(space, pairs)
+    }
     fn persist(&self) -> IndexResult<()> {
         self.world.change().map_err(|error| IndexError(error.to_string()))?;
         self.memory.persist()
@@ -138,6 +142,10 @@ pub struct Node {
     /// The drives that may be harmed: never more than m.
     pub victims: Vec<usize>,
     gone: Vec<usize>,
+    /// Whether an index that is lost may be made from a checkpoint.
+    pub from_checkpoints: bool,
+    /// The mark of the checkpoint that the last start made the index from; 0 for none.
+    pub made_from: Cell<u64>,
     /// What victims held at some moment.
     images: Vec<(usize, Image)>,
 }
@@ -167,6 +175,8 @@ impl Node {
             cold_data: 2,
             victims: Vec::new(),
             gone: Vec::new(),
+            from_checkpoints: true,
+            made_from: Cell::new(0),
             images: Vec::new(),
         };
         node.pick_victims(generator);
@@ -230,7 +240,11 @@ impl Node {
         let executor = Arc::new(Seeded::new(self.world.clone()));
         let found = startup::find(&pools, candidates.collect(), executor, Duration::from_secs(1))?;
         let index = Arc::new(self.index.clone());
-        Ok(startup::bring_up(found.with_clock(Arc::new(Clocks)), index, &(Arc::new(|_, _| true) as _))?.0)
+        let found = found.with_clock(Arc::new(Clocks));
+        let found = if self.from_checkpoints { found } else { found.without_checkpoints() };
+        let (core, replayed) = startup::bring_up(found, index, &(Arc::new(|_, _| true) as _))?;
+        self.made_from.set(replayed.checkpoint);
+        Ok(core)
     }
 
     /// Opens the node as `Store::open` does: an index that can't be used is made anew once.
@@ -257,9 +271,9 @@ impl Node {
         }
         let unsynced = self.index.memory.unsynced() as u64;
         match generator.below(12) {
-            0 => self.index.memory.clear(),
-            1 => self.index.restore(),
-            2..5 => self.index.memory.crash(0),
+            0 | 1 => self.index.memory.clear(),
+            2 => self.index.restore(),
+            3..5 => self.index.memory.crash(0),
             _ => self.index.memory.crash(generator.below(unsynced + 1) as usize),
         }
     }

@@ -76,6 +76,11 @@ impl Run {
         for number in 0..self.generator.below(5) + 2 {
             let mut life = self.recover(true);
             self.settle(&life);
+            if self.generator.happens(2500) {
+                drop(life);
+                self.compare_rebuilds();
+                life = self.recover(false);
+            }
             if self.generator.happens(5000) {
                 self.make_whole(&mut life);
             }
@@ -116,11 +121,13 @@ impl Run {
         for place in grown.keys().chain(made.keys()) {
             assert_eq!(grown.get(place), made.get(place), "seed {}: {place:?} grown, and made anew", self.seed);
         }
+        drop(life);
+        self.compare_rebuilds();
     }
 
     /// One step; `false` when the power is gone.
-    fn step(&mut self, life: &mut Life) -> bool {
-        let result = match self.below(100) {
+    pub fn step(&mut self, life: &mut Life) -> bool {
+        let result = match self.below(104) {
             0..26 => self.objects(life),
             26..35 => self.moves(life),
             35..42 => self.versions(life),
@@ -139,6 +146,7 @@ impl Run {
             75..83 => self.seal_journal(life),
             83..86 => self.seal_streams(life),
             86..94 => self.compact(life),
+            100..104 => self.checkpoint(life),
             94..96 => self.prepare_spare(life),
             96..98 => {
                 self.node.take_image(&mut self.generator);
@@ -198,7 +206,7 @@ impl Run {
     }
 
     /// Opens the node, with crashes in between.
-    fn recover(&mut self, interrupted: bool) -> Life {
+    pub fn recover(&mut self, interrupted: bool) -> Life {
         for _ in 0..3 {
             if interrupted && self.generator.happens(4000) {
                 let most = [8, 30, 100][self.generator.below(3) as usize];
@@ -250,7 +258,7 @@ impl Run {
     }
 
     /// Compares the store with the model, and resolves what was in doubt by what is seen.
-    fn settle(&mut self, life: &Life) {
+    pub fn settle(&mut self, life: &Life) {
         let seen = check::observe(&life.core.shared);
         if let Some(doubt) = self.doubt.take().filter(|doubt| seen == *doubt) {
             self.model = doubt;

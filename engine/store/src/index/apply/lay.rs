@@ -43,6 +43,44 @@ impl Applier<'_> {
         }
     }
 
+    /// Takes away a row that ended, with what it holds beside itself.
+    ///
+    /// # Errors
+    /// A fault of the index.
+    pub fn retire(&mut self, space: Space, key: &[u8]) -> IndexResult<()> {
+        let one = |row: &Row| Removed { objects: 1, bytes: row.record.size };
+        match space {
+            Space::Current => {
+                let (Some((bucket, _)), Some(row)) = (keys::parse_current(key), self.row(space, key)?) else {
+                    return Ok(());
+                };
+                self.replace(space, key.to_vec(), None)?;
+                self.count(bucket, one(&row), None)
+            }
+            Space::Versions => {
+                let Some((bucket, name, record)) = keys::parse_version(key) else { return Ok(()) };
+                let Some((Space::Versions, row)) = self.version(bucket, &name, record)? else { return Ok(()) };
+                self.release(&row)?;
+                self.take_version(bucket, &name, &row);
+                if row.marker { Ok(()) } else { self.count(bucket, one(&row), None) }
+            }
+            Space::Uploads if keys::parse_part(key).is_some() => self.replace(space, key.to_vec(), None),
+            Space::Uploads => {
+                self.batch.remove(space, key.to_vec());
+                let Some(bucket) = keys::bucket_of_upload(key) else { return Ok(()) };
+                let tally = self.tallies.bucket(self.snapshot, bucket)?;
+                tally.uploads = tally.uploads.saturating_sub(1);
+                Ok(())
+            }
+            Space::Buckets => std::str::from_utf8(key).map_or(Ok(()), |name| self.delete_bucket(name)),
+            Space::Documents => {
+                self.batch.remove(space, key.to_vec());
+                Ok(())
+            }
+            Space::Inodes | Space::Extents | Space::Dead | Space::Tallies => Ok(()),
+        }
+    }
+
     /// Brings the newest version of a key where it belongs, once all of them are laid out.
     ///
     /// # Errors

@@ -160,7 +160,8 @@ impl<'a> Applier<'a> {
             | Entry::Sealed(_)
             | Entry::Placed { .. }
             | Entry::Grave { .. }
-            | Entry::Claims(_) => {}
+            | Entry::Claims(_)
+            | Entry::Checkpoint(_) => {}
         }
         Ok(())
     }

@@ -216,7 +216,7 @@ impl Applier<'_> {
     }
 
     /// Takes a row out of `Versions`, and the pointer to it.
-    fn take_version(&mut self, bucket: u32, key: &str, row: &Row) {
+    pub(super) fn take_version(&mut self, bucket: u32, key: &str, row: &Row) {
         let place = keys::version(bucket, key, row.record.id);
         self.batch.remove(Space::Versions, place.clone());
         self.versions.insert(place, None);

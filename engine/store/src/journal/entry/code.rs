@@ -1,7 +1,7 @@
 //! Entries as bytes; `docs/format.md` draws them.
 
 use super::live::{decode_live, encode_live};
-use super::{Claim, Entry, Removed, Target};
+use super::{Claim, Entry, Manifest, Removed, Target};
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::record::Record;
 use crate::segment::SegmentInfo;
@@ -26,6 +26,7 @@ const MARKER: u8 = 16;
 const KILL_VERSION: u8 = 17;
 const AMEND: u8 = 18;
 const PLACED: u8 = 19;
+const CHECKPOINT: u8 = 20;
 
 impl Entry {
     /// Appends the entry with its length in front.
@@ -116,6 +117,10 @@ impl Entry {
                     out.u64(claim.lsn);
                     out.u64(claim.bytes);
                 }
+            }
+            Self::Checkpoint(manifest) => {
+                out.u8(CHECKPOINT);
+                manifest.encode(out);
             }
             Self::Document { .. }
             | Self::PutVersion { .. }
@@ -222,6 +227,7 @@ impl Entry {
                 let claims = (0..count).map(|_| Ok(Claim { lsn: from.u64()?, bytes: from.u64()? }));
                 Self::Claims(claims.collect::<Result<_, DecodeError>>()?)
             }
+            CHECKPOINT => Self::Checkpoint(Manifest::decode(from)?),
             other => return Self::decode_versioned(other, from),
         })
     }

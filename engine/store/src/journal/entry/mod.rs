@@ -10,6 +10,7 @@
 
 mod code;
 mod live;
+mod manifest;
 
 use crate::drive::DriveNumber;
 use crate::index::{Place, Space, keys};
@@ -18,6 +19,7 @@ use crate::segment::SegmentInfo;
 use crate::version::VersionId;
 
 pub use live::{JournalInfo, LiveSet};
+pub use manifest::Manifest;
 
 /// Names the entry that dies, by its LSN, and a file that holds something of it: its home when its end was decided, or
 /// a stream segment with its bytes. A kill has one target for each such file.
@@ -114,6 +116,8 @@ pub enum Entry {
     },
     /// The table of contents of a stream segment: every entry that ever had bytes in it.
     Claims(Vec<Claim>),
+    /// The table of contents of a checkpoint.
+    Checkpoint(Manifest),
     /// A document stands under (scope, kind, name) from here on, in place of the one that `kills` names, or none does.
     Document {
         /// The bucket that it belongs to and dies with; 0 for the node.
@@ -194,7 +198,8 @@ impl Entry {
             | Self::Placed { .. }
             | Self::BucketCreate { .. }
             | Self::UploadOpen { .. }
-            | Self::Claims(_) => &[],
+            | Self::Claims(_)
+            | Self::Checkpoint(_) => &[],
         }
     }
 
@@ -219,7 +224,8 @@ impl Entry {
             | Self::Placed { .. }
             | Self::BucketCreate { .. }
             | Self::UploadOpen { .. }
-            | Self::Claims(_) => {}
+            | Self::Claims(_)
+            | Self::Checkpoint(_) => {}
         }
     }
 
@@ -262,7 +268,8 @@ impl Entry {
             | Self::KillVersion { .. }
             | Self::UploadAbort { .. }
             | Self::Grave { .. }
-            | Self::Claims(_) => false,
+            | Self::Claims(_)
+            | Self::Checkpoint(_) => false,
         }
     }
 
