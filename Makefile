@@ -1,6 +1,6 @@
 # Every target sets up what it needs; the scripts say what they install before they do.
 
-.PHONY: build serve test lint soak perf clean
+.PHONY: build serve test lint soak perf perf-posix clean
 
 build: ## .venv with the command packstone, and the native engine
 	@scripts/build.sh
@@ -19,6 +19,9 @@ soak: ## the long rounds of the tests
 
 perf: ## the performance table; other servers by ARGS="--endpoint NAME=URL"
 	@scripts/perf.sh $(ARGS)
+
+perf-posix: ## the mount beside the disk, a mount that does nothing, and others that are installed; as root
+	@scripts/perf_posix.sh $(ARGS)
 
 clean: ## remove everything that was built or installed here; ./data stays
 	@scripts/clean.sh

@@ -161,8 +161,8 @@ class Operations(pyfuse3.Operations):
         new_name: "FileNameT",
         ctx: pyfuse3.RequestContext,
     ) -> pyfuse3.EntryAttributes:
-        """Refuse: a file has one name."""
-        raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
+        """Give a file one more name."""
+        return entry_attributes(await _aside(self._files.hard_link, inode, new_parent_inode, new_name))
 
     async def mknod(
         self,

@@ -12,6 +12,7 @@ from tests.fuse.mounted import Mount
 TRIES: dict[str, Callable[[Path], object]] = {
     "unlink": Path.unlink,
     "rename": lambda path: path.rename(path.with_name("away")),
+    "link": lambda path: path.with_name("again").hardlink_to(path),
     "write": lambda path: path.write_bytes(b"over"),
     "append": lambda path: path.open("ab"),
     "truncate": lambda path: os.truncate(path, 1),

@@ -111,6 +111,10 @@ impl Files {
         self.ask(py, &request, client::attributes).map(told)
     }
 
+    fn hard_link(&self, py: Python<'_>, inode: u64, parent: u64, name: &[u8]) -> PyResult<Told> {
+        self.ask(py, &Request::HardLink { inode, parent, name }, client::attributes).map(told)
+    }
+
     fn read_link<'py>(&self, py: Python<'py>, inode: u64) -> PyResult<Bound<'py, PyBytes>> {
         let target = self.ask(py, &Request::ReadLink { inode }, client::bytes)?;
         Ok(PyBytes::new(py, &target))

@@ -57,6 +57,7 @@ impl From<Error> for Errno {
             Error::Changed | Error::DocumentChanged => libc::ESTALE,
             Error::QuotaExceeded => libc::EDQUOT,
             Error::TooLarge { .. } | Error::TooManyParts => libc::EFBIG,
+            Error::TooManyNames => libc::EMLINK,
             Error::AttributesTooLarge(_) | Error::OutOfSpace => libc::ENOSPC,
             Error::NoSuchUpload
             | Error::InvalidPart(_)

@@ -3,7 +3,7 @@
 //! A component of a key is shown if it could be a name: not empty, not `.` or `..`, and no longer than 255 bytes. What
 //! stands below another component has no place among files.
 
-use packstone_store::object::MAX_KEY;
+use packstone_store::object::MAX_PATH;
 
 use crate::Errno;
 
@@ -33,7 +33,7 @@ pub fn parse(name: &[u8]) -> Result<&str, Errno> {
 /// # Errors
 /// One that is too long.
 pub fn key(path: &str, name: &str) -> Result<String, Errno> {
-    if path.len() + name.len() < MAX_KEY { Ok([path, name].concat()) } else { Err(Errno::NAME_TOO_LONG) }
+    if path.len() + name.len() < MAX_PATH { Ok([path, name].concat()) } else { Err(Errno::NAME_TOO_LONG) }
 }
 
 /// The path of the directory that a key stands in, and its name there; the key of a directory ends with a slash.
@@ -66,6 +66,6 @@ mod tests {
             assert_eq!(split(key), parts);
         }
         assert_eq!(key("a/", "b"), Ok("a/b".into()));
-        assert_eq!(key(&"x".repeat(1000), &"y".repeat(24)), Err(Errno::NAME_TOO_LONG));
+        assert_eq!(key(&"x".repeat(4000), &"y".repeat(95)), Err(Errno::NAME_TOO_LONG));
     }
 }

@@ -8,7 +8,7 @@
 use packstone_store::codec::{DecodeError, Reader, Writer};
 
 /// Raised with every change of what is below.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The most bytes of one read or write.
 pub const MAX_DATA: usize = 1 << 20;
 /// The longest frame.
@@ -86,6 +86,12 @@ pub enum Request<'a> {
     },
     ReadLink {
         inode: u64,
+    },
+    /// Gives a file one more name.
+    HardLink {
+        inode: u64,
+        parent: u64,
+        name: &'a [u8],
     },
     /// With `exclusive`, it must not be there; with `empty`, what is there is truncated.
     Create {
@@ -223,6 +229,10 @@ impl<'a> Request<'a> {
             Self::Extended { inode, name } => named(20, inode, name, out),
             Self::ListExtended { inode } => of_inode(21, inode, out),
             Self::RemoveExtended { inode, name } => named(22, inode, name, out),
+            Self::HardLink { inode, parent, name } => {
+                named(23, parent, name, out);
+                out.u64(inode);
+            }
         }
     }
 
@@ -280,6 +290,7 @@ impl<'a> Request<'a> {
             20 => Self::Extended { inode: from.u64()?, name: from.short()? },
             21 => Self::ListExtended { inode: from.u64()? },
             22 => Self::RemoveExtended { inode: from.u64()?, name: from.short()? },
+            23 => Self::HardLink { parent: from.u64()?, name: from.short()?, inode: from.u64()? },
             other => return Err(DecodeError::Unknown("verb", other)),
         })
     }
@@ -398,7 +409,7 @@ impl Attributes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub name: String,
-    /// What to list `after`, to go on behind it, whatever has come or gone meanwhile.
+    /// What to list `after` in the same directory, to go on behind it, whatever has come or gone meanwhile.
     pub place: String,
     pub attributes: Attributes,
 }

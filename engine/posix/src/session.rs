@@ -71,6 +71,7 @@ impl Session {
             Request::Link { parent, name, target, maker } => {
                 files.link(parent, name, target, maker).await?.encode(out);
             }
+            Request::HardLink { inode, parent, name } => files.hard_link(inode, (parent, name)).await?.encode(out),
             Request::ReadLink { inode } => out.bytes(&files.read_link(inode).await?),
             Request::Create { parent, name, maker, exclusive, empty } => {
                 let (attributes, file) = files.create((parent, name), maker, exclusive, empty).await?;
@@ -112,10 +113,10 @@ impl Session {
                 }
                 handle.file.write(files, offset, data).await
             }
-            Request::Publish { handle } => publish(files, &self.handle(handle)?.file).await,
+            Request::Publish { handle } => publish(files, &self.handle(handle)?).await,
             Request::Release { handle } => {
                 let held = self.handles.lock().remove(&handle).ok_or(Errno::BAD_HANDLE)?;
-                let outcome = publish(files, &held.file).await;
+                let outcome = publish(files, &held).await;
                 files.open.close(&held.file, held.write);
                 outcome
             }
@@ -152,7 +153,7 @@ impl Session {
     pub async fn end(&self, files: &Files) {
         let handles: Vec<_> = self.handles.lock().drain().map(|(_, handle)| handle).collect();
         for handle in handles {
-            if let Err(errno) = publish(files, &handle.file).await {
+            if let Err(errno) = publish(files, &handle).await {
                 tracing::warn!(inode = handle.file.inode, %errno, "what a mount left open could not be published");
             }
             files.open.close(&handle.file, handle.write);
@@ -160,7 +161,9 @@ impl Session {
     }
 }
 
-async fn publish(files: &Files, file: &OpenFile) -> Result<(), Errno> {
-    let mut content = file.content().await;
-    file.publish(files, &mut content).await
+async fn publish(files: &Files, handle: &Handle) -> Result<(), Errno> {
+    let mut content = handle.file.content().await;
+    handle.file.publish(files, &mut content).await?;
+    // Who only reads has lost nothing.
+    if handle.write { content.expect_placed() } else { Ok(()) }
 }

@@ -198,7 +198,8 @@ impl Files {
     pub(crate) fn version(&self, bucket: &BucketState, key: &str) -> Result<Option<Version>, Errno> {
         match self.store.describe(&self.may(Action::GetObject, &bucket.bucket.name, key)?, None) {
             Ok(version) => Ok(Some(version)),
-            Err(Error::NoSuchKey | Error::NoSuchBucket | Error::DeleteMarker { .. }) => Ok(None),
+            // None that is too long for S3 is there.
+            Err(Error::NoSuchKey | Error::NoSuchBucket | Error::DeleteMarker { .. } | Error::InvalidKey) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -282,8 +283,11 @@ impl Files {
     }
 
     /// What is said of a node, with what an open file holds.
-    pub(crate) fn attributes(&self, node: &Node) -> Attributes {
-        match node {
+    ///
+    /// # Errors
+    /// A fault of the index.
+    pub(crate) fn attributes(&self, node: &Node) -> Result<Attributes, Errno> {
+        Ok(match node {
             Node::Root => Attributes {
                 inode: ROOT,
                 mode: DIRECTORY,
@@ -301,19 +305,30 @@ impl Files {
                 let changed = self.changed.get(&directory.inode).unwrap_or(0);
                 Attributes { mtime: held.mtime.max(changed), ctime: held.ctime.max(changed), ..held }
             }
-            Node::File(file) => self.attributes_of(&file.version),
-        }
+            Node::File(file) => self.attributes_of(&file.version)?,
+        })
     }
 
-    pub(crate) fn attributes_of(&self, version: &Version) -> Attributes {
-        let held = attributes_of(version);
-        match self.open.get(held.inode).map(|open| open.seen()) {
+    /// # Errors
+    /// As [`Self::attributes`].
+    pub(crate) fn attributes_of(&self, version: &Version) -> Result<Attributes, Errno> {
+        let held = Attributes { links: self.links(version)?, ..attributes_of(version) };
+        Ok(match self.open.get(held.inode).map(|open| open.seen()) {
             Some(seen) if seen.written.is_some() => {
                 let written = seen.written.unwrap_or_default();
                 Attributes { size: seen.size, mtime: written, ctime: written, ..held }
             }
             _ => held,
+        })
+    }
+
+    /// How many names a file has. Of one that was given another name something was said.
+    fn links(&self, version: &Version) -> Result<u32, Errno> {
+        if version.attributes.file.is_none() {
+            return Ok(1);
         }
+        let names = self.store.names(&self.may_of_node(Action::ListAllMyBuckets)?, version.file.inode)?;
+        Ok(u32::try_from(names.len()).unwrap_or(u32::MAX).max(1))
     }
 }
 

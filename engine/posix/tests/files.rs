@@ -127,10 +127,20 @@ fn open_files_keep_their_content_whatever_becomes_of_the_key() {
 
     let inode = mount.put(bucket, "taken", b"mine");
     let handle = mount.open(inode, true).unwrap();
+    let reader = mount.open(inode, false).unwrap();
     mount.write(handle, 0, b"lost").unwrap();
     node.put("taken", b"theirs");
-    mount.release(handle).unwrap();
+    assert_eq!(mount.publish(reader), Ok(()), "who only reads has lost nothing");
+    assert_eq!(mount.publish(handle), Err(libc::ESTALE), "who wrote is told");
+    assert_eq!((mount.publish(handle), mount.release(handle)), (Ok(()), Ok(())), "once");
+    assert_eq!(mount.read(reader, 0, 9).unwrap(), b"lost");
     assert_eq!(node.get("taken").unwrap(), b"theirs", "a writer never ends what another put");
+
+    let inode = mount.put(bucket, "gone", b"mine");
+    let handle = mount.open(inode, true).unwrap();
+    mount.write(handle, 0, b"lost").unwrap();
+    node.delete("gone");
+    assert_eq!(mount.release(handle), Err(libc::ESTALE), "by close, too");
 }
 
 #[test]

@@ -19,6 +19,10 @@ enum Step {
     Close(usize),
     Unlink(usize),
     Rename(usize, usize),
+    Link(usize, usize),
+    /// S3 puts over a name, or deletes it.
+    Put(usize, usize),
+    Delete(usize),
     MakeDirectory(usize),
     RemoveDirectory(usize),
     Mode(usize, u32),
@@ -41,6 +45,9 @@ fn step() -> impl Strategy<Value = Step> {
         4 => path.clone().prop_map(Step::Close),
         3 => path.clone().prop_map(Step::Unlink),
         4 => (path.clone(), path.clone()).prop_map(|(from, to)| Step::Rename(from, to)),
+        4 => (path.clone(), path.clone()).prop_map(|(from, to)| Step::Link(from, to)),
+        1 => (path.clone(), 0..100usize).prop_map(|(path, length)| Step::Put(path, length)),
+        1 => path.clone().prop_map(Step::Delete),
         5 => path.clone().prop_map(Step::MakeDirectory),
         2 => path.clone().prop_map(Step::RemoveDirectory),
         2 => (path, 0..0o1000u32).prop_map(|(path, mode)| Step::Mode(path, mode)),
@@ -63,6 +70,13 @@ struct World {
     tree: BTreeMap<String, Held>,
     open: BTreeMap<u64, u64>,
     seed: u64,
+}
+
+fn inode_of(held: &Held) -> Option<u64> {
+    match held {
+        Held::Directory => None,
+        Held::File(_, inode, _) => Some(*inode),
+    }
 }
 
 fn parent_of(path: &str) -> (&str, &str) {
@@ -106,6 +120,9 @@ impl World {
                 self.node.start();
             }
             Step::Rename(from, to) => self.rename(PATHS[from], PATHS[to]),
+            Step::Link(from, to) => self.link(PATHS[from], PATHS[to]),
+            Step::Put(path, length) => self.put(PATHS[path], length),
+            Step::Delete(path) => self.delete(PATHS[path]),
             Step::Create(path)
             | Step::Write(path, ..)
             | Step::Truncate(path, _)
@@ -153,17 +170,17 @@ impl World {
             (Step::Unlink(_), Some(Held::File(content, inode, _))) => {
                 self.mount.unlink(parent, name).unwrap();
                 self.tree.remove(path);
-                if let Some(handle) = self.open.remove(&inode) {
-                    assert_eq!(self.mount.read(handle, 0, 1 << 20).unwrap(), content[..content.len().min(1 << 20)]);
-                    self.mount.release(handle).unwrap();
+                if let Some(handle) = self.open.get(&inode) {
+                    assert_eq!(self.mount.read(*handle, 0, 1 << 20).unwrap(), content[..content.len().min(1 << 20)]);
                 }
+                self.close_if_gone(inode);
             }
             (Step::Unlink(_), Some(Held::Directory)) => {
                 assert_eq!(self.mount.unlink(parent, name), Err(libc::EISDIR));
             }
             (_, Some(Held::File(content, inode, mode))) => {
                 let next = self.take_on_file(step, content, inode, mode);
-                self.tree.insert(path.into(), next);
+                self.change_all(inode, &next);
             }
             (_, None) => assert_eq!(self.mount.lookup(parent, name), Err(libc::ENOENT)),
             (_, Some(Held::Directory)) => {}
@@ -216,12 +233,14 @@ impl World {
             (Some(Held::File(..)), Some(Held::Directory)) => assert_eq!(outcome, Err(libc::EISDIR)),
             (Some(held @ Held::File(..)), replaced) => {
                 outcome.unwrap();
+                if inode_of(&held) == replaced.as_ref().and_then(inode_of) {
+                    // Two names of one file, which both stay.
+                    return;
+                }
                 self.tree.remove(from);
                 self.tree.insert(to.into(), held);
-                if let Some(Held::File(_, inode, _)) = replaced.filter(|_| from != to)
-                    && let Some(handle) = self.open.remove(&inode)
-                {
-                    self.mount.release(handle).unwrap();
+                if let Some(inode) = replaced.as_ref().and_then(inode_of) {
+                    self.close_if_gone(inode);
                 }
             }
             (Some(Held::Directory), _) if from == to => outcome.unwrap(),
@@ -241,6 +260,65 @@ impl World {
                     self.tree.insert([to, &path[from.len()..]].concat(), held);
                 }
             }
+        }
+    }
+
+    fn link(&mut self, from: &str, to: &str) {
+        let (Some(_), Some((new, new_name))) = (self.parent(from), self.parent(to)) else { return };
+        let Some(held) = self.tree.get(from).cloned() else { return };
+        let outcome = self.mount.hard_link(self.mount.walk(from).unwrap(), new, &new_name);
+        match (inode_of(&held), self.tree.contains_key(to)) {
+            (None, _) => assert_eq!(outcome, Err(libc::EPERM)),
+            (_, true) => assert_eq!(outcome, Err(libc::EEXIST)),
+            (Some(inode), false) => {
+                assert_eq!(outcome.unwrap().inode, inode);
+                self.tree.insert(to.into(), held);
+            }
+        }
+    }
+
+    fn put(&mut self, path: &str, length: usize) {
+        let (Some(_), Some(held @ Held::File(..))) = (self.parent(path), self.tree.get(path).cloned()) else { return };
+        self.close_before_s3(&held);
+        self.seed += 1;
+        let content = body(self.seed, length);
+        self.node.put(path, &content);
+        let told = self.mount.attributes(self.mount.walk(path).unwrap()).unwrap();
+        self.tree.insert(path.into(), Held::File(content, told.inode, 0o640));
+    }
+
+    fn delete(&mut self, path: &str) {
+        let Some(held @ Held::File(..)) = self.tree.get(path).cloned() else { return };
+        self.close_before_s3(&held);
+        self.node.delete(path);
+        self.tree.remove(path);
+        let (parent, _) = parent_of(path);
+        // The directory goes with its last key where only keys tell of it; here it was made.
+        assert!(parent.is_empty() || self.mount.walk(parent).is_ok());
+    }
+
+    /// What is written to a file whose last name S3 takes is lost: here it is written before.
+    fn close_before_s3(&mut self, held: &Held) {
+        if let Some(handle) = inode_of(held).and_then(|inode| self.open.remove(&inode)) {
+            self.mount.release(handle).unwrap();
+        }
+    }
+
+    /// All names of a file hold the same.
+    fn change_all(&mut self, inode: u64, next: &Held) {
+        self.tree.values_mut().filter(|held| inode_of(held) == Some(inode)).for_each(|held| *held = next.clone());
+    }
+
+    fn links(&self, inode: u64) -> usize {
+        self.tree.values().filter(|held| inode_of(held) == Some(inode)).count()
+    }
+
+    /// Closes a file that has no name any more.
+    fn close_if_gone(&mut self, inode: u64) {
+        if self.links(inode) == 0
+            && let Some(handle) = self.open.remove(&inode)
+        {
+            self.mount.release(handle).unwrap();
         }
     }
 
@@ -268,6 +346,7 @@ impl World {
                 Held::Directory => self.check_directory(&path),
                 Held::File(content, inode, mode) => {
                     let told = self.mount.attributes(*inode).unwrap();
+                    assert_eq!(told.links as usize, self.links(*inode), "{path}");
                     assert_eq!((told.size, told.mode & 0o7777), (content.len() as u64, *mode), "{path}");
                     assert!(self.mount.content(*inode).unwrap() == *content, "{path}");
                 }

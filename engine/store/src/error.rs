@@ -26,7 +26,7 @@ pub enum Error {
     BucketNotEmpty,
     #[error("this is not a bucket name: {0}")]
     InvalidBucketName(&'static str),
-    #[error("the key is longer than 1024 bytes, or empty")]
+    #[error("the key is too long, or empty")]
     InvalidKey,
     /// The named part was not uploaded, or its ETag or checksum is another.
     #[error("part {0} was not uploaded, or its ETag differs")]
@@ -83,6 +83,8 @@ pub enum Error {
     InvalidWriteOffset { size: u64 },
     #[error("the object has 10,000 parts: a copy of it has one")]
     TooManyParts,
+    #[error("the file has as many names as there may be")]
+    TooManyNames,
     /// The part's length, or the object's, is over what is allowed.
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: u64 },

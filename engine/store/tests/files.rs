@@ -40,7 +40,7 @@ async fn amend(store: &Store, change: AttributeChange) -> Result<Version> {
 /// A file as a mount makes one.
 async fn made(store: &Store) -> Version {
     let posix = Posix { inode: 0, uid: 7, gid: 8, mode: 0o100_644, mtime: 0 };
-    let writer = store.writer(&grant(Action::PutObject, "bkt", KEY), None, None).unwrap().made_as(posix);
+    let writer = store.file_maker(&grant(Action::PutObject, "bkt", KEY), posix, None, None).unwrap();
     writer.commit(Attributes::default(), Precondition::Absent).await.unwrap()
 }
 

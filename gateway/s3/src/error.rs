@@ -92,6 +92,7 @@ pub(crate) fn from_store(error: Error) -> S3Error {
                 "You have attempted to add more parts than the maximum of 10000 that are allowed for this object.",
             );
         }
+        Error::TooManyNames => return invalid_request(error.to_string()),
         Error::TooLarge { limit } => {
             return S3Error::new(S3ErrorCode::EntityTooLarge).saying(Element::MaxSizeAllowed, limit);
         }

@@ -29,6 +29,7 @@ pub fn questions() -> Vec<Vec<u8>> {
         Request::MakeDirectory { parent, name, maker },
         Request::Rename { parent, name, new_parent: 5, new_name: b"new", keep: true },
         Request::Link { parent, name, target: b"../there", maker },
+        Request::HardLink { inode, parent, name },
         Request::Create { parent, name, maker, exclusive: false, empty: true },
         Request::Open { inode, write: true, empty: false },
         Request::Read { handle, offset: 1 << 40, length: 4096 },

@@ -129,7 +129,7 @@ pub fn rows() -> Vec<Vec<u8>> {
     }
     seeds.push(UploadRow { lsn: 5, home: FILE, initiated: 1, attributes: attributes() }.encode());
     seeds.push(BucketRow { lsn: 5, home: FILE, id: 1, created: 1 }.encode());
-    seeds.push(BucketTally { objects: 1, bytes: 2, uploads: 3 }.encode());
+    seeds.push(BucketTally { objects: 1, bytes: 2, uploads: 3, links: 4 }.encode());
     let mut encoded = Writer::default();
     record(2).encode(&mut encoded);
     seeds.extend([encoded.0, attributes(), keys::upload(1, "a\0key", 77), keys::part(77, 3), keys::current(1, "key")]);

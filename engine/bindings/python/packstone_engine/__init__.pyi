@@ -327,6 +327,8 @@ class Files:
     def rename(self, parent: int, name: bytes, new_parent: int, new_name: bytes, keep: bool) -> None: ...
     def link(self, parent: int, name: bytes, target: bytes, made: tuple[int, int, int, int]) -> _FileAttributes:
         """Make a symbolic link."""
+    def hard_link(self, inode: int, parent: int, name: bytes) -> _FileAttributes:
+        """Give a file one more name in its bucket."""
     def read_link(self, inode: int) -> bytes: ...
     def create(
         self, parent: int, name: bytes, made: tuple[int, int, int, int], exclusive: bool, empty: bool

@@ -98,6 +98,9 @@ pub struct Content {
     /// Whether bytes are gone that were on their way into the engine: nothing but an error is answered any more, until
     /// the file is emptied.
     lost: bool,
+    /// Whether something was to be published when S3 had put another object in the file's place, or deleted it, and nobody
+    /// was told yet.
+    displaced: bool,
 }
 
 impl OpenFiles {
@@ -157,7 +160,7 @@ impl OpenFile {
     /// what makes the difference.
     fn is_outdated(&self, current: &Version) -> bool {
         let Ok(content) = self.content.try_lock() else { return false };
-        content.place.is_none() || content.object.version.record != current.record
+        content.place.is_none() || !is_same_content(&content.object.version, current)
     }
 
     /// The content, for the caller alone.
@@ -288,6 +291,7 @@ impl Content {
             stream: None,
             dirty: false,
             lost: false,
+            displaced: false,
         }
     }
 
@@ -408,6 +412,12 @@ impl Content {
         self.size = size;
         Ok(())
     }
+}
+
+/// Whether two versions of one file are of one commit: each name of it has a record of its own.
+fn is_same_content(one: &Version, other: &Version) -> bool {
+    let of = |version: &Version| (version.attributes.etag, version.size, version.modified);
+    of(one) == of(other)
 }
 
 /// Bytes of a version.

@@ -86,7 +86,7 @@ impl Content {
             Ok(version) => self.rebase(files, &place, version.record),
             // Another file stands there, or none: this one is nobody's but its openers'.
             Err(_) if is_another(&committed) => {
-                self.place = None;
+                (self.place, self.displaced) = (None, true);
                 self.expect_whole()
             }
             Err(error) => Err(error.into()),
@@ -140,6 +140,14 @@ impl Content {
         self.own.store(true, Ordering::Relaxed);
         self.dirty = false;
         Ok(())
+    }
+
+    /// That what was written had a place to come to: who wrote it is told once if it had none.
+    ///
+    /// # Errors
+    /// [`Errno::STALE`].
+    pub fn expect_placed(&mut self) -> Result<(), Errno> {
+        if std::mem::take(&mut self.displaced) { Err(Errno::STALE) } else { Ok(()) }
     }
 
     fn rewritten(&self) -> Rewritten {

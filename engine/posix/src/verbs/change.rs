@@ -28,7 +28,7 @@ impl Files {
             Node::File(file) => {
                 let mut said = said;
                 if let Some(size) = change.size {
-                    let held = self.attributes_of(&file.version).size;
+                    let held = self.attributes_of(&file.version)?.size;
                     self.resize(&file, size).await?;
                     // It counts as a change even where nothing is another.
                     said.mtime = said.mtime.or_else(|| (held == size).then(now));
@@ -60,7 +60,7 @@ impl Files {
         let mut outcome = open.truncate(self, size).await;
         if outcome.is_ok() {
             let mut content = open.content().await;
-            outcome = open.publish(self, &mut content).await;
+            outcome = open.publish(self, &mut content).await.and_then(|()| content.expect_placed());
         }
         self.open.close(&open, true);
         outcome

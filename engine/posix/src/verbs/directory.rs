@@ -15,7 +15,7 @@ impl Files {
         let name = name::parse(name)?;
         if parent == number::ROOT {
             self.store.create_bucket(&self.may(Action::CreateBucket, name, "")?, Vec::new()).await?;
-            return Ok(self.attributes(&self.named(parent, name.as_bytes())?));
+            return self.attributes(&self.named(parent, name.as_bytes())?);
         }
         let _held = self.hold_names(parent, parent).await;
         let directory = self.directory(parent)?;
@@ -28,7 +28,7 @@ impl Files {
         let place = Place { bucket: directory.bucket_name().to_owned(), key: [&key, "/"].concat() };
         self.make(&place, Posix { inode: 0, uid, gid, mode, mtime: 0 }, None).await?;
         self.note_change(&directory);
-        Ok(self.attributes(&self.child(&directory, name)?))
+        self.attributes(&self.child(&directory, name)?)
     }
 
     pub(crate) async fn remove_directory(&self, parent: u64, name: &[u8]) -> Result<(), Errno> {

@@ -35,7 +35,7 @@ impl Files {
         let directory = self.directory(parent)?;
         match self.child(&directory, name) {
             Ok(_) if exclusive => return Err(Errno::EXISTS),
-            Ok(Node::File(file)) => return self.opened(&file, true, empty).await,
+            Ok(Node::File(file)) => return self.open(file.version.file.inode, true, empty).await,
             Ok(_) => return Err(Errno::IS_DIRECTORY),
             Err(Errno::NOT_FOUND) => {}
             Err(error) => return Err(error),
@@ -56,7 +56,7 @@ impl Files {
         if object.version.record != version.record {
             return Err(Errno::STALE);
         }
-        Ok((self.attributes_of(&version), self.open.open(object, place, true, true)))
+        Ok((self.attributes_of(&version)?, self.open.open(object, place, true, true)))
     }
 
     /// Opens a file that is there.
@@ -81,7 +81,7 @@ impl Files {
             self.open.close(&open, write);
             return Err(error);
         }
-        Ok((self.attributes_of(&file.version), open))
+        Ok((self.attributes_of(&file.version)?, open))
     }
 
     pub(crate) fn open_file(&self, file: &File, write: bool) -> Result<Arc<OpenFile>, Errno> {
@@ -111,8 +111,9 @@ impl Files {
         };
         let grant = self.may(Action::DeleteObject, directory.bucket_name(), &file.key)?;
         self.store.delete(&grant, Precondition::None).await?;
+        let left = self.name_left(&file).await?;
         if let (Some(open), Some(mut content)) = (&open, content) {
-            open.orphan(&mut content);
+            self.go_on(open, &mut content, left);
         }
         self.note_change(&directory);
         Ok(())
@@ -138,13 +139,13 @@ impl Files {
         let grant = self.may(Action::PutObject, &place.bucket, &place.key)?;
         let posix = Posix { inode: 0, uid, gid, mode: libc::S_IFLNK | 0o777, mtime: 0 };
         let cipher = self.cipher(&place).await?;
-        let mut writer = self.store.writer(&grant, Some(target.len() as u64), cipher)?.made_as(posix);
+        let mut writer = self.store.file_maker(&grant, posix, Some(target.len() as u64), cipher)?;
         writer.write(target.to_vec().into()).await?;
         let etag = Etag { md5: Md5::digest(target).into(), parts: 0 };
         let attributes = ObjectAttributes { etag, ..ObjectAttributes::default() };
         let version = writer.commit(attributes, Precondition::Absent).await?;
         self.note_change(&directory);
-        Ok(self.attributes_of(&version))
+        self.attributes_of(&version)
     }
 
     pub(crate) async fn read_link(&self, inode: u64) -> Result<Vec<u8>, Errno> {

@@ -12,7 +12,7 @@ const MOST: usize = 500;
 
 impl Files {
     pub(crate) fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attributes, Errno> {
-        Ok(self.attributes(&self.named(parent, name)?))
+        self.attributes(&self.named(parent, name)?)
     }
 
     /// The entries behind a place, in order of their keys; fewer than `limit` at the end alone.
@@ -33,7 +33,7 @@ impl Files {
             // One that went meanwhile is not there.
             let Ok(node) = self.named(inode, bucket.name.as_bytes()) else { continue };
             let name = bucket.name.to_string();
-            entries.push(Entry { place: name.clone(), name, attributes: self.attributes(&node) });
+            entries.push(Entry { place: name.clone(), name, attributes: self.attributes(&node)? });
         }
         Ok(entries)
     }
@@ -41,7 +41,8 @@ impl Files {
     fn list_directory(&self, directory: &Directory, after: &str, limit: usize) -> Result<Vec<Entry>, Errno> {
         let grant = self.may(Action::ListBucket, directory.bucket_name(), "")?;
         let prefix = directory.path.clone();
-        let mut query = ListQuery { prefix, delimiter: "/".into(), after: after.to_owned(), limit };
+        let after = if after.is_empty() { String::new() } else { [&prefix, after].concat() };
+        let mut query = ListQuery { prefix, delimiter: "/".into(), after, limit };
         let mut entries = Vec::new();
         loop {
             let page = self.store.list(&grant, &query)?;
@@ -70,14 +71,14 @@ impl Files {
         truncated: bool,
     ) -> Result<Option<Entry>, Errno> {
         let key = place_of(entry);
-        let name = key.get(directory.path.len()..).unwrap_or_default();
-        let name = name.strip_suffix('/').unwrap_or(name);
+        let place = key.get(directory.path.len()..).unwrap_or_default();
+        let name = place.strip_suffix('/').unwrap_or(place);
         if !name::is_shown(name) {
             return Ok(None);
         }
         let attributes = match entry {
             ListEntry::Prefix(path) => match self.directory_at(&directory.bucket, path)? {
-                Some(found) => self.attributes(&Node::Directory(found)),
+                Some(found) => self.attributes(&Node::Directory(found))?,
                 None => return Ok(None),
             },
             ListEntry::Object { version, .. } => {
@@ -87,10 +88,10 @@ impl Files {
                         return Ok(None);
                     }
                 }
-                self.attributes_of(version)
+                self.attributes_of(version)?
             }
         };
-        Ok(Some(Entry { name: name.to_owned(), place: key.to_owned(), attributes }))
+        Ok(Some(Entry { name: name.to_owned(), place: place.to_owned(), attributes }))
     }
 }
 

@@ -4,6 +4,7 @@ mod change;
 mod directory;
 mod extended;
 mod file;
+mod hard_link;
 mod list;
 mod rename;
 mod rename_tree;
@@ -35,7 +36,7 @@ impl Files {
     pub(crate) fn told(&self, inode: u64) -> Result<protocol::Attributes, Errno> {
         match self.open.get(inode).map(|open| open.seen()) {
             Some(seen) if seen.orphan => Ok(attributes_of_open(&seen)),
-            _ => Ok(self.attributes(&self.node(inode)?)),
+            _ => self.attributes(&self.node(inode)?),
         }
     }
 
@@ -83,7 +84,7 @@ impl Files {
     async fn make(&self, place: &Place, posix: Posix, device: Option<u32>) -> Result<Version, Errno> {
         let grant = self.may(Action::PutObject, &place.bucket, &place.key)?;
         let cipher = self.cipher(place).await?;
-        let writer = self.store.writer(&grant, Some(0), cipher)?.made_as(posix);
+        let writer = self.store.file_maker(&grant, posix, Some(0), cipher)?;
         let extended = device.map(|device| (DEVICE.to_owned(), device.to_le_bytes().to_vec()));
         let extended = extended.into_iter().collect();
         let attributes = ObjectAttributes { etag: EMPTY, extended, ..ObjectAttributes::default() };

@@ -37,7 +37,12 @@ impl Files {
         let key = name::key(&to.path, new_name)?;
         match (source, replaced) {
             (Node::File(source), None) => self.rename_file(&from, &source, None, key, keep).await?,
-            (Node::File(source), Some(Node::File(replaced))) if source.key == replaced.key => return Ok(()),
+            // Two names of one file both stay.
+            (Node::File(source), Some(Node::File(replaced)))
+                if source.version.file.inode == replaced.version.file.inode =>
+            {
+                return Ok(());
+            }
             (Node::File(source), Some(Node::File(replaced))) => {
                 self.rename_file(&from, &source, Some(&replaced), key, keep).await?;
             }
@@ -73,16 +78,27 @@ impl Files {
         let destination = self.may(Action::PutObject, bucket, &key)?;
         let none_match = keep.then_some(NamedTag::Any);
         let destination_is = Conditions { none_match, ..Conditions::default() };
-        let terms = RenameTerms { destination: destination_is, ..RenameTerms::default() };
+        let terms = RenameTerms { destination: destination_is, is_of_files: true, ..RenameTerms::default() };
         self.store.rename(&source_grant, &destination, terms).await.map_err(elsewhere)?;
+        let left = match replaced {
+            Some(replaced) => self.name_left(replaced).await?,
+            None => None,
+        };
         for (open, mut content) in contents {
             if open.inode == moved {
-                self.follow(open, &mut content, Place { bucket: bucket.to_owned(), key: key.clone() });
+                self.follow_renamed(open, &mut content, (&source.key, &key));
             } else {
-                open.orphan(&mut content);
+                self.go_on(open, &mut content, left.clone());
             }
         }
         Ok(())
+    }
+
+    /// An open file whose name was renamed: it may stand under another one.
+    fn follow_renamed(&self, open: &OpenFile, content: &mut Content, (from, to): (&str, &str)) {
+        if let Some(place) = content.place.clone().filter(|place| place.key == from) {
+            self.follow(open, content, Place { key: to.to_owned(), ..place });
+        }
     }
 
     /// An open file stands under another key.

@@ -222,6 +222,11 @@ impl Mount {
         )
     }
 
+    /// Gives a file one more name.
+    pub fn hard_link(&self, inode: u64, parent: u64, name: &str) -> Asked<Attributes> {
+        self.ask(&Request::HardLink { inode, parent, name: name.as_bytes() }, client::attributes)
+    }
+
     pub fn open(&self, inode: u64, write: bool) -> Asked<u64> {
         self.ask(&Request::Open { inode, write, empty: false }, client::opened).map(|(_, handle)| handle)
     }

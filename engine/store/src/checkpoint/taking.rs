@@ -57,7 +57,8 @@ impl Taking {
         pace: &Pace<'_>,
     ) -> Result<SegmentInfo, SegmentError> {
         let id = shared.take_file_id();
-        let info = SegmentInfo { kind: SegmentKind::Checkpoint, ..blank(id, shared.hardware.landing_pool().as_deref())? };
+        let info =
+            SegmentInfo { kind: SegmentKind::Checkpoint, ..blank(id, shared.hardware.landing_pool().as_deref())? };
         let drives = info.drives.clone();
         let written = self.write_shards(shared, info, base, pace).and_then(|info| {
             verify(shared, &info, base, pace)?;

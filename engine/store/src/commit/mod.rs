@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 pub use buckets::{BucketState, Buckets};
-pub use op::{Body, Draft, Op, Outcome, Relocation};
+pub use op::{Beside, Body, Draft, Op, Outcome, Relocation};
 use parking_lot::Mutex;
 pub use queue::CommitQueue;
 

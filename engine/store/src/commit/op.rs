@@ -9,7 +9,7 @@ use crate::index::{Place, Row};
 use crate::object::append::Appended;
 use crate::object::attributes::MAX_ENCODED;
 use crate::object::{
-    AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_KEY, NamedPart, NewDocument, PartChecksums, Precondition,
+    AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_PATH, NamedPart, NewDocument, PartChecksums, Precondition,
     RenameTerms, Replaces, Rewritten, StoredCopy, TreeMove, UploadId,
 };
 use crate::pool::Pool;
@@ -54,6 +54,21 @@ pub struct Relocation {
     pub extents: Option<Vec<Extent>>,
 }
 
+/// Other names of the file that an operation is about, as they were when it was asked for: each takes an entry, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    pub names: usize,
+    /// Bytes of their keys and attributes.
+    pub bytes: usize,
+}
+
+impl Beside {
+    /// Bytes of their entries, each with so many beside its key and attributes.
+    fn weight(self, each: usize) -> usize {
+        self.bytes + self.names * (1024 + each)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum Op {
     /// The bucket with its first documents, all or nothing.
@@ -85,6 +100,7 @@ pub enum Op {
         key: String,
         place: Rewritten,
         draft: Draft,
+        beside: Beside,
     },
     /// Makes a body the end of what is there.
     Append {
@@ -123,6 +139,18 @@ pub enum Op {
         /// How many extents they had together.
         extents: usize,
     },
+    /// Makes a key one more name of the file whose inode number the current version of another key has.
+    Link {
+        bucket: u32,
+        source: String,
+        destination: String,
+        inode: u64,
+        /// Of a small record, whose bytes live with its entry.
+        copy: Option<StoredCopy>,
+        /// How many extents the source had when it was asked for.
+        extents: usize,
+        beside: Beside,
+    },
     Amend {
         bucket: u32,
         key: String,
@@ -132,6 +160,7 @@ pub enum Op {
         actor: String,
         /// Whether the actor may loosen what GOVERNANCE holds.
         bypass: bool,
+        beside: Beside,
     },
     OpenUpload {
         bucket: u32,
@@ -242,6 +271,7 @@ impl Op {
             | Self::Put { .. }
             | Self::Rewrite { .. }
             | Self::Append { .. }
+            | Self::Link { .. }
             | Self::OpenUpload { .. }
             | Self::PutPart { .. } => true,
             Self::Rename { copy, .. } => copy.is_some(),
@@ -269,6 +299,10 @@ impl Op {
         const TREE_ATTRIBUTES: usize = 4096;
         // An extent, the file that a kill names for it, and the checksum of its part.
         const NAMED: usize = Extent::ENCODED + 16 + PartChecksums::MOST;
+        let extents_of = |draft: &Draft| match &draft.body {
+            Body::Small { .. } => 1,
+            Body::Streamed(extents) => extents.len(),
+        };
         let of_draft = |draft: &Draft| {
             draft.attributes.len() as u64
                 + match &draft.body {
@@ -281,10 +315,17 @@ impl Op {
         FIXED
             + match self {
                 Self::Put { key, draft, .. } | Self::PutPart { key, draft, .. } => key.len() as u64 + of_draft(draft),
-                Self::Rewrite { key, draft, .. } => (key.len() + MAX_ENCODED + 4096) as u64 + of_draft(draft),
+                Self::Rewrite { key, draft, beside, .. } => {
+                    let others = beside.weight(extents_of(draft) * (Extent::ENCODED + 16));
+                    (key.len() + MAX_ENCODED + 4096 + others) as u64 + of_draft(draft)
+                }
                 Self::Append { key, appended, draft, .. } => {
                     let named = appended.base.as_ref().map_or(0, |base| base.extents + base.streamed.len());
-                    (key.len() + MAX_ENCODED + 4096 + named * (Extent::ENCODED + 16)) as u64 + of_draft(draft)
+                    let others = appended
+                        .base
+                        .as_ref()
+                        .map_or(0, |base| base.beside.weight((named + extents_of(draft)) * (Extent::ENCODED + 16)));
+                    (key.len() + MAX_ENCODED + 4096 + named * (Extent::ENCODED + 16) + others) as u64 + of_draft(draft)
                 }
                 Self::OpenUpload { key, attributes, .. } => (key.len() + attributes.len()) as u64,
                 // Extents, up to three targets and a checksum for each part.
@@ -295,19 +336,27 @@ impl Op {
                 }
                 Self::Rename { copy, extents, .. } => {
                     let stored = copy.as_ref().map_or(0, |copy| copy.stored.len());
-                    (2 * MAX_KEY + MAX_ENCODED + 4096 + stored + extents * NAMED) as u64
+                    (2 * MAX_PATH + MAX_ENCODED + 4096 + stored + extents * NAMED) as u64
+                }
+                Self::Link { copy, extents, beside, .. } => {
+                    let stored = copy.as_ref().map_or(0, |copy| copy.stored.len());
+                    (2 * (MAX_PATH + MAX_ENCODED) + stored + extents * NAMED + beside.weight(0)) as u64
                 }
                 Self::RenameTree { tree, copies, extents, .. } => {
                     let stored: usize = copies.iter().map(|copy| copy.stored.len()).sum();
-                    let entries = tree.moves.len() * (2 * MAX_KEY + TREE_ATTRIBUTES + 1024);
+                    let keys: usize = tree.moves.iter().map(|(from, to)| from.len() + to.len()).sum();
+                    let entries = keys + tree.moves.len() * (TREE_ATTRIBUTES + 1024);
                     (entries + stored + extents * NAMED) as u64
                 }
-                Self::Amend { key, actor, .. } => (2 * key.len() + actor.len() + MAX_ENCODED) as u64,
+                Self::Amend { key, actor, change, beside, .. } => {
+                    let others = beside.weight(change.weight());
+                    (2 * key.len() + actor.len() + MAX_ENCODED + others) as u64
+                }
                 Self::PutDocument { kind, name, value, .. } => {
                     (kind.len() + name.len() + value.as_ref().map_or(0, Bytes::len)) as u64
                 }
                 Self::Restate(step) => {
-                    (MAX_KEY + MAX_ENCODED + step.extents.as_ref().map_or(0, Vec::len) * NAMED) as u64
+                    (MAX_PATH + MAX_ENCODED + step.extents.as_ref().map_or(0, Vec::len) * NAMED) as u64
                 }
                 Self::OpenStream(info) | Self::Sealed(info) => of_segment(info),
                 Self::Compacted(infos) => infos.iter().map(|info| FIXED + of_segment(info)).sum(),

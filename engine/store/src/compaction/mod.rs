@@ -20,7 +20,7 @@ mod restream;
 
 pub use carry::{Made, compact};
 pub use choose::{Choice, FileFacts, choose};
-pub use restream::{Tenant, copy, tenants, walk};
+pub use restream::{Tenant, copy, shared, tenants, together, walk};
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@
 //! Cut short anywhere, some records have moved and the rest have not; the next run goes on. The source is erased once
 //! every claim on it is known to be dead, as any stream is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::commit::{Relocation, Shared};
 use crate::index::{IndexError, Place, Row, Snapshot, Space, keys};
@@ -65,6 +65,23 @@ pub fn walk(
         }
     }
     Ok(true)
+}
+
+/// Those together that hold the same bytes and belong to the same pool: names of one file. What is copied for one of them is
+/// there for all.
+pub fn together<P: Ord>(tenants: Vec<Tenant>, pool_of: impl Fn(&Tenant) -> P) -> Vec<(P, Vec<Tenant>)> {
+    let mut groups = BTreeMap::<_, Vec<Tenant>>::new();
+    for tenant in tenants {
+        let bytes: Vec<_> = tenant.1.record.extents.iter().map(|extent| (extent.segment, extent.offset)).collect();
+        groups.entry((pool_of(&tenant), bytes)).or_default().push(tenant);
+    }
+    groups.into_iter().map(|((pool, _), tenants)| (pool, tenants)).collect()
+}
+
+/// The step that gives another one what was copied for one of them: it claims that for itself.
+#[must_use]
+pub fn shared(step: &Relocation, (place, row): Tenant) -> Relocation {
+    Relocation { place, lsn: row.lsn, ..step.clone() }
 }
 
 /// How the row under that key is found again, whatever space its version is in by then.

@@ -28,7 +28,7 @@ pub fn object_key(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(4..)?).ok()
 }
 
-/// In `Inodes`: the number. The value is a key of `Current`.
+/// In `Inodes`: the number. The value names keys of `Current`.
 #[must_use]
 pub fn inode(inode: u64) -> Vec<u8> {
     inode.to_be_bytes().to_vec()

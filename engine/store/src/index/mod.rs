@@ -11,6 +11,7 @@ pub mod keys;
 pub mod list;
 #[cfg(any(test, feature = "simulator"))]
 pub mod memory;
+pub mod names;
 pub mod place;
 pub mod row;
 pub mod tallies;
@@ -32,7 +33,7 @@ pub type IndexResult<T> = Result<T, IndexError>;
 pub enum Space {
     /// (bucket, key) → [`Row`] of the newest version, if that is an object.
     Current,
-    /// Inode → (bucket, key) of the current version that has it.
+    /// Inode → (bucket, key) of every current version that has it; see [`names`].
     Inodes,
     /// (bucket, key, version) → [`Row`] of every other version and every delete marker; see [`keys`].
     Versions,

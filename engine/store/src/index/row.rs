@@ -281,6 +281,8 @@ pub struct BucketTally {
     /// As the clients sent them.
     pub bytes: u64,
     pub uploads: u64,
+    /// Names of files beyond each one's first.
+    pub links: u64,
 }
 
 impl From<BucketTally> for Usage {
@@ -311,14 +313,17 @@ fn numbers<const N: usize>(bytes: &[u8]) -> IndexResult<[u64; N]> {
 impl BucketTally {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        [self.objects, self.bytes, self.uploads].iter().flat_map(|number| number.to_le_bytes()).collect()
+        [self.objects, self.bytes, self.uploads, self.links].iter().flat_map(|number| number.to_le_bytes()).collect()
     }
 
     /// # Errors
     /// A value that is no tally.
     pub fn decode(bytes: &[u8]) -> IndexResult<Self> {
-        let [objects, bytes, uploads] = numbers(bytes)?;
-        Ok(Self { objects, bytes, uploads })
+        let (held, links) = bytes.split_at_checked(24).unwrap_or((bytes, &[]));
+        let [objects, bytes, uploads] = numbers(held)?;
+        // An index that was written before files had several names ends here.
+        let [links] = if links.is_empty() { [0] } else { numbers(links)? };
+        Ok(Self { objects, bytes, uploads, links })
     }
 }
 

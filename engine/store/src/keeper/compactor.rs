@@ -158,46 +158,64 @@ impl Work {
     /// claims it any more.
     fn restream(&self, id: u64, places: Vec<Place>, is_meant: &dyn Fn(&Segment, u8) -> bool) -> Result<bool> {
         let Some(Home::Segment(source)) = self.shared.table.get(id) else { return Ok(false) };
+        let wanted = |tenant: &Tenant| self.pool_of_tenant(tenant).unwrap_or(source.info.pool);
+        let pool_of = |tenant: &Tenant| Some(wanted(tenant)).filter(|pool| self.shared.can_take(*pool));
+        let tenants = self.as_they_stand(places, id)?;
+        let mut is_left = tenants.iter().any(|tenant| pool_of(tenant).is_none());
         let mut moved = false;
-        let mut is_left = false;
-        for place in places {
+        for (pool, names) in compaction::together(tenants, |tenant| pool_of(tenant).unwrap_or(source.info.pool)) {
             if self.stopping() {
                 return Ok(moved);
             }
-            // As it stands by now: what has bytes in several streams was stated anew when it left the one before.
-            let snapshot = self.shared.index.snapshot();
-            let Some(row) = place.stands_in(&*snapshot, id)? else { continue };
-            drop(snapshot);
-            let tenant: Tenant = (place, row);
-            let wanted = self.pool_of_tenant(&tenant).unwrap_or(source.info.pool);
-            let pool = if self.shared.can_take(wanted) { wanted } else { source.info.pool };
-            is_left |= pool != wanted;
-            if !is_meant(&source, pool) {
-                continue;
-            }
-            let own = tenant.1.record.extents.iter().filter(|extent| extent.segment == id);
-            let bytes: u64 = own.map(|extent| extent.length).sum();
-            let began = Instant::now();
-            let mut target = self.streams.take_from_reserve(pool)?;
-            let step = match compaction::copy(&self.shared, &source, &mut target, tenant) {
-                Ok(step) => step,
-                Err(error) => {
-                    target.broken = true;
-                    return Err(error.into());
-                }
-            };
-            let outcome = self.queue.commit_blocking(Op::Restate(step));
-            drop(target);
-            self.rest_in_background(began.elapsed(), !self.is_behind());
-            if matches!(outcome?, Outcome::Moved(1)) {
-                moved = true;
-                self.shared.moving.moved.fetch_add(if pool == source.info.pool { 0 } else { bytes }, Ordering::Relaxed);
-            } else {
-                is_left = true;
+            if is_meant(&source, pool) {
+                let has_moved = self.move_together(&source, pool, names)?;
+                moved |= has_moved;
+                is_left |= !has_moved;
             }
         }
         if !is_left {
             self.displaced.lock().forget(id);
+        }
+        Ok(moved)
+    }
+
+    /// The rows of these places that have bytes in a stream by now: what has bytes in several was stated anew when it left the
+    /// one before.
+    fn as_they_stand(&self, places: Vec<Place>, stream: u64) -> Result<Vec<Tenant>> {
+        let snapshot = self.shared.index.snapshot();
+        let mut tenants = Vec::with_capacity(places.len());
+        for place in places {
+            if let Some(row) = place.stands_in(&*snapshot, stream)? {
+                tenants.push((place, row));
+            }
+        }
+        Ok(tenants)
+    }
+
+    /// Moves what several names have in common to a stream of a pool; whether any of them is there now.
+    fn move_together(&self, source: &Segment, pool: u8, mut names: Vec<Tenant>) -> Result<bool> {
+        let Some(tenant) = names.pop() else { return Ok(false) };
+        let own = tenant.1.record.extents.iter().filter(|extent| extent.segment == source.info.id);
+        let bytes: u64 = own.map(|extent| extent.length).sum();
+        let began = Instant::now();
+        let mut target = self.streams.take_from_reserve(pool)?;
+        let step = match compaction::copy(&self.shared, source, &mut target, tenant) {
+            Ok(step) => step,
+            Err(error) => {
+                target.broken = true;
+                return Err(error.into());
+            }
+        };
+        let others: Vec<_> = names.into_iter().map(|other| compaction::shared(&step, other)).collect();
+        // Held until each has its claim: a stream that is sealed takes no more of them.
+        let mut moved = false;
+        for step in std::iter::once(step).chain(others) {
+            moved |= matches!(self.queue.commit_blocking(Op::Restate(step))?, Outcome::Moved(1));
+        }
+        drop(target);
+        self.rest_in_background(began.elapsed(), !self.is_behind());
+        if moved && pool != source.info.pool {
+            self.shared.moving.moved.fetch_add(bytes, Ordering::Relaxed);
         }
         Ok(moved)
     }

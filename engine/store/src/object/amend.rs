@@ -4,12 +4,18 @@ use packstone_access::{Action, Grant};
 
 use super::delete::covers_bypass;
 use super::{Attributes, FileChange, FileFacts, Version, covers_one_of};
-use crate::commit::{Op, Outcome};
+use crate::commit::{Beside, Op, Outcome};
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::retention::Retention;
 use crate::store::Store;
 use crate::version::VersionId;
+
+/// How often a change of a file is tried anew while it gets more names.
+const TRIES: usize = 8;
+
+/// Bytes of [`FileFacts`], encoded.
+const FACTS: usize = 64;
 
 /// One change of a version's attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +44,16 @@ impl AttributeChange {
             Self::LegalHold(_) => &[Action::PutObjectLegalHold],
             Self::Acl(_) => &[Action::PutObjectAcl, Action::PutObjectVersionAcl],
             Self::File(_) | Self::Extended(..) => &[Action::PutObject],
+        }
+    }
+
+    /// Bytes that it adds to attributes at most.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::File(_) => FACTS,
+            Self::Extended(name, value) => FACTS + name.len() + value.as_ref().map_or(0, Vec::len) + 16,
+            // These are one key's alone.
+            Self::Tags(_) | Self::Retention(_) | Self::LegalHold(_) | Self::Acl(_) => 0,
         }
     }
 
@@ -87,10 +103,17 @@ impl Store {
         }
         let (actor, bypass) = (grant.actor().to_string(), bypass.is_some());
         let bucket = self.bucket_of(grant)?.bucket.id;
-        let op = Op::Amend { bucket, key: grant.key().to_owned(), version, change, actor, bypass };
-        match self.inner.queue.commit(op).await? {
-            Outcome::Stored(row) => Version::from_row(&row, false),
-            _ => Err(Error::Unavailable("an answer to something else".into())),
+        for _ in 0..TRIES {
+            let (key, change, actor) = (grant.key().to_owned(), change.clone(), actor.clone());
+            let beside = if change.is_of_file() { self.inner.beside(bucket, &key)? } else { Beside::default() };
+            let op = Op::Amend { bucket, key, version, change, actor, bypass, beside };
+            match self.inner.queue.commit(op).await {
+                Err(Error::Changed) => {}
+                Ok(Outcome::Stored(row)) => return Version::from_row(&row, false),
+                Ok(_) => return Err(Error::Unavailable("an answer to something else".into())),
+                Err(error) => return Err(error),
+            }
         }
+        Err(Error::Changed)
     }
 }

@@ -13,7 +13,7 @@ use super::attributes::lock_of;
 use super::get::Object;
 use super::put::{Destination, ObjectWriter};
 use super::{Cipher, CustomerKey, MAX_PARTS, Precondition, Version, Versioning};
-use crate::commit::{Draft, Op};
+use crate::commit::{Beside, Draft, Op};
 use crate::error::{Error, Result};
 use crate::index::row::corrupt;
 use crate::index::{Row, Space, keys};
@@ -44,6 +44,8 @@ pub struct Base {
     pub streamed: Vec<Extent>,
     /// Whether it stays the same file; else another one comes, as by every PUT.
     pub stays: bool,
+    /// Its other names.
+    pub beside: Beside,
 }
 
 impl Store {
@@ -79,6 +81,7 @@ impl Store {
             small: row.record.size > 0 && row.record.small().is_some(),
             streamed: Vec::new(),
             stays: false,
+            beside: Beside::default(),
         });
         let version = held.map(|row| Version::from_row(&row, true)).transpose()?;
         let class = version.as_ref().map(|version| StorageClass::of(&version.attributes)).unwrap_or_default();
@@ -125,6 +128,9 @@ impl Appended {
         cipher: Option<Cipher>,
     ) -> Result<(Op, Vec<Lease>)> {
         let mut held = Vec::new();
+        if let Some(base) = &mut self.base {
+            base.beside = store.beside(bucket, &key)?;
+        }
         if let Some(base) = self.base.as_mut().filter(|base| base.small && draft.size > 0) {
             (base.streamed, held) = streamed(store, (bucket, &key), base.record, cipher).await?;
         }

@@ -30,9 +30,26 @@ impl Store {
         Ok(self.bucket_of(grant)?.bucket.clone())
     }
 
-    /// The bucket that a grant names; its key, where it has one, must be one that can be stored.
+    /// The bucket that a grant names; its key, where it has one, must be one that S3 can make, or be there: a mount makes
+    /// longer ones.
     pub(crate) fn bucket_of(&self, grant: &Grant) -> Result<Arc<BucketState>> {
-        if grant.key().len() > super::MAX_KEY {
+        let state = self.bucket_of_path(grant)?;
+        if grant.key().len() > super::MAX_KEY && !self.is_key(state.bucket.id, grant.key())? {
+            return Err(Error::InvalidKey);
+        }
+        Ok(state)
+    }
+
+    /// Whether there is a version of a key, or a delete marker.
+    fn is_key(&self, bucket: u32, key: &str) -> Result<bool> {
+        let snapshot = self.inner.shared.index.snapshot();
+        let is_current = snapshot.get(Space::Current, &keys::current(bucket, key))?.is_some();
+        Ok(is_current || crate::index::list::newest(&*snapshot, bucket, key)?.is_some())
+    }
+
+    /// The bucket that a grant names, whose key may be that of a file.
+    pub(crate) fn bucket_of_path(&self, grant: &Grant) -> Result<Arc<BucketState>> {
+        if grant.key().len() > super::MAX_PATH {
             return Err(Error::InvalidKey);
         }
         self.inner.shared.buckets.load().state(grant.bucket()).cloned().ok_or(Error::NoSuchBucket)

@@ -174,7 +174,7 @@ impl Store {
     /// No such bucket, no such key of the KMS, no master key, or a customer's key where versions are locked by default.
     pub async fn cipher(&self, grant: &Grant, request: EncryptionRequest<'_>) -> Result<Cipher> {
         grant.covers(Action::PutObject)?;
-        let state = self.bucket_of(grant)?;
+        let state = self.bucket_of_path(grant)?;
         let bucket = state.bucket.id;
         if !matches!(request, EncryptionRequest::Customer(_))
             && let Some(op) = self.mark_op()?
@@ -212,14 +212,14 @@ impl Store {
         if state.document(BUCKET_KEY, "").is_none() {
             let wrapped = keyring.make_wrapping_key(&bucket_name(bucket)).map_err(keyless)?;
             made(self.inner.queue.commit(key_op((bucket, BUCKET_KEY, ""), wrapped)).await)?;
-            state = self.bucket_of(grant)?;
+            state = self.bucket_of_path(grant)?;
         }
         if state.document(DATA_KEY, &GENERATION.to_string()).is_none() {
             let wrap = self.bucket_wrap(&state)?;
             let fresh = make_data_key(&wrap, &data_bound(bucket, GENERATION)).map_err(keyless)?;
             let op = key_op((bucket, DATA_KEY, &GENERATION.to_string()), fresh.wrapped);
             made(self.inner.queue.commit(op).await)?;
-            state = self.bucket_of(grant)?;
+            state = self.bucket_of_path(grant)?;
         }
         self.managed_key(&state, GENERATION)
     }
@@ -298,7 +298,7 @@ impl Store {
         encryption: Option<&Encryption>,
         customer: Option<&CustomerKey>,
     ) -> Result<()> {
-        self.key_of(&*self.bucket_of(grant)?, encryption, customer).map(drop)
+        self.key_of(&*self.bucket_of_path(grant)?, encryption, customer).map(drop)
     }
 
     /// Makes a key of the KMS. Blocks.

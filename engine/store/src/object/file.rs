@@ -3,13 +3,12 @@
 //! A record says how it was made ([`Posix`]); what was said of it since stands with its attributes ([`FileFacts`]), as
 //! tags do, and so goes where they go.
 
-use packstone_access::{Action, Grant};
+use packstone_access::Grant;
 
 use super::{Attributes, Version};
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::commit::BucketState;
 use crate::error::{Error, Result};
-use crate::index::{Space, keys};
 use crate::record::{Posix, Record};
 use crate::store::Store;
 
@@ -104,16 +103,12 @@ pub struct Rewritten {
 }
 
 impl Store {
-    /// The bucket and key whose current version has that inode number.
+    /// The bucket and key whose current version has that inode number, of several the first.
     ///
     /// # Errors
     /// A grant for something else, or a fault of the index.
     pub fn inode(&self, grant: &Grant, inode: u64) -> Result<Option<(String, String)>> {
-        grant.covers(Action::ListAllMyBuckets)?;
-        let value = self.inner.shared.index.snapshot().get(Space::Inodes, &keys::inode(inode))?;
-        let place = value.as_deref().and_then(keys::parse_current);
-        let buckets = self.inner.shared.buckets.load();
-        Ok(place.and_then(|(bucket, key)| Some((buckets.by_id(bucket)?.bucket.name.to_string(), key.to_owned()))))
+        Ok(self.names(grant, inode)?.into_iter().next())
     }
 
     /// The bucket of an id.

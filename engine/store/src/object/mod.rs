@@ -10,6 +10,7 @@ mod encryption;
 mod file;
 mod get;
 mod ledger;
+mod link;
 mod list;
 mod locked;
 mod part_checksums;
@@ -59,8 +60,15 @@ pub const MAX_PUT: u64 = 5 << 30;
 pub const MIN_PART: u64 = 5 << 20;
 /// The highest part number, and so the most parts of one upload.
 pub const MAX_PARTS: u16 = 10_000;
-/// The longest key, in bytes of UTF-8.
+/// The longest key that S3 makes, in bytes of UTF-8.
 pub const MAX_KEY: usize = 1024;
+/// The longest key of a file or directory that is made as one: the longest path on Linux.
+pub const MAX_PATH: usize = 4095;
+/// The most names of one file: what `pathconf` says of a file system that says nothing itself.
+pub const MAX_NAMES: usize = 127;
+/// The most bytes that all names of a file may take in the journal beside their content: each change of the file is
+/// written for each of them.
+pub const MAX_NAMES_BYTES: usize = 2 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket {

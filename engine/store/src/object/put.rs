@@ -8,7 +8,7 @@ use packstone_access::{Action, Grant};
 use super::append::Appended;
 use super::{Attributes, Cipher, CustomerKey, Precondition, Rewritten, UploadId, Version};
 use crate::checksum::{record_hash, truncate};
-use crate::commit::{Body, Draft, Op, Outcome};
+use crate::commit::{Body, BucketState, Draft, Op, Outcome};
 use crate::compression::{Method, shrink};
 use crate::crypto::{self, Binding, Encryptor, Unfit};
 use crate::dictionary;
@@ -92,6 +92,23 @@ impl Store {
         self.begin(grant, Destination::Object, length, cipher)
     }
 
+    /// Begins an object that is made as a file, whose key may be as long as a path.
+    ///
+    /// # Errors
+    /// As [`Self::writer`].
+    pub fn file_maker(
+        &self,
+        grant: &Grant,
+        posix: Posix,
+        length: Option<u64>,
+        cipher: Option<Cipher>,
+    ) -> Result<ObjectWriter> {
+        grant.covers(Action::PutObject)?;
+        let state = self.bucket_of_path(grant)?;
+        let writer = self.begin_in(&state, grant, Destination::Object, length, cipher)?;
+        Ok(ObjectWriter { posix, ..writer })
+    }
+
     /// Begins to write the content of a file anew, which is there and keeps what is said of it but ETag and checksum.
     ///
     /// # Errors
@@ -142,16 +159,31 @@ impl Store {
         length: Option<u64>,
         cipher: Option<Cipher>,
     ) -> Result<ObjectWriter> {
+        let is_made = matches!(destination, Destination::Object | Destination::Part { .. });
+        if is_made && grant.key().len() > super::MAX_KEY {
+            return Err(Error::InvalidKey);
+        }
         let state = self.bucket_of(grant)?;
+        self.begin_in(&state, grant, destination, length, cipher)
+    }
+
+    fn begin_in(
+        &self,
+        state: &BucketState,
+        grant: &Grant,
+        destination: Destination,
+        length: Option<u64>,
+        cipher: Option<Cipher>,
+    ) -> Result<ObjectWriter> {
         let (bucket, key) = (state.bucket.id, grant.key());
         if cipher.as_ref().is_some_and(|cipher| cipher.bucket != bucket) {
             return Err(Error::NoSuchBucket);
         }
-        if key.is_empty() || key.len() > super::MAX_KEY {
+        if key.is_empty() {
             return Err(Error::InvalidKey);
         }
         if let Some(length) = length {
-            self.expect_fits(&state, key, &destination, length)?;
+            self.expect_fits(state, key, &destination, length)?;
         }
         let small = usize::try_from(self.inner.small_limit).unwrap_or(usize::MAX);
         // Parts of an upload stay in one place, so completing it moves no bytes out of a journal.
@@ -197,13 +229,6 @@ impl ObjectWriter {
         let Some(streaming) = self.streaming.take() else { return Ok((Vec::new(), Vec::new())) };
         let store = self.store;
         blocking(move || streaming.finish(&store)).await
-    }
-
-    /// The same for an object that is made as a file.
-    #[must_use]
-    pub fn made_as(mut self, posix: Posix) -> Self {
-        self.posix = posix;
-        self
     }
 
     /// The same for what is kept as that storage class: where it streams, it streams to the class's pool. What it is called
@@ -381,7 +406,10 @@ impl ObjectWriter {
         let (bucket, key) = (self.bucket, self.key);
         let op = match self.destination {
             Destination::Object => Op::Put { bucket, key, draft, precondition },
-            Destination::File(place) => Op::Rewrite { bucket, key, place, draft },
+            Destination::File(place) => {
+                let beside = store.beside(bucket, &key)?;
+                Op::Rewrite { bucket, key, place, draft, beside }
+            }
             Destination::Part { upload, number } => Op::PutPart { bucket, key, upload, number, draft },
             Destination::Append(appended) => {
                 let (op, streams) = appended.into_op(&store, (bucket, key), draft, precondition, self.cipher).await?;

@@ -81,6 +81,8 @@ pub struct RenameTerms {
     pub token: Option<RenameToken>,
     /// What was said of the source when leave was given to have it under the other key; `None` where nobody asked.
     pub carried: Option<Attributes>,
+    /// Whether a mount asks: its keys may be longer.
+    pub is_of_files: bool,
 }
 
 /// Stored bytes of a small record, to be written under another key.
@@ -103,11 +105,12 @@ impl Store {
         source.covers(Action::DeleteObject)?;
         destination.covers(Action::PutObject)?;
         let bucket = self.bucket_of(source)?.bucket.id;
-        if self.bucket_of(destination)?.bucket.id != bucket {
+        if self.bucket_of_path(destination)?.bucket.id != bucket {
             return Err(Error::NoSuchBucket);
         }
         let key = destination.key();
-        if key.is_empty() || key.len() > super::MAX_KEY {
+        let longest = if terms.is_of_files { super::MAX_PATH } else { super::MAX_KEY };
+        if key.is_empty() || key.len() > longest {
             return Err(Error::InvalidKey);
         }
         for _ in 0..TRIES {

@@ -3,7 +3,7 @@
 
 use packstone_access::{Action, Grant};
 
-use super::{MAX_KEY, StoredCopy};
+use super::{MAX_PATH, StoredCopy};
 use crate::commit::{Op, Outcome};
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -40,7 +40,7 @@ impl Store {
             destination.covers(Action::PutObject)?;
             let goes_with = source.key().strip_prefix(from) == destination.key().strip_prefix(to);
             let is_here = source.bucket() == first.bucket() && destination.bucket() == first.bucket();
-            if !is_here || !goes_with || !source.key().starts_with(from) || destination.key().len() > MAX_KEY {
+            if !is_here || !goes_with || !source.key().starts_with(from) || destination.key().len() > MAX_PATH {
                 return Err(Error::InvalidKey);
             }
             moves.push((source.key().to_owned(), destination.key().to_owned()));

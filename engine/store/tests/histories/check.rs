@@ -1,10 +1,11 @@
 //! Reading a whole store back, as the verbs read it, and checking its counters on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use packstone_store::commit::Shared;
 use packstone_store::index::apply::Applier;
+use packstone_store::index::names::Names;
 use packstone_store::index::row::{BucketTally, DocumentRow, FileTally};
 use packstone_store::index::{Row, Snapshot, Space, keys, list};
 use packstone_store::object::{self, ListEntry, ListQuery, VersionEntry, VersionId, VersionQuery};
@@ -76,6 +77,7 @@ pub fn observe(shared: &Shared) -> Model {
         }
     };
     let mut model = Model::default();
+    let links = check_names(&*snapshot);
     let node = snapshot.prefix(Space::Documents, &keys::documents(0, KIND)).map(|pair| {
         let (key, value) = pair.unwrap();
         (keys::parse_document(&key).unwrap().2.to_owned(), DocumentRow::decode(&value).unwrap().value)
@@ -111,7 +113,7 @@ pub fn observe(shared: &Shared) -> Model {
             }
             held.uploads.insert((key, upload), parts);
         }
-        check_bucket(&*snapshot, bucket.id, &held);
+        check_bucket(&*snapshot, bucket.id, &held, links.get(&bucket.id).copied().unwrap_or(0));
         model.buckets.insert(name.to_string(), held);
     }
     check_files(&*snapshot, &live);
@@ -139,8 +141,15 @@ fn read_version(
     let (row, content) = read_row(shared, &value, snapshot, &what);
     assert_eq!(row.version, id, "{what}");
     assert_eq!(row.record.size, content.len() as u64, "{what}: size");
-    let mut version =
-        Version { tag: 0, null: id.is_null(), content: None, tags: Vec::new(), retention: None, legal_hold: false };
+    let mut version = Version {
+        tag: 0,
+        file: 0,
+        null: id.is_null(),
+        content: None,
+        tags: Vec::new(),
+        retention: None,
+        legal_hold: false,
+    };
     if !row.marker {
         let told = object::Version::from_row(&row, false).unwrap();
         check_parts(&told, &content, &what);
@@ -196,13 +205,43 @@ fn list_all(snapshot: &dyn Snapshot, bucket: u32) -> Vec<String> {
     }
 }
 
-fn check_bucket(snapshot: &dyn Snapshot, id: u32, held: &Bucket) {
+fn check_bucket(snapshot: &dyn Snapshot, id: u32, held: &Bucket, links: u64) {
     let value = snapshot.get(Space::Tallies, &keys::bucket_tally(id)).unwrap();
     let tally = value.map(|value| BucketTally::decode(&value).unwrap()).unwrap_or_default();
     let contents: Vec<_> = held.versions.values().flatten().filter_map(|version| version.content.as_ref()).collect();
     let bytes = contents.iter().map(|content| content.len() as u64).sum();
-    let real = BucketTally { objects: contents.len() as u64, bytes, uploads: held.uploads.len() as u64 };
+    let real = BucketTally { objects: contents.len() as u64, bytes, uploads: held.uploads.len() as u64, links };
     assert_eq!(tally, real, "counters of bucket {id}");
+}
+
+/// What inode numbers lead to is what the current versions say; how many names there are beyond each file's first, by
+/// bucket.
+fn check_names(snapshot: &dyn Snapshot) -> BTreeMap<u32, u64> {
+    let (mut said, mut led) = (BTreeMap::<u64, BTreeSet<_>>::new(), BTreeMap::<u64, BTreeSet<_>>::new());
+    for pair in snapshot.prefix(Space::Current, &[]) {
+        let (key, value) = pair.unwrap();
+        if *key != *keys::MARK {
+            let (bucket, name) = keys::parse_current(&key).unwrap();
+            let inode = Row::decode_brief(&value).unwrap().record.inode();
+            said.entry(inode).or_default().insert((bucket, name.to_owned()));
+        }
+    }
+    for pair in snapshot.prefix(Space::Inodes, &[]) {
+        let (key, value) = pair.unwrap();
+        if *key != *keys::MARK {
+            let names = Names::decode(&value).unwrap();
+            let inode = u64::from_be_bytes(key[..].try_into().unwrap());
+            led.insert(inode, names.iter().map(|(bucket, name)| (bucket, name.to_owned())).collect());
+        }
+    }
+    assert_eq!(led, said, "names by inode: led to, and said by rows");
+    let mut links = BTreeMap::new();
+    for names in led.values().filter(|names| names.len() > 1) {
+        for (bucket, _) in names.iter().skip(1) {
+            *links.entry(*bucket).or_default() += 1;
+        }
+    }
+    links
 }
 
 /// Everything in the index that follows from the live entries alone, whichever files they stand in.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use packstone_store::Error;
 use packstone_store::checksum::record_hash;
 use packstone_store::codec::Writer;
-use packstone_store::commit::{Body, Core, Draft, Op, Outcome};
+use packstone_store::commit::{Beside, Body, Core, Draft, Op, Outcome};
 use packstone_store::drive::Superblock;
 use packstone_store::drive::simulated::{Faults, Generator};
 use packstone_store::object::{AttributeChange, Attributes, Mode, Precondition, Retention, VersionId};
@@ -57,7 +57,8 @@ fn delete(core: &mut Core, version: VersionId) -> Result<Outcome, Error> {
 
 fn shorten(core: &mut Core, version: VersionId) -> Result<Outcome, Error> {
     let (key, version, change) = (KEY.into(), Some(version), AttributeChange::Retention(None));
-    commit(core, Op::Amend { bucket: 1, key, version, change, actor: "root".into(), bypass: true })
+    let (actor, beside) = ("root".into(), Beside::default());
+    commit(core, Op::Amend { bucket: 1, key, version, change, actor, bypass: true, beside })
 }
 
 fn compliance(days: i64) -> Retention {

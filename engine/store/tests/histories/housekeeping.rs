@@ -116,8 +116,10 @@ impl Run {
     fn restream(&mut self, life: &mut Life, id: u64, tenants: Vec<Tenant>) -> Step {
         let shared = life.core.shared.clone();
         let Some(Home::Segment(source)) = shared.table.get(id) else { return Ok(()) };
-        for tenant in tenants {
-            let mut target = self.take_stream(life, StorageClass::of_encoded(&tenant.1.record.attributes))?;
+        let class_of = |tenant: &Tenant| StorageClass::of_encoded(&tenant.1.record.attributes);
+        for (class, mut names) in compaction::together(tenants, class_of) {
+            let Some(tenant) = names.pop() else { continue };
+            let mut target = self.take_stream(life, class)?;
             let copied = compaction::copy(&shared, &source, &mut target, tenant);
             // Clients go on while a record is copied.
             for _ in 0..self.below(2) {
@@ -125,7 +127,9 @@ impl Run {
             }
             match copied {
                 Ok(step) => {
-                    let stated = self.commit_one(life, Op::Restate(step));
+                    let others: Vec<_> = names.into_iter().map(|other| compaction::shared(&step, other)).collect();
+                    let mut steps = std::iter::once(step).chain(others);
+                    let stated = steps.try_for_each(|step| self.commit_one(life, Op::Restate(step)));
                     Self::give_stream(life, target);
                     stated?;
                 }

@@ -14,6 +14,8 @@ const TURN: i64 = 1000;
 pub struct Version {
     /// What a history calls it; the store knows nothing of it.
     pub tag: u64,
+    /// The same for all names of a file.
+    pub file: u64,
     pub null: bool,
     /// `None` for a delete marker.
     pub content: Option<Content>,
@@ -32,7 +34,7 @@ impl PartialEq for Version {
 
 impl Version {
     fn new(tag: u64, null: bool, content: Option<Content>) -> Self {
-        Self { tag, null, content, tags: Vec::new(), retention: None, legal_hold: false }
+        Self { tag, file: tag, null, content, tags: Vec::new(), retention: None, legal_hold: false }
     }
 
     fn may_end(&self, now: i64, bypass: bool) -> bool {
@@ -100,6 +102,33 @@ impl Bucket {
         if held.is_empty() {
             self.versions.remove(key);
         }
+        Some(())
+    }
+
+    /// How many keys have the file that the current version of a key is.
+    pub fn names(&self, key: &str) -> usize {
+        let file = |held: &Vec<Version>| held.last().map(|version| version.file);
+        let Some(own) = self.versions.get(key).and_then(file) else { return 0 };
+        self.versions.values().filter(|held| file(held) == Some(own)).count()
+    }
+
+    pub fn has_links(&self) -> bool {
+        self.versions.keys().any(|key| self.names(key) > 1)
+    }
+
+    /// A key becomes one more name of a file.
+    fn link(&mut self, from: &str, to: &str) -> Option<()> {
+        (self.versioning == Versioning::Never && !self.versions.contains_key(to)).then_some(())?;
+        let held = self.versions.get(from)?.clone();
+        self.versions.insert(to.to_owned(), held);
+        Some(())
+    }
+
+    /// The content of a file changes under all its names.
+    fn rewrite(&mut self, key: &str, content: &Content) -> Option<()> {
+        let file = self.versions.get(key)?.last()?.file;
+        let named = self.versions.values_mut().filter_map(|held| held.last_mut());
+        named.filter(|version| version.file == file).for_each(|version| version.content = Some(content.clone()));
         Some(())
     }
 
@@ -195,11 +224,23 @@ pub enum Effect {
         from: String,
         to: String,
     },
-    /// To what is there, or to nothing.
+    /// To what is there, or to nothing; as a mount does where the file stays the same.
     Append {
         bucket: String,
         key: String,
         tag: u64,
+        content: Content,
+        stays: bool,
+    },
+    Link {
+        bucket: String,
+        from: String,
+        to: String,
+    },
+    /// Content of a file that is there, in a bucket that never kept versions.
+    Rewrite {
+        bucket: String,
+        key: String,
         content: Content,
     },
     DeleteVersion {
@@ -265,6 +306,7 @@ impl Model {
             }
             Effect::Versioning { bucket, to } => {
                 let held = self.bucket(&bucket)?;
+                (to == Versioning::Never || !held.has_links()).then_some(())?;
                 (to == Versioning::Enabled || held.lock.is_none()).then(|| held.versioning = to)
             }
             Effect::Lock { bucket, default } => {
@@ -295,14 +337,18 @@ impl Model {
                 }
             }
             Effect::Rename { bucket, from, to } => self.bucket(&bucket)?.rename(&from, &to),
-            Effect::Append { bucket, key, tag, content } => {
+            Effect::Link { bucket, from, to } => self.bucket(&bucket)?.link(&from, &to),
+            Effect::Rewrite { bucket, key, content } => self.bucket(&bucket)?.rewrite(&key, &content),
+            Effect::Append { bucket, key, tag, content, stays } => {
                 let held = self.bucket(&bucket)?;
                 (held.versioning == Versioning::Never).then_some(())?;
+                (stays || held.names(&key) < 2).then_some(())?;
                 match held.versions.get_mut(&key).and_then(|held| held.last_mut()) {
                     Some(version) => {
                         let before = version.content.as_ref()?;
-                        version.content = Some(Arc::new([&before[..], &content[..]].concat()));
-                        Some(())
+                        version.file = if stays { version.file } else { tag };
+                        let content = Arc::new([&before[..], &content[..]].concat());
+                        held.rewrite(&key, &content)
                     }
                     None => held.bring(&key, tag, Some(content), now),
                 }

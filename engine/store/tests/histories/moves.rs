@@ -1,19 +1,28 @@
 //! What changes an object that is there, its bytes staying where they are.
 
-use packstone_store::commit::{Body, Op};
+use packstone_store::checksum::record_hash;
+use packstone_store::commit::{Beside, Body, Op};
 use packstone_store::index::{Row, Space, keys};
 use packstone_store::object::append::{Appended, Base};
-use packstone_store::object::{Precondition, RenameTerms, StoredCopy};
+use packstone_store::object::{Precondition, RenameTerms, Rewritten, StoredCopy, Versioning};
 
 use crate::model::Effect;
 use crate::node::pick;
 use crate::run::{Life, Run, Step};
 use crate::verbs::draft;
 
+/// For more names than any file has here.
+const ROOM: Beside = Beside { names: 100, bytes: 1 << 16 };
+
 impl Run {
     pub fn moves(&mut self, life: &mut Life) -> Step {
         let Some(bucket) = self.bucket() else { return Ok(()) };
-        if self.generator.happens(5000) { self.rename(life, bucket) } else { self.append(life, bucket) }
+        match self.below(4) {
+            0 => self.rename(life, bucket),
+            1 => self.append(life, bucket),
+            2 => self.link(life, bucket),
+            _ => self.rewrite(life, bucket),
+        }
     }
 
     /// The row of a key's current version.
@@ -45,12 +54,14 @@ impl Run {
         let content = self.body(length);
         let Some((piece, stream)) = self.stream_body(life, &content)? else { return Ok(()) };
         let mut streams = vec![stream];
+        let stays = self.generator.happens(5000);
         let mut base = row.map(|row| Base {
             record: row.record.id,
             extents: row.record.extents.len(),
             small: row.record.small().is_some(),
             streamed: Vec::new(),
-            stays: false,
+            stays,
+            beside: ROOM,
         });
         if let Some(base) = base.as_mut().filter(|base| base.small) {
             let held = self.model.buckets[&bucket].current(&key).unwrap().clone();
@@ -70,8 +81,47 @@ impl Run {
         let appended = Appended { offset, base };
         let op = Op::Append { bucket: id, key: key.clone(), appended, draft, precondition: Precondition::None };
         let tag = self.tag();
-        let result = self.commit(life, vec![(op, Effect::Append { bucket, key, tag, content })]);
+        let result = self.commit(life, vec![(op, Effect::Append { bucket, key, tag, content, stays })]);
         streams.into_iter().for_each(|stream| Self::give_stream(life, stream));
+        result
+    }
+
+    fn link(&mut self, life: &mut Life, bucket: String) -> Step {
+        let (from, to) = (self.held_key(&bucket), self.key());
+        let copy = self.copy(life, &bucket, &from);
+        let inode = self.row(life, &bucket, &from).map_or(0, |row| row.record.inode());
+        let op = Op::Link {
+            bucket: self.ids[&bucket],
+            source: from.clone(),
+            destination: to.clone(),
+            inode,
+            copy,
+            extents: 1,
+            beside: ROOM,
+        };
+        self.commit(life, vec![(op, Effect::Link { bucket, from, to })])
+    }
+
+    /// As a mount publishes what was written to a file.
+    fn rewrite(&mut self, life: &mut Life, bucket: String) -> Step {
+        let key = self.held_key(&bucket);
+        let is_never = self.model.buckets[&bucket].versioning == Versioning::Never;
+        let Some(row) = self.row(life, &bucket, &key).filter(|_| is_never) else { return Ok(()) };
+        let streams = self.generator.happens(5000);
+        let length = self.below(if streams { 40_000 } else { 6000 }) + 1;
+        let content = self.body(length);
+        let (body, stream) = match streams {
+            true => {
+                let Some((piece, stream)) = self.stream_body(life, &content)? else { return Ok(()) };
+                (Body::Streamed(vec![piece]), Some(stream))
+            }
+            false => (Body::Small { stored: content.to_vec().into(), hash: record_hash(&content) }, None),
+        };
+        let place = Rewritten { record: row.record.id, own: false };
+        let draft = draft(content.len(), body);
+        let op = Op::Rewrite { bucket: self.ids[&bucket], key: key.clone(), place, draft, beside: ROOM };
+        let result = self.commit(life, vec![(op, Effect::Rewrite { bucket, key, content })]);
+        stream.into_iter().for_each(|stream| Self::give_stream(life, stream));
         result
     }
 

@@ -1,6 +1,6 @@
 //! What clients ask of versions, locks and documents.
 
-use packstone_store::commit::Op;
+use packstone_store::commit::{Beside, Op};
 use packstone_store::configuration::{OBJECT_LOCK, VERSIONING};
 use packstone_store::object::{
     AttributeChange, Mode, NewDocument, ObjectLock, Precondition, Replaces, Retention, VersionId, Versioning,
@@ -98,6 +98,7 @@ impl Run {
                 change: change.clone(),
                 actor: "root".into(),
                 bypass,
+                beside: Beside::default(),
             };
             batch.push((op, Effect::Amend { bucket, key, which, change, bypass }));
         }

@@ -48,6 +48,7 @@ impl Face {
             source: conditions(&headers, OF_SOURCE)?,
             destination: conditions(&headers, "")?,
             token: token(&headers, &source)?,
+            is_of_files: false,
         };
         let reads = self.may_on(&asker, Action::GetObject, bucket, &source)?;
         let from = self.may_on(&asker, Action::DeleteObject, bucket, &source)?;

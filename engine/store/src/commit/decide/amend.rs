@@ -1,12 +1,12 @@
 //! Changing what is said of a version.
 
 use super::{Decider, attributes_of};
-use crate::commit::op::Outcome;
+use crate::commit::op::{Beside, Outcome};
 use crate::error::{Error, Result};
 use crate::index::Row;
 use crate::index::row::corrupt;
-use crate::journal::{Entry, Target};
-use crate::object::attributes::{MAX_EXTENDED, lock_of};
+use crate::journal::Target;
+use crate::object::attributes::lock_of;
 use crate::object::{AttributeChange, is_marker};
 use crate::retention;
 use crate::version::VersionId;
@@ -19,6 +19,7 @@ impl Decider<'_, '_> {
         version: Option<VersionId>,
         change: &AttributeChange,
         (actor, bypass): (&str, bool),
+        room: Beside,
     ) -> Result<Outcome> {
         let state = self.bucket(bucket)?;
         let held = match version {
@@ -42,20 +43,13 @@ impl Decider<'_, '_> {
             retention::may_end(lock, self.site.compliance, false)?;
         }
         let attributes = change.apply(&held.record, before, self.site.now).to_bytes()?;
-        if matches!(change, AttributeChange::Extended(..)) && attributes.len() > MAX_EXTENDED {
-            return Err(Error::AttributesTooLarge(attributes.len()));
-        }
         if attributes == held.record.attributes {
             return Ok(Outcome::Stored(held));
         }
+        let others = if change.is_of_file() { self.all_beside(bucket, key, &held, room)? } else { Vec::new() };
+        let amended = self.amended(bucket, change, (key, &held), &others)?;
         let amendment = Target { lsn: self.next_lsn(), file: self.site.file };
-        self.push(Entry::Amend {
-            bucket,
-            key: key.to_owned(),
-            record: held.record.id,
-            attributes: attributes.clone(),
-            kills: held.amendment.into_iter().collect(),
-        })?;
+        amended.into_iter().try_for_each(|entry| self.push(entry))?;
         self.note_change(state, key, &held, (change, actor))?;
         let mut row = Row { amendment: Some(amendment), ..held };
         row.record.attributes = attributes;

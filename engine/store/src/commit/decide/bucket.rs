@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::Decider;
 use crate::commit::BucketState;
 use crate::commit::op::Outcome;
-use crate::configuration::{check_document, check_owner};
+use crate::configuration::{Versioning, check_document, check_owner};
 use crate::error::{Error, Result};
 use crate::index::row::{self, BucketRow};
 use crate::index::{Space, keys};
@@ -80,7 +80,13 @@ impl Decider<'_, '_> {
         }
         if scope != 0 {
             let document = value.map(|value| Document { lsn: 0, value: value.clone() });
-            self.bucket(scope)?.with(kind, name, document)?.check_size()?;
+            let held = self.bucket(scope)?;
+            let next = held.with(kind, name, document)?;
+            next.check_size()?;
+            let begins = held.versioning() == Versioning::Never && next.versioning() != Versioning::Never;
+            if begins && self.applier.tally(scope)?.links > 0 {
+                return Err(Error::InvalidBucketState("files in it have several names: give each file one name first"));
+            }
         }
         let held = self.applier.snapshot().get(Space::Documents, &keys::document(scope, kind, name))?;
         let held = held.map(|held| row::identity(&held)).transpose()?;

@@ -5,6 +5,7 @@ mod amend;
 mod append;
 mod bucket;
 mod ledger;
+mod names;
 mod object;
 mod quota;
 mod rename;
@@ -127,7 +128,7 @@ impl<'live, 'index> Decider<'live, 'index> {
             Op::Append { bucket, key, appended, draft, precondition } => {
                 self.append(*bucket, key, appended, draft, precondition)
             }
-            Op::Rewrite { bucket, key, place, draft } => self.rewrite(*bucket, key, place, draft),
+            Op::Rewrite { bucket, key, place, draft, beside } => self.rewrite((*bucket, key), place, draft, *beside),
             Op::Delete { bucket, key, version, precondition, bypass } => {
                 self.delete(*bucket, key, *version, precondition, bypass.as_deref())
             }
@@ -135,8 +136,11 @@ impl<'live, 'index> Decider<'live, 'index> {
                 self.rename(*bucket, (source, destination), terms, copy.as_ref())
             }
             Op::RenameTree { bucket, tree, copies, .. } => self.rename_tree(*bucket, tree, copies),
-            Op::Amend { bucket, key, version, change, actor, bypass } => {
-                self.amend(*bucket, key, *version, change, (actor, *bypass))
+            Op::Link { bucket, source, destination, inode, copy, beside, .. } => {
+                self.link(*bucket, (source, destination), *inode, copy.as_ref(), *beside)
+            }
+            Op::Amend { bucket, key, version, change, actor, bypass, beside } => {
+                self.amend(*bucket, key, *version, change, (actor, *bypass), *beside)
             }
             Op::OpenUpload { bucket, key, upload, attributes } => self.open_upload(*bucket, key, *upload, attributes),
             Op::PutPart { bucket, key, upload, number, draft } => self.put_part(*bucket, key, *upload, *number, draft),

@@ -77,7 +77,7 @@ impl Decider<'_, '_> {
             Versioning::Suspended => self.applier.null_version(state.bucket.id, key)?,
         };
         let Some(row) = ends else { return Ok(Way::default()) };
-        let (removed, kills) = self.ending(&row, false)?;
+        let (removed, kills) = self.ending((state.bucket.id, key), &row, false)?;
         Ok(Way { replaces: row.record.id, removed, kills })
     }
 
@@ -114,13 +114,18 @@ impl Decider<'_, '_> {
     }
 
     /// Counter changes and kills for a version that ends: the one way to end a version, and none does that is locked.
-    pub(super) fn ending(&self, row: &Row, bypass: bool) -> Result<(Removed, Vec<Target>)> {
+    pub(super) fn ending(
+        &mut self,
+        (bucket, key): (u32, &str),
+        row: &Row,
+        bypass: bool,
+    ) -> Result<(Removed, Vec<Target>)> {
         if row.marker {
             return Ok((Removed::default(), row.targets()));
         }
         let lock = lock_of(&row.record.attributes).map_err(corrupt)?;
         retention::may_end(lock, self.site.compliance, bypass)?;
-        Ok((Removed { objects: 1, bytes: row.record.size }, row.targets()))
+        Ok((Removed { objects: 1, bytes: row.record.size }, self.ended_targets(bucket, key, row)?))
     }
 
     pub(super) fn delete(
@@ -151,7 +156,7 @@ impl Decider<'_, '_> {
         let held = self.applier.current(bucket, key)?;
         check(precondition, held.as_ref())?;
         let Some(row) = held else { return Ok(Outcome::Deleted(Deleted::Nothing)) };
-        let (removed, kills) = self.ending(&row, bypass.is_some())?;
+        let (removed, kills) = self.ending((bucket, key), &row, bypass.is_some())?;
         self.push(Entry::Kill { bucket, key: key.to_owned(), removed, kills })?;
         self.note_end(state, key, &row, bypass)?;
         Ok(Outcome::Deleted(Deleted::Ended { version: VersionId::NULL, marker: false }))
@@ -183,7 +188,7 @@ impl Decider<'_, '_> {
         let held = self.named(bucket, key, version)?;
         check(precondition, held.as_ref())?;
         let Some(row) = held else { return Ok(Outcome::Deleted(Deleted::Nothing)) };
-        let (removed, kills) = self.ending(&row, bypass.is_some())?;
+        let (removed, kills) = self.ending((bucket, key), &row, bypass.is_some())?;
         let record = row.record.id;
         let is_newest = self.applier.newest(bucket, key)?.is_some_and(|newest| newest.record.id == record);
         let next = if is_newest { self.applier.below(bucket, key, record)? } else { None };

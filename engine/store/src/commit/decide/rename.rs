@@ -35,9 +35,9 @@ impl Decider<'_, '_> {
         if !holds(&terms.source, Some(&held))? || !holds(&terms.destination, replaced.as_ref())? {
             return Err(Error::PreconditionFailed);
         }
-        let (gone, targets) = self.ending(&held, false)?;
+        let (gone, targets) = self.ending((bucket, source), &held, false)?;
         let (removed, kills) = match &replaced {
-            Some(row) => self.ending(row, false)?,
+            Some(row) => self.ending((bucket, destination), row, false)?,
             None => (Removed::default(), Vec::new()),
         };
         if versioning != Versioning::Never {

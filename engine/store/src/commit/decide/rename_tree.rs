@@ -28,7 +28,7 @@ impl Decider<'_, '_> {
         let mut rows = Vec::with_capacity(tree.moves.len());
         for (source, _) in &tree.moves {
             let row = self.applier.current(bucket, source)?.ok_or(Error::Changed)?;
-            self.ending(&row, false)?;
+            self.ending((bucket, source), &row, false)?;
             rows.push(row);
         }
         let copies: HashMap<u64, &StoredCopy> = copies.iter().map(|copy| (copy.record, copy)).collect();
@@ -37,7 +37,7 @@ impl Decider<'_, '_> {
             return Err(Error::Changed);
         }
         if let Some(row) = self.applier.current(bucket, &tree.to)? {
-            self.ending(&row, false)?;
+            self.ending((bucket, &tree.to), &row, false)?;
         }
         for ((source, destination), row) in tree.moves.iter().zip(rows) {
             let copy = copies.get(&row.record.id).copied();
@@ -54,9 +54,9 @@ impl Decider<'_, '_> {
         held: Row,
         copy: Option<&StoredCopy>,
     ) -> Result<()> {
-        let (gone, targets) = self.ending(&held, false)?;
+        let (gone, targets) = self.ending((bucket, source), &held, false)?;
         let (removed, kills) = match self.applier.current(bucket, destination)? {
-            Some(row) => self.ending(&row, false)?,
+            Some(row) => self.ending((bucket, destination), &row, false)?,
             None => (Removed::default(), Vec::new()),
         };
         let extents = self.renamed_extents(&held.record, copy)?;

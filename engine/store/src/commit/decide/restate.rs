@@ -20,7 +20,10 @@ impl Decider<'_, '_> {
         let (Some(row), Some(extents)) = (held.filter(|row| row.lsn == step.lsn), &step.extents) else {
             return Ok(Outcome::Moved(0));
         };
-        let targets = row.targets();
+        let targets = match &step.place {
+            Place::Version { bucket, key, .. } => self.ended_targets(*bucket, key, &row)?,
+            Place::Row(..) | Place::Amendment { .. } => row.targets(),
+        };
         let extents = extents.iter().map(|extent| claimed(*extent, self.next_lsn())).collect();
         let Row { version, record, .. } = row;
         let record = Record { extents, ..record };

@@ -1,33 +1,60 @@
-//! Where inode numbers lead: to the key whose current version has them.
+//! Where inode numbers lead: to the keys whose current versions have them, the names of a file.
 
 use super::Applier;
-use crate::index::{IndexResult, Space, keys};
-use crate::record::Record;
+use crate::index::names::Names;
+use crate::index::{IndexResult, Row, Space, keys};
 
 impl Applier<'_> {
-    /// A record becomes current under `place`, a key of `Current`.
-    pub(super) fn enter_inode(&mut self, record: &Record, place: &[u8]) {
-        self.inodes.insert(record.inode(), Some(place.to_vec()));
+    /// The names of a file after everything applied so far.
+    ///
+    /// # Errors
+    /// A fault of the index.
+    pub fn names(&mut self, inode: u64) -> IndexResult<&mut Names> {
+        use std::collections::hash_map::Entry;
+        match self.inodes.entry(inode) {
+            Entry::Occupied(held) => Ok(held.into_mut()),
+            Entry::Vacant(place) => {
+                let held = self.snapshot.get(Space::Inodes, &keys::inode(inode))?;
+                Ok(place.insert(held.map(|value| Names::decode(&value)).transpose()?.unwrap_or_default()))
+            }
+        }
     }
 
-    /// A record is current under `place` no more. Its number may lead elsewhere already: a rename brings it to its
-    /// destination before it ends the source.
-    pub(super) fn leave_inode(&mut self, record: &Record, place: &[u8]) -> IndexResult<()> {
-        let inode = record.inode();
-        let leads_here = match self.inodes.get(&inode) {
-            Some(held) => held.as_deref() == Some(place),
-            None => self.snapshot.get(Space::Inodes, &keys::inode(inode))?.is_some_and(|held| *held == *place),
-        };
-        if leads_here {
-            self.inodes.insert(inode, None);
+    /// A row becomes current under `place`, a key of `Current`.
+    pub(super) fn enter_inode(&mut self, row: &Row, place: &[u8]) -> IndexResult<()> {
+        let inode = row.record.inode();
+        let names = self.names(inode)?;
+        if names.insert(place) && names.count() > 1 {
+            self.count_links(place, |links| links + 1)?;
         }
         Ok(())
     }
 
+    /// The same of a record that this entry makes, whose own number it is: nothing else can have it.
+    pub(super) fn enter_new_inode(&mut self, row: &Row, place: &[u8]) {
+        self.inodes.entry(row.record.inode()).or_default().insert(place);
+    }
+
+    /// A row is current under `place` no more. A rename brings its record to the destination before it ends the source.
+    pub(super) fn leave_inode(&mut self, row: &Row, place: &[u8]) -> IndexResult<()> {
+        let names = self.names(row.record.inode())?;
+        if names.remove(place) && names.count() > 0 {
+            self.count_links(place, |links| links.saturating_sub(1))?;
+        }
+        Ok(())
+    }
+
+    fn count_links(&mut self, place: &[u8], change: impl FnOnce(u64) -> u64) -> IndexResult<()> {
+        let Some((bucket, _)) = keys::parse_current(place) else { return Ok(()) };
+        let tally = self.tallies.bucket(self.snapshot, bucket)?;
+        tally.links = change(tally.links);
+        Ok(())
+    }
+
     pub(super) fn write_inodes(&mut self) {
-        for (inode, place) in self.inodes.drain() {
-            match place {
-                Some(place) => self.batch.put(Space::Inodes, keys::inode(inode), place),
+        for (inode, names) in self.inodes.drain() {
+            match names.encode() {
+                Some(value) => self.batch.put(Space::Inodes, keys::inode(inode), value),
                 None => self.batch.remove(Space::Inodes, keys::inode(inode)),
             }
         }

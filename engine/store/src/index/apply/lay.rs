@@ -15,6 +15,7 @@ impl Applier<'_> {
     /// A fault of the index.
     pub fn lay(&mut self, lsn: u64, home: u64, entry: &Entry) -> IndexResult<()> {
         self.note(lsn);
+        self.is_laid = true;
         let none = Removed::default();
         match entry {
             Entry::Put { bucket, key, record, .. } => {

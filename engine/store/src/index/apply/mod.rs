@@ -11,6 +11,7 @@ mod version;
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::names::Names;
 use super::row::{BucketRow, BucketTally, DocumentRow, Mark, Row};
 use super::tallies::Tallies;
 use super::{IndexBatch, IndexError, IndexResult, Snapshot, Space, keys};
@@ -65,7 +66,9 @@ pub struct Applier<'a> {
     /// Null versions among these, as the pointers to them stand after this batch.
     nulls: HashMap<Vec<u8>, Option<u64>>,
     /// Where inodes lead after this batch.
-    inodes: HashMap<u64, Option<Vec<u8>>>,
+    inodes: HashMap<u64, Names>,
+    /// Whether entries come in no order: then what one of them made another may have named before.
+    is_laid: bool,
     last_lsn: u64,
 }
 
@@ -80,6 +83,7 @@ impl<'a> Applier<'a> {
             versions: BTreeMap::new(),
             nulls: HashMap::new(),
             inodes: HashMap::new(),
+            is_laid: false,
             last_lsn: 0,
         }
     }
@@ -200,11 +204,14 @@ impl<'a> Applier<'a> {
         if let Some(row) = self.row(space, &key)? {
             self.release(&row)?;
             if space == Space::Current {
-                self.leave_inode(&row.record, &key)?;
+                self.leave_inode(&row, &key)?;
             }
         }
         if let Some(row) = with.as_ref().filter(|_| space == Space::Current) {
-            self.enter_inode(&row.record, &key);
+            match row.lsn == row.record.inode() && !self.is_laid {
+                true => self.enter_new_inode(row, &key),
+                false => self.enter_inode(row, &key)?,
+            }
         }
         match &with {
             Some(row) => {

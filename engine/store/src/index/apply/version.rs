@@ -152,7 +152,7 @@ impl Applier<'_> {
     pub(super) fn displace(&mut self, bucket: u32, key: &str) -> IndexResult<()> {
         let Some(row) = self.current(bucket, key)? else { return Ok(()) };
         let place = keys::current(bucket, key);
-        self.leave_inode(&row.record, &place)?;
+        self.leave_inode(&row, &place)?;
         self.batch.remove(Space::Current, place.clone());
         self.rows.insert((Space::Current, place), None);
         self.put_version(bucket, key, row);
@@ -164,7 +164,7 @@ impl Applier<'_> {
         let Some((Space::Versions, row)) = self.version(bucket, key, record)? else { return Ok(()) };
         self.take_version(bucket, key, &row);
         let place = keys::current(bucket, key);
-        self.enter_inode(&row.record, &place);
+        self.enter_inode(&row, &place)?;
         self.batch.put(Space::Current, place.clone(), row.encode().0);
         self.rows.insert((Space::Current, place), Some(row));
         Ok(())

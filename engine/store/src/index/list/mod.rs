@@ -8,7 +8,7 @@ use std::ops::Bound;
 use super::row::Row;
 use super::{Snapshot, Space, keys};
 use crate::error::Result;
-use crate::object::{ListEntry, ListPage, ListQuery, MAX_KEY, Version};
+use crate::object::{ListEntry, ListPage, ListQuery, MAX_PATH, Version};
 
 pub use uploads::uploads;
 pub(crate) use versions::newest;
@@ -45,10 +45,10 @@ fn start(query: &ListQuery, of_bucket: &[u8]) -> Bound<Vec<u8>> {
 /// A fault of the index.
 pub fn objects(snapshot: &dyn Snapshot, bucket: u32, query: &ListQuery) -> Result<ListPage> {
     // No key is longer than that: what comes after a longer text comes after its beginning.
-    if query.prefix.len() > MAX_KEY {
+    if query.prefix.len() > MAX_PATH {
         return Ok(ListPage::default());
     }
-    if query.after.len() > MAX_KEY {
+    if query.after.len() > MAX_PATH {
         let query = ListQuery { after: shortened(&query.after), ..query.clone() };
         return objects(snapshot, bucket, &query);
     }
@@ -90,7 +90,7 @@ pub fn objects(snapshot: &dyn Snapshot, bucket: u32, query: &ListQuery) -> Resul
 
 /// The longest beginning of a text that a key could be.
 fn shortened(text: &str) -> String {
-    let mut end = MAX_KEY;
+    let mut end = MAX_PATH;
     while !text.is_char_boundary(end) {
         end -= 1;
     }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::index::apply::pointed;
 use crate::index::row::Row;
 use crate::index::{IndexResult, Pairs, Snapshot, Space, Value, keys};
-use crate::object::{MAX_KEY, Version, VersionEntry, VersionPage, VersionQuery};
+use crate::object::{MAX_PATH, Version, VersionEntry, VersionPage, VersionQuery};
 use crate::time::to_system_time;
 use crate::version::VersionId;
 
@@ -29,12 +29,12 @@ pub(crate) fn newest(snapshot: &dyn Snapshot, bucket: u32, key: &str) -> IndexRe
 /// A fault of the index.
 pub fn versions(snapshot: &dyn Snapshot, bucket: u32, query: &VersionQuery) -> Result<VersionPage> {
     let mut page = VersionPage::default();
-    if query.limit == 0 || query.prefix.len() > MAX_KEY {
+    if query.limit == 0 || query.prefix.len() > MAX_PATH {
         return Ok(page);
     }
     let mut walk = match &query.after {
         None => Walk::from(snapshot, bucket, query, &query.prefix),
-        Some((key, _)) if key.len() > MAX_KEY => Walk::after(snapshot, bucket, query, &shortened(key)),
+        Some((key, _)) if key.len() > MAX_PATH => Walk::after(snapshot, bucket, query, &shortened(key)),
         Some((key, None)) => Walk::after(snapshot, bucket, query, key),
         Some((key, Some(version))) => match rest_of(snapshot, bucket, key, *version)? {
             Some(rows) => {
