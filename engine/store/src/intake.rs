@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::recovery::admission::{clear_leftovers, examine};
 use crate::recovery::drives::Candidate;
 use crate::recovery::{RecoveryError, RecoveryResult};
+use crate::roster::keep_places;
 use crate::store::Settings;
 
 /// Opens the drive at a path.
@@ -92,6 +93,7 @@ impl Intake {
         match queue.commit_blocking(Op::Admit(Box::new(admission))) {
             Ok(_) => {
                 self.came.lock().push((member, first));
+                keep_places(shared);
                 Ok(number)
             }
             Err(Error::InvalidDrive(what)) => Err(RecoveryError::Operator(what)),

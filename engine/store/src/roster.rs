@@ -1,13 +1,15 @@
 //! Drives that an operator adds, replaces, has emptied and removes while the store is open; `docs/drives.md` has the states.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use packstone_access::{Action, Grant};
 
 use crate::commit::{Op, Shared};
-use crate::drive::{Drive, DriveNumber, Member, Superblock, TimedDrive, within};
+use crate::drive::{Drive, DriveNumber, Job, Member, Place, Superblock, TimedDrive, places, within};
 use crate::error::Error;
 use crate::index::{IndexResult, Space, keys};
 use crate::initialisation::{Identity, Membership, check_pools, expect_empty, format};
@@ -47,6 +49,32 @@ pub(crate) fn note_leaving(shared: &Shared) -> IndexResult<()> {
         }
     }
     Ok(())
+}
+
+/// Has every drive in use remember where all of them stand. One that can't take it is no worse for it. Blocks.
+pub(crate) fn keep_places(shared: &Shared) {
+    let roster = shared.hardware.roster().clone();
+    let places = {
+        let mut places = shared.places.lock();
+        places.epoch = shared.epoch.load(Ordering::Acquire);
+        places.drives.retain(|number, _| roster.members.contains_key(number));
+        for member in roster.online() {
+            let place = Place { pool: member.pool, path: member.drive.path().to_owned() };
+            places.drives.insert(member.number, place);
+        }
+        places.clone()
+    };
+    let online = roster.online();
+    let jobs = online.iter().map(|member| -> Job {
+        let (member, places) = (member.clone(), places.clone());
+        Box::new(move || places.store(&*member.drive))
+    });
+    let results = shared.hardware.executor.run(jobs.collect(), shared.hardware.timeout);
+    for (member, result) in online.iter().zip(results) {
+        if let Err(error) = result {
+            member.note_fault(format!("{}: {error}", places::PATH));
+        }
+    }
 }
 
 impl Store {
@@ -231,9 +259,15 @@ impl Store {
         let (kind, name) = (LEAVING.to_owned(), member.number.to_string());
         queue.commit_blocking(Op::PutDocument { scope: 0, kind, name, value: None, replaces: Replaces::Anything })?;
         self.inner.intake.release(path);
+        keep_places(shared);
         if member.online() {
             clear_drive(&member)?;
-            member.drive.remove(crate::drive::superblock::PATH)?;
+            for path in [places::PATH, crate::drive::superblock::PATH] {
+                match member.drive.remove(path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    other => other?,
+                }
+            }
             member.drive.sync_directory("")?;
         }
         Ok(())

@@ -30,6 +30,7 @@ use crate::recovery::drives::{Candidate, Inventory, PoolSettings, take_inventory
 use crate::recovery::journals::{self, Recovered};
 use crate::recovery::replay::{self, Replayed};
 use crate::recovery::{Progress, RecoveryError, RecoveryResult, rebuild, returned};
+use crate::roster::keep_places;
 use crate::scrubbing::ScrubCounts;
 use crate::segment::{self, Home, shard};
 use crate::shortage::Shortage;
@@ -130,7 +131,7 @@ fn fresh() -> Recovered {
 pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) -> RecoveryResult<(Core, Replayed)> {
     let FoundNode { inventory, mut recovered, executor, timeout, clock, from_checkpoints } = found;
     let compliance = resume_clock(&inventory, recovered.time, clock)?;
-    let fences = inventory.fences;
+    let (fences, places) = (inventory.fences, inventory.places);
     let superblocks: Superblocks = Arc::new(Mutex::new(inventory.superblocks));
     let roster = Roster { members: inventory.members, pools: inventory.pools };
     let hardware = Hardware::new(inventory.appliance, roster, executor, timeout);
@@ -176,6 +177,8 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
         segments: recovered.segments,
     };
     shared.epoch.store(epoch.number, Ordering::Release);
+    *shared.places.lock() = places;
+    keep_places(&shared);
     shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
     Ok((Core::new(shared, living, log), replayed))
 }
@@ -232,6 +235,7 @@ fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>,
         epoch: AtomicU64::new(recovered.epoch.number),
         moving: MovingCounts::default(),
         shortage: Shortage::default(),
+        places: Mutex::default(),
         buckets: ArcSwap::default(),
         removed_rows: AtomicU64::new(0),
         quota_refusals: AtomicU64::new(0),

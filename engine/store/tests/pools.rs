@@ -250,3 +250,40 @@ async fn a_pool_that_was_never_made_changes_nothing() {
     assert_eq!(store.status(&administer()).unwrap().journal.copies.len(), 2);
     aside(|| store.close());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drives_that_are_missing_together_keep_their_numbers() {
+    let scratch = tempfile::tempdir().unwrap();
+    let pools = vec![pool(&scratch, "fast", DriveClass::Ssd, (3, 2)), pool(&scratch, "slow", DriveClass::Hdd, (2, 2))];
+    let mut settings = Settings::small(scratch.path().join("index"), pools);
+    initialise(&settings, false).unwrap();
+    let store = Store::open(&settings).unwrap();
+    create_bucket(&store, "ticks").await;
+    let bodies: Vec<_> = (0..20).map(|number| (number.to_string(), body(number, 100_000))).collect();
+    for (number, (key, body)) in (0..).zip(&bodies) {
+        put_as(&store, key, body, if number % 2 == 0 { StorageClass::Standard } else { StorageClass::Glacier }).await;
+    }
+    let numbers = |store: &Store| -> Vec<(String, u16, String)> {
+        let drives = store.status(&administer()).unwrap().drives;
+        let mut numbers: Vec<_> = drives.into_iter().map(|drive| (drive.path, drive.number, drive.pool)).collect();
+        numbers.sort();
+        numbers
+    };
+    let before = numbers(&store);
+    aside(|| store.close());
+    drop(store);
+    let (fast, slow) = (settings.pools[0].drives[1].clone(), settings.pools[1].drives[3].clone());
+    fs::remove_dir_all(&fast).unwrap();
+    fs::remove_dir_all(&slow).unwrap();
+    // Of the two, one is exchanged while nothing is there of the other; and the order of the pools is another one.
+    fs::create_dir(&fast).unwrap();
+    settings.pools.reverse();
+    packstone_store::replace_drive(&settings, &fast).unwrap();
+    let store = Store::open(&settings).unwrap();
+    assert_eq!(numbers(&store), before);
+    fs::create_dir(&slow).unwrap();
+    aside(|| store.replace_drive(&administer(), &slow)).unwrap();
+    assert_eq!(numbers(&store), before);
+    assert_holds(&store, &bodies).await;
+    aside(|| store.close());
+}

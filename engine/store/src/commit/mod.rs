@@ -36,7 +36,7 @@ use self::decide::{Decider, Site};
 use self::log::Log;
 use crate::checkpoint::CheckpointCounts;
 use crate::compliance::ComplianceClock;
-use crate::drive::DriveNumber;
+use crate::drive::{DriveNumber, Places};
 use crate::erasure::ErasureError;
 use crate::error::{Error, Result};
 use crate::healing::HealingCounts;
@@ -68,6 +68,8 @@ pub struct Shared {
     pub lsn: AtomicU64,
     pub epoch: AtomicU64,
     pub shortage: Shortage,
+    /// Where drives stand, or stood when they were last there.
+    pub places: Mutex<Places>,
     pub buckets: ArcSwap<Buckets>,
     /// Rows that deletes have taken out of the index since start: they slow scans down until it is compacted.
     pub removed_rows: AtomicU64,

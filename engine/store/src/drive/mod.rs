@@ -8,6 +8,7 @@
 mod directory;
 mod executor;
 mod latency;
+pub mod places;
 #[cfg(any(test, feature = "simulator"))]
 pub mod simulated;
 pub mod superblock;
@@ -24,6 +25,7 @@ pub use directory::DirectoryDrive;
 pub use executor::{Answer, Executor, Inline, Job, Threads, within};
 pub use latency::{Vitals, sluggish};
 use parking_lot::Mutex;
+pub use places::{Place, Places};
 pub use superblock::Superblock;
 pub use timed::TimedDrive;
 pub use watch::{Patience, Watch};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::epochs::{self, Begun};
 use super::{RecoveryError, RecoveryResult};
-use crate::drive::{Drive, DriveNumber, DriveState, Executor, Member, Superblock, TimedDrive, within};
+use crate::drive::{Drive, DriveNumber, DriveState, Executor, Member, Places, Superblock, TimedDrive, within};
 use crate::epoch::{Epoch, Fence};
 use crate::journal;
 use crate::node::Hardware;
@@ -67,6 +67,8 @@ pub struct Inventory {
     pub effective: Option<Epoch>,
     /// Fences that hold, likewise.
     pub fences: Vec<Fence>,
+    /// Where drives stood, as they remember it.
+    pub places: Places,
 }
 
 fn operator(text: String) -> RecoveryError {
@@ -114,6 +116,11 @@ pub fn take_inventory(
     });
     let numbers = number_pools(pools, seen.iter().map(|(_, _, superblock, _)| superblock))?;
     let number_of = |pool: u8| numbers.get(usize::from(pool)).copied().flatten();
+    let remembered = |drive: &Arc<dyn Drive>| {
+        let drive = drive.clone();
+        within(&**executor, timeout, move || Ok(Places::load(&*drive))).unwrap_or_default()
+    };
+    let places = seen.iter().map(|(.., drive)| remembered(drive)).max_by_key(|places| places.epoch).unwrap_or_default();
     let timed = |drive| TimedDrive::new(drive, executor.clone(), timeout);
     let mut members = BTreeMap::new();
     let mut superblocks = HashMap::new();
@@ -129,7 +136,7 @@ pub fn take_inventory(
         let class = pools.get(usize::from(pool)).map_or(DriveClass::Ssd, |settings| settings.class);
         Some((path, number_of(pool)?, class, reason))
     });
-    add_absent(&mut members, absent, &known, &timed);
+    add_absent(&mut members, absent.collect(), (&known, &places), &timed);
     let mut made = Vec::new();
     for (settings, number) in pools.iter().zip(numbers) {
         match number {
@@ -142,7 +149,16 @@ pub fn take_inventory(
         }
     }
     let pools = made;
-    Ok(Inventory { appliance, members, superblocks, pools, drives: known.count(), effective: None, fences: Vec::new() })
+    Ok(Inventory {
+        appliance,
+        members,
+        superblocks,
+        pools,
+        drives: known.count(),
+        effective: None,
+        fences: Vec::new(),
+        places,
+    })
 }
 
 /// Which numbers drives have, by all superblocks together.
@@ -244,24 +260,36 @@ fn number_pools<'a>(
     Ok(pools.iter().map(|pool| told.get(pool.name.as_str()).copied()).collect())
 }
 
-/// Drives that are not there still count: numbers that no superblock names are theirs, in order.
+/// Drives that are not there still count. Each has the number of the one that stood at its path. Where nobody remembers one,
+/// it gets one that no superblock names, in order: any but those that are remembered for another pool.
 fn add_absent(
     members: &mut BTreeMap<DriveNumber, Arc<Member>>,
-    absent: impl Iterator<Item = (String, u8, DriveClass, String)>,
-    known: &Roll,
+    mut absent: Vec<(String, u8, DriveClass, String)>,
+    (known, places): (&Roll, &Places),
     timed: &dyn Fn(Arc<dyn Drive>) -> TimedDrive,
 ) {
-    let free: Vec<_> =
+    let mut free: BTreeSet<DriveNumber> =
         (0..known.given).filter(|number| !members.contains_key(number) && !known.removed.contains(number)).collect();
-    let mut free = free.into_iter();
-    for (path, pool, class, reason) in absent {
-        let Some(number) = free.next() else {
-            tracing::warn!(path, "no drive of the appliance: take it in by `packstone drive add`");
-            continue;
-        };
+    let mut add = |number, path: String, pool, class, reason| {
         let member = Member::new(number, 0, class, pool, timed(Arc::new(Absent(path))));
         member.retire(DriveState::Missing, reason);
         members.insert(number, Arc::new(member));
+    };
+    let mut unknown = Vec::new();
+    for (path, pool, class, reason) in absent.drain(..) {
+        match places.at(pool, &path).filter(|number| free.remove(number)) {
+            Some(number) => add(number, path, pool, class, reason),
+            None => unknown.push((path, pool, class, reason)),
+        }
+    }
+    for (path, pool, class, reason) in unknown {
+        let fits = |number: &&DriveNumber| places.drives.get(*number).is_none_or(|place| place.pool == pool);
+        let Some(number) = free.iter().find(fits).copied() else {
+            tracing::warn!(path, "no drive of the appliance: take it in by `packstone drive add`");
+            continue;
+        };
+        free.remove(&number);
+        add(number, path, pool, class, reason);
     }
 }
 
