@@ -129,7 +129,6 @@ class Unreadable(Harm):
 
 
 HARMS: Final[tuple[type[Harm], ...]] = (Spoiled, Spoiled, Away, Restored, Replaced, Unreadable)
-REPLACING: Final = (Replaced, Unreadable)
 
 
 def copy_of(drive: Path) -> Path:

@@ -13,7 +13,7 @@ from gateway.control.documents import StatusDocument, VerifyDocument
 from tests.crash.ledger import BUCKET, Ledger
 from tests.drives.clients import Client
 from tests.drives.errands import ERRANDS, Errand, Pool
-from tests.drives.harms import HARMS, REPLACING, Away, Harm, copy_drive
+from tests.drives.harms import HARMS, Harm, copy_drive
 from tests.drives.versions import LOCKED, Versions
 from tests.served import Node
 
@@ -75,21 +75,13 @@ class Rolling:
         self.settle()
 
     def draw_harms(self) -> list[Harm]:
-        """One harm each for at most as many drives as parity makes good, of a pool and of the appliance.
-
-        One of them is replaced at most: a start that misses several can't tell which number was whose.
-        """
+        """One harm each for at most as many drives as parity makes good, of a pool and of the appliance."""
         most = max(pool.parity for pool in self.pools)
         victims: list[Path] = []
         for pool in self.pools:
             victims += self.chance.sample(pool.drives, self.chance.randint(0, pool.parity))
         victims = self.chance.sample(victims, min(most, len(victims)))
-        harms: list[Harm] = []
-        for drive in victims:
-            is_full = any(isinstance(harm, REPLACING) for harm in harms)
-            kinds = [kind for kind in HARMS if not (is_full and kind in REPLACING)]
-            harms.append(self.chance.choice(kinds)(drive, self.chance))
-        return harms
+        return [self.chance.choice(HARMS)(drive, self.chance) for drive in victims]
 
     def strike(self, harms: list[Harm]) -> None:
         """Let them happen."""
@@ -97,33 +89,15 @@ class Rolling:
             harm.strike(self.node)
 
     def mend(self, harms: list[Harm]) -> None:
-        """Make good what is not made good yet.
-
-        Where several drives are missing at a start it is a guess which is which, so all that are to come back do so
-        before any is replaced.
-        """
-        for harm in sorted(harms, key=lambda harm: isinstance(harm, REPLACING)):
-            if isinstance(harm, REPLACING) and self.node.process is not None:
-                self.await_returned(harms)
+        """Make good what is not made good yet."""
+        for harm in harms:
             if not harm.mended:
                 harm.mend(self.node)
                 harm.mended = True
 
-    def await_returned(self, harms: list[Harm]) -> None:
-        """Wait until the node knows the drives that are there again."""
-        returned = {str(harm.drive) for harm in harms if harm.mended}
-        with ControlClient(self.node.data) as control:
-            self.await_status(
-                control,
-                lambda status: all(drive.state == "online" for drive in status.drives if drive.path in returned),
-            )
-
     def while_down(self, harms: list[Harm]) -> None:
         """Mend some, copy a drive for later, lose the index, and start again, once or twice."""
-        some = [harm for harm in harms if self.chance.random() < 0.5]
-        if any(isinstance(harm, Away) and harm not in some for harm in harms):
-            some = [harm for harm in some if not isinstance(harm, REPLACING)]
-        self.mend(some)
+        self.mend([harm for harm in harms if self.chance.random() < 0.5])
         standing = [drive for pool in self.pools for drive in pool.drives if drive.exists()]
         if self.chance.random() < 0.6:
             copied = self.chance.choice(standing)

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -10,20 +10,22 @@ import pytest
 
 from tests.drives.rolling import Rolling
 
-SEED: Final = int(os.environ.get("PACKSTONE_TEST_SEED") or 0) or random.SystemRandom().getrandbits(32)
+FEW: Final = 3
+MANY: Final = 200
 
 
-@pytest.fixture
-def rolling(tmp_path: Path) -> Iterator[Rolling]:
-    print(f"PACKSTONE_TEST_SEED={SEED}")
-    made = Rolling(tmp_path, SEED)
-    yield made
-    made.close()
+def seed_of(rounds: int) -> int:
+    """The one that the environment sets; else the same for a few rounds, and another each time for many."""
+    given = os.environ.get("PACKSTONE_TEST_SEED")
+    return int(given) if given else 7 if rounds == FEW else random.SystemRandom().getrandbits(32)
 
 
-@pytest.mark.parametrize("rounds", [5, pytest.param(200, marks=pytest.mark.soak)])
-def test_rolling_loss(rolling: Rolling, rounds: int) -> None:
-    for number in range(rounds):
-        rolling.note(f"round {number + 1}:")
-        rolling.round()
-    rolling.finish()
+@pytest.mark.parametrize("rounds", [FEW, pytest.param(MANY, marks=pytest.mark.soak)])
+def test_rolling_loss(tmp_path: Path, rounds: int) -> None:
+    seed = seed_of(rounds)
+    print(f"PACKSTONE_TEST_SEED={seed}")
+    with closing(Rolling(tmp_path, seed)) as rolling:
+        for number in range(rounds):
+            rolling.note(f"round {number + 1}:")
+            rolling.round()
+        rolling.finish()
