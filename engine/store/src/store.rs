@@ -1,6 +1,6 @@
 //! One node's store: opening, closing, and what its verbs share.
 //!
-//! Threads: one commits (`commit::queue`), one seals, one keeps house (space, spare journal files, compaction); verbs run
+//! Threads: one commits (`commit::queue`), those of the workers (`keeper`), one trains dictionaries; verbs run
 //! on the callers' threads and send what blocks to the runtime's blocking ones. Locks are leaves: none is held while
 //! another is taken or a drive is asked.
 

@@ -1,4 +1,4 @@
-//! Carrying what lives out of some packed segments into a new one.
+//! Carrying what lives out of some packed segments into new ones, one in each pool that it belongs to.
 
 use std::collections::BTreeMap;
 use std::io;

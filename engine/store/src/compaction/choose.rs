@@ -37,7 +37,7 @@ impl FileFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
     Nothing,
-    /// Carry what lives in these packed segments to one new segment.
+    /// Carry what lives in these packed segments to new ones.
     Pack(Vec<u64>),
     /// Nothing claims this stream any more: prove it, and erase it.
     EraseStream(u64),
@@ -56,9 +56,9 @@ const BARE: usize = 8;
 /// What is carried to other pools may be so many times as much at once: only a part of it goes to any.
 const MOVED_AT_ONCE: u64 = 4;
 
-/// Chooses what to do next: a stream without claims, the emptiest streams
-/// whose dead share is over `dead_share`, else packed segments whose dead share is over `dead_share`, emptiest
-/// first, as many as fill one segment of `target` payload bytes; then what belongs to other pools.
+/// Chooses what to do next: a stream without claims; the emptiest streams whose dead share is over `dead_share`; packed
+/// segments whose dead share is, emptiest first, as many as fill one segment of `target` payload bytes; then what belongs to
+/// other pools.
 #[must_use]
 pub fn choose(files: &[FileFacts], dead_share: f64, target: u64) -> Choice {
     if let Some(stream) = files.iter().find(|file| file.kind == SegmentKind::Stream && file.live == 0) {

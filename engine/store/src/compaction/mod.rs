@@ -1,4 +1,5 @@
-//! Winning dead space back: [`choose`] says which segments, the rest carries what lives to a new one.
+//! Winning dead space back, and bringing what lives to the pool that it belongs to: [`choose`] says which segments, the rest
+//! carries what lives to new ones.
 //!
 //! What is dead is known by presence alone: a row in the `dead` space, which only a kill that was journalled puts there.
 //! What is not known to be dead is carried. Rules for each entry of a source:
@@ -11,7 +12,7 @@
 //! A kill may be forgotten when no live file can hold its target: the file it names is erased, and so is everything that
 //! was made of that file by a compaction which had begun before the kill.
 //!
-//! Order: shards synced → `Sealed` → rows moved by compare-and-set in slices → index persisted → `Erased` → files
+//! Order: shards synced → `Sealed` of all that was made, in one batch → rows moved by compare-and-set in slices → index persisted → `Erased` → files
 //! unlinked. Cut short before `Sealed` it leaves files that nothing names; after it, recovery moves the rest.
 
 mod carry;
