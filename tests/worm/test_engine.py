@@ -32,9 +32,9 @@ READS: Final = {
 LIMITS: Final = {"set_bucket_quota", "set_user_quota"}
 # A key where there is none of that name; a configuration where there is neither a bucket nor a user.
 ADDS: Final = {"create_kms_key", "restore_configuration"}
-# They move shards, or take drives that hold none.
-DRIVES: Final = {"add_drive", "replace_drive", "drain_drive", "remove_drive"}
-RUNS: Final = {"open", "close", "drain", "serve_s3", "serve_files", "set_root", "reload_tls", "seal"}
+# They move shards and records, or take drives that hold none.
+DRIVES: Final = {"add_drive", "replace_drive", "drain_drive", "remove_drive", "create_pool", "place", "placement"}
+RUNS: Final = {"open", "close", "drain", "serve_s3", "serve_files", "set_root", "reload_tls", "seal", "checkpoint"}
 
 
 @pytest.fixture
