@@ -1,7 +1,7 @@
 //! The store: object-storage engine of one node.
 //!
 //! Rooms, from the ground up: `drive`, `erasure`, `crypto`, `journal`, `segment`, `index`, `commit`, `object`; beside them
-//! `recovery`, `sealing`, `healing`, `compaction`. `docs/format.md` draws the bytes, `docs/durability.md` says what is promised.
+//! `recovery`, `placement`, `sealing`, `healing`, `compaction`, `checkpoint`. `docs/format.md` draws the bytes, `docs/durability.md` says what is promised.
 
 mod cache;
 pub mod checkpoint;
