@@ -114,9 +114,14 @@ class Replaced(Away):
 
 
 class Unreadable(Harm):
-    """The drive's superblock is overwritten; unless the node writes it anew, an empty drive takes its place."""
+    """The drive's superblock is overwritten while the node is down, and an empty drive takes its place.
 
-    def strike(self, node: Node) -> None:  # noqa: ARG002
+    One that runs doesn't read it: it would hear of it at its next start, when others may have come to harm.
+    """
+
+    def strike(self, node: Node) -> None:
+        if node.process is not None:
+            return
         with (self.drive / "packstone.superblock").open("r+b") as file:
             file.write(self.chance.randbytes(16384))
 
