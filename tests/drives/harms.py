@@ -6,6 +6,7 @@ A harm strikes once, while the node runs or while it is down, and is mended in e
 import random
 import shutil
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -41,7 +42,7 @@ def remove(path: Path, _chance: random.Random) -> None:
 _WAYS: Final[tuple[Callable[[Path, random.Random], None], ...]] = (flip, cut, remove)
 
 
-class Harm:
+class Harm(ABC):
     """Something that happens to one drive."""
 
     def __init__(self, drive: Path, chance: random.Random) -> None:
@@ -53,16 +54,20 @@ class Harm:
         """Which, and to whom."""
         return f"{type(self).__name__} {self.drive.name}"
 
+    @abstractmethod
     def strike(self, node: Node) -> None:
         """Do it, now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def mend(self, node: Node) -> None:
-        """Do what an operator does about it; what was spoiled is the engine's to find and heal."""
+        """Do what an operator does about it."""
 
 
 class Spoiled(Harm):
     """Files of the drive are flipped, cut or gone: shards at any time, journals while nobody writes them."""
+
+    def mend(self, node: Node) -> None:
+        """Nothing: it is the engine's to find and heal."""
 
     def strike(self, node: Node) -> None:
         places = ["segments"] if node.process is not None else ["segments", "journal"]

@@ -194,13 +194,12 @@ impl Roster {
     pub fn pool_of(&self, class: StorageClass) -> Option<&Arc<Pool>> {
         // One that is being made counts once it can take anything.
         let is_made = |pool: &&Arc<Pool>| pool.members.len() >= usize::from(pool.profile.data);
-        let made: Vec<&Arc<Pool>> = self.pools.iter().filter(is_made).collect();
-        let named = made.iter().find(|pool| pool.storage_classes.contains(&class));
-        let by_drives = || match class {
-            StorageClass::Standard => made.iter().min_by_key(|pool| (pool.class, pool.number)),
-            _ => made.iter().max_by_key(|pool| (pool.class, std::cmp::Reverse(pool.number))),
-        };
-        named.or_else(by_drives).copied()
+        let made = self.pools.iter().filter(is_made);
+        let named = made.clone().find(|pool| pool.storage_classes.contains(&class));
+        named.or_else(|| match class {
+            StorageClass::Standard => made.min_by_key(|pool| (pool.class, pool.number)),
+            _ => made.max_by_key(|pool| (pool.class, std::cmp::Reverse(pool.number))),
+        })
     }
 }
 

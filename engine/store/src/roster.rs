@@ -59,8 +59,7 @@ pub(crate) fn keep_places(shared: &Shared) {
         places.epoch = shared.epoch.load(Ordering::Acquire);
         places.drives.retain(|number, _| roster.members.contains_key(number));
         for member in roster.online() {
-            let place = Place { pool: member.pool, path: member.drive.path().to_owned() };
-            places.drives.insert(member.number, place);
+            places.note(member.number, Place { pool: member.pool, path: member.drive.path().to_owned() });
         }
         places.clone()
     };

@@ -40,6 +40,12 @@ impl Places {
         self.drives.iter().find(|(_, place)| place.pool == pool && place.path == path).map(|(number, _)| *number)
     }
 
+    /// A drive stands there now, and no other any more.
+    pub fn note(&mut self, number: DriveNumber, place: Place) {
+        self.drives.retain(|_, held| held.path != place.path);
+        self.drives.insert(number, place);
+    }
+
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
@@ -119,6 +125,17 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
+
+    #[test]
+    fn one_drive_stands_at_a_path() {
+        let place = |path: &str| Place { pool: 0, path: path.to_owned() };
+        let mut places = Places::default();
+        places.note(3, place("/mnt/a"));
+        places.note(5, place("/mnt/b"));
+        // Drive 3 is away, and 5 was mounted in its place.
+        places.note(5, place("/mnt/a"));
+        assert_eq!((places.at(0, "/mnt/a"), places.at(0, "/mnt/b")), (Some(5), None));
+    }
 
     #[test]
     fn what_is_written_is_read_and_nothing_else() {

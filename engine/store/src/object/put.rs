@@ -121,12 +121,14 @@ impl Store {
         cipher: Option<Cipher>,
     ) -> Result<ObjectWriter> {
         grant.covers(Action::PutObject)?;
-        let state = self.bucket_of(grant)?;
+        let writer = self.begin(grant, Destination::File(place), length, cipher)?;
+        if !self.inner.shared.has_several_pools() {
+            return Ok(writer);
+        }
         let snapshot = self.inner.shared.index.snapshot();
-        let held = snapshot.get(Space::Current, &keys::current(state.bucket.id, grant.key()))?;
+        let held = snapshot.get(Space::Current, &keys::current(writer.bucket, &writer.key))?;
         let row = held.map(|value| Row::decode_whole(&value, &*snapshot)).transpose()?;
-        let class = row.map(|row| StorageClass::of_encoded(&row.record.attributes)).unwrap_or_default();
-        Ok(self.begin(grant, Destination::File(place), length, cipher)?.in_class(class))
+        Ok(writer.in_class(row.map(|row| StorageClass::of_encoded(&row.record.attributes)).unwrap_or_default()))
     }
 
     /// Begins a part of an open upload, encrypted as that says. Of its attributes only ETag and checksum count; a part

@@ -136,7 +136,7 @@ pub fn take_inventory(
         let class = pools.get(usize::from(pool)).map_or(DriveClass::Ssd, |settings| settings.class);
         Some((path, number_of(pool)?, class, reason))
     });
-    add_absent(&mut members, absent.collect(), (&known, &places), &timed);
+    add_absent(&mut members, absent, (&known, &places), &timed);
     let mut made = Vec::new();
     for (settings, number) in pools.iter().zip(numbers) {
         match number {
@@ -264,7 +264,7 @@ fn number_pools<'a>(
 /// it gets one that no superblock names, in order: any but those that are remembered for another pool.
 fn add_absent(
     members: &mut BTreeMap<DriveNumber, Arc<Member>>,
-    mut absent: Vec<(String, u8, DriveClass, String)>,
+    absent: impl Iterator<Item = (String, u8, DriveClass, String)>,
     (known, places): (&Roll, &Places),
     timed: &dyn Fn(Arc<dyn Drive>) -> TimedDrive,
 ) {
@@ -276,7 +276,7 @@ fn add_absent(
         members.insert(number, Arc::new(member));
     };
     let mut unknown = Vec::new();
-    for (path, pool, class, reason) in absent.drain(..) {
+    for (path, pool, class, reason) in absent {
         match places.at(pool, &path).filter(|number| free.remove(number)) {
             Some(number) => add(number, path, pool, class, reason),
             None => unknown.push((path, pool, class, reason)),

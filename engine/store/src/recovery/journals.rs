@@ -1,6 +1,6 @@
 //! What the journals say: everything that lives, and every entry since the last seal.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::drives::Inventory;
@@ -304,12 +304,4 @@ fn batch_bytes<'a>(batch: &MergedBatch, donors: impl Iterator<Item = &'a Found>)
     }
     let lsn = batch.header.first_lsn;
     Err(RecoveryError::Operator(format!("no copy of a journal gives batch {lsn} any more: start again")))
-}
-
-/// Members by file of what may stay: everything else in the directories is left from a crash.
-#[must_use]
-pub fn live_files(recovered: &Recovered) -> HashMap<u64, bool> {
-    let journals = recovered.journals.iter().map(|journal| (journal.id, true));
-    let segments = recovered.segments.keys().map(|id| (*id, false));
-    journals.chain(segments).collect()
 }
