@@ -21,11 +21,14 @@ MARKER: Final = State("delete marker")
 
 @dataclass
 class Versions:
-    """Per key the versions by id, oldest first, and what requests without an answer may have added or ended."""
+    """Per key the versions by id, oldest first, and which are held.
+
+    Besides, what requests without an answer may have added, held or not, or ended.
+    """
 
     kept: dict[str, dict[str, State]] = field(default_factory=lambda: defaultdict(dict))
     held: set[str] = field(default_factory=set)
-    maybe_added: dict[str, State] = field(default_factory=dict)
+    maybe_added: dict[str, tuple[State, bool]] = field(default_factory=dict)
     maybe_ended: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -40,7 +43,7 @@ class Versions:
                 self.held.update([version] * held)
 
         with self._lock:
-            self.maybe_added[key] = state
+            self.maybe_added[key] = state, held
         yield name
 
     @contextmanager
@@ -67,7 +70,8 @@ class Versions:
                 if (doubted := self.maybe_added.pop(key, None)) is None:
                     faults.append(f"{key} {version}: nobody made it, or it came back")
                 else:
-                    kept[version] = doubted
+                    kept[version], held = doubted
+                    self.held.update([version] * held)
             faults += [f"{key} {version}: {fault}" for version, fault in compare(client, key, kept, found)]
             if latest.get(key) != next(reversed(kept), None):
                 faults.append(f"{key}: {latest.get(key)} is said to be the latest of {list(kept)}")
