@@ -44,7 +44,10 @@ impl Store {
         let of_how_many = chosen.len() as u64 + objects;
         for id in ids.iter().filter(|id| chosen.contains(id)) {
             if let Some(Home::Segment(segment)) = table.get(id) {
-                report.faults.extend(segment.scrub(&self.inner.shared.hardware, &|_| true));
+                // By the names that the next start will look for: a file that reads hold open may have lost its own.
+                report
+                    .faults
+                    .extend(segment.apart(&self.inner.shared.hardware).scrub(&self.inner.shared.hardware, &|_| true));
                 if segment.info.sealed
                     && let Err(error) = segment.read_toc()
                 {

@@ -255,3 +255,31 @@ async fn a_batch_that_rots_in_every_copy_stops_the_start() {
         assert!(refusal(&node).contains("something acknowledged is missing"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_reads_hold_open_is_missed_when_its_name_is_gone() {
+    let node = filled(3, 1).await;
+    let store = node.open();
+    check(&store, "before").await;
+    let shards = files(&node.drive(1).join("segments"));
+    shards.iter().for_each(|path| fs::remove_file(path).unwrap());
+    let verifying = store.clone();
+    let verify = tokio::task::spawn_blocking(move || verifying.verify(&node::administer(), 1.0, &node::silent()));
+    let report = verify.await.unwrap().unwrap();
+    for path in &shards {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(report.faults.iter().any(|fault| fault.contains(name)), "{name}: {:?}", report.faults);
+    }
+    assert_eq!(report.lost, Vec::<String>::new());
+    for path in &shards {
+        for _ in 0..1000 {
+            if path.exists() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert!(path.exists(), "{} was not made anew", path.display());
+    }
+    check(&store, "healed").await;
+    node::close(&store);
+}
