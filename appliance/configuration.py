@@ -167,6 +167,16 @@ class PoolSection(_Section):
         return self
 
 
+class EnclosureSection(_Section):
+    """An enclosure: drives that go at once, with the shelf, controller or power supply that they share."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
+    """The enclosure's name: 1 to 32 lower-case letters, digits and hyphens."""
+
+    drives: list[Path] = Field(min_length=1)
+    """The drives in it, of whatever pools. A drive that no enclosure names goes by itself."""
+
+
 class LogSection(_Section):
     """What the process writes to standard error."""
 
@@ -202,6 +212,22 @@ class Configuration(BaseSettings):
 
     pools: list[PoolSection] = []
     """The pools; without any, the embedded default: `drives/1` to `drives/4` in the data directory, profile 3+1."""
+
+    enclosures: list[EnclosureSection] = []
+    """Which drives go at once: shards and copies are spread over them. None: each drive goes by itself."""
+
+    @model_validator(mode="after")
+    def _enclosures_of_configured_drives(self) -> Self:
+        names = [enclosure.name for enclosure in self.enclosures]
+        inside = [drive for enclosure in self.enclosures for drive in enclosure.drives]
+        if len(set(names)) != len(names):
+            raise ValueError("two enclosures have one name")
+        if len(set(inside)) != len(inside):
+            raise ValueError("a drive is in two enclosures")
+        drives = {drive for pool in self.effective_pools for drive in pool.drives}
+        if unknown := next((drive for drive in inside if drive not in drives), None):
+            raise ValueError(f"{unknown} is in an enclosure and in no pool")
+        return self
 
     @field_validator("pools")
     @classmethod

@@ -14,6 +14,8 @@ from appliance.master_key import MasterKeyFile
 from appliance.root_file import RootFile
 
 FSTAB: Final = Path("/etc/fstab")
+# Journals stand in two domains at least when one is gone.
+_LEAST_DOMAINS: Final = 2
 
 
 def initialise(configuration: Configuration, *, allow_no_parity: bool = False) -> str:
@@ -122,7 +124,48 @@ def unmounted(path: Path, table: Path = FSTAB) -> Path | None:
     return next((at for at in (place, *place.parents) if at in listed and not at.is_mount()), None)
 
 
-def shared_disk_warnings(configuration: Configuration) -> Iterator[str]:
+def loss_warnings(configuration: Configuration) -> Iterator[str]:
+    """One line for each disk and enclosure whose loss the appliance would not bear."""
+    yield from _shared_disk_warnings(configuration)
+    yield from _enclosure_warnings(configuration)
+
+
+def _enclosure_warnings(configuration: Configuration) -> Iterator[str]:
+    """One line for each enclosure whose loss the appliance would not bear."""
+    if not configuration.enclosures:
+        return
+    enclosure_of = {drive: enclosure.name for enclosure in configuration.enclosures for drive in enclosure.drives}
+    everywhere: Counter[str] = Counter()
+    for pool in configuration.effective_pools:
+        # A drive by itself stands under its path, which is no enclosure's name.
+        seats = Counter(enclosure_of.get(drive, str(drive)) for drive in pool.drives)
+        everywhere += seats
+        for name, shards in spread(seats, sum(pool.profile)).items():
+            if shards > max(pool.profile.parity, 1):
+                yield (
+                    f"{shards} shards of each segment of pool {pool.name} are in enclosure {name}: profile "
+                    f"{pool.profile} makes up for {pool.profile.parity}. Spread its drives over more enclosures"
+                )
+    most = max(pool.profile.parity for pool in configuration.effective_pools)
+    for enclosure in configuration.enclosures:
+        rest = everywhere - Counter({enclosure.name: everywhere[enclosure.name]})
+        if everywhere[enclosure.name] > most and (rest.total() <= most or len(rest) < _LEAST_DOMAINS):
+            yield (
+                f"a start can't do without enclosure {enclosure.name}: it has {everywhere[enclosure.name]} of the "
+                f"{everywhere.total()} drives, and too few are in two others at least"
+            )
+
+
+def spread(seats: Counter[str], shards: int) -> Counter[str]:
+    """How many of so many shards are in each place, where each has so many seats, as evenly as can be."""
+    taken: Counter[str] = Counter()
+    for _ in range(min(shards, seats.total())):
+        free = [place for place in seats if taken[place] < seats[place]]
+        taken[min(free, key=lambda place: taken[place])] += 1
+    return taken
+
+
+def _shared_disk_warnings(configuration: Configuration) -> Iterator[str]:
     """One line for each pool that the loss of a single disk would destroy, since its drives are directories of it."""
     for pool in configuration.effective_pools:
         drives = [configuration.path(drive) for drive in pool.drives]

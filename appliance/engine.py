@@ -55,6 +55,10 @@ def engine_settings(
         background_share=engine.background_share,
         dictionaries=engine.dictionaries,
         master_key=None if master_key is None else master_key.key(),
+        enclosures=[
+            (enclosure.name, [str(configuration.path(drive)) for drive in enclosure.drives])
+            for enclosure in configuration.enclosures
+        ],
     )
 
 

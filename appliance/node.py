@@ -115,10 +115,13 @@ class Node:
         with operator_errors():
             self._running().drain_drive(str(path), leaving=leaving)
 
-    def remove_drive(self, path: Path) -> None:
-        """Have an emptied drive be none of the appliance's any more. Raises OperatorError when it isn't empty."""
+    def remove_drive(self, path: Path) -> bool:
+        """Have an emptied drive be none of the appliance's any more; return whether nothing is left in its directory.
+
+        Raises OperatorError when it isn't empty.
+        """
         with operator_errors():
-            self._running().remove_drive(str(path))
+            return self._running().remove_drive(str(path))
 
     def seal(self) -> int:
         """Seal every open journal and stream; return how many segments that made. Raises NotServingError."""

@@ -8,10 +8,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from appliance.configuration import Configuration, PoolSection
+from appliance.configuration import Configuration, EnclosureSection, PoolSection
 from appliance.quantity import Address, Profile, format_size
 
 DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
+_LISTS: Final[dict[str, type[BaseModel]]] = {"pools": PoolSection, "enclosures": EnclosureSection}
 _SIZES: Final = ("_size", "_limit", "_reserve")
 _DURATIONS: Final = {"_timeout": (1, "s"), "_interval": (60, "min"), "_after": (86400, "d")}
 
@@ -70,12 +71,12 @@ def render() -> str:
     top = [_row("", name, field) for name, field in Configuration.model_fields.items() if not _section(field)]
     parts = [_HEAD, "\n## The node\n\n", *_table(top)]
     for name, field in Configuration.model_fields.items():
-        model = PoolSection if name == "pools" else _section(field)
+        model = _LISTS.get(name) or _section(field)
         if model is None:
             continue
         described = (model.__doc__ or "").strip().splitlines()[0]
         rows = [_row(name, field_name, inner) for field_name, inner in model.model_fields.items()]
-        heading = f"[[{name}]]" if name == "pools" else f"[{name}]"
+        heading = f"[[{name}]]" if name in _LISTS else f"[{name}]"
         parts += [f"\n## `{heading}`\n\n{described}\n\n", *_table(rows)]
     return "".join([*parts, _TAIL])
 
@@ -87,7 +88,8 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
 
 def _row(section: str, name: str, field: FieldInfo) -> _Row:
     key = ".".join(filter(None, (section, field.alias or name)))
-    variable = "in `PACKSTONE_POOLS`" if section == "pools" else f"`PACKSTONE_{key.replace('.', '__').upper()}`"
+    own = key.replace(".", "__").upper()
+    variable = f"in `PACKSTONE_{section.upper()}`" if section in _LISTS else f"`PACKSTONE_{own}`"
     return _Row(f"`{key}`", _default(name, field), variable, " ".join((field.description or "").split()))
 
 

@@ -19,6 +19,7 @@ from gateway.control.documents import (
     ConnectionDocument,
     CredentialsDocument,
     DriveNumberDocument,
+    DriveRemovedDocument,
     DriveRequest,
     ExplanationDocument,
     KmsDocument,
@@ -86,9 +87,10 @@ class ControlClient:
         """Have a drive be emptied, or kept after all."""
         self._ask("POST", "/drives/drain", DriveRequest(path=str(path), leaving=leaving).model_dump())
 
-    def remove_drive(self, path: Path) -> None:
-        """Have an emptied drive be none of the appliance's any more."""
-        self._ask("POST", "/drives/remove", DriveRequest(path=str(path)).model_dump())
+    def remove_drive(self, path: Path) -> bool:
+        """Have an emptied drive be none of the appliance's any more; return whether its directory is empty now."""
+        request = DriveRequest(path=str(path))
+        return DriveRemovedDocument.model_validate(self._ask("POST", "/drives/remove", request.model_dump())).cleared
 
     def create_pool(self, pool: PoolSection) -> int:
         """Make a pool of its empty drives, and return how many drives it took in."""

@@ -36,14 +36,15 @@ def list_drives(data: DataOption = None, as_json: JsonOption = False) -> None:
         for drive in drives:
             print_line(drive.model_dump_json())
         return
-    shown = table(
-        "Drives", "Number", "Drive", "Pool", "State", "Files", "Used", "Free", numbers=("Files", "Used", "Free")
-    )
+    seated = ["Enclosure"] if any(drive.enclosure for drive in drives) else []
+    columns = ("Number", "Drive", "Pool", *seated, "State", "Files", "Used", "Free")
+    shown = table("Drives", *columns, numbers=("Files", "Used", "Free"))
     for drive in drives:
         notes = [note for note, holds in (("slow", drive.slow), ("leaving", drive.leaving)) if holds]
         state = ", ".join([drive.state, *notes])
         sizes = (format_size(drive.used), format_size(drive.free))
-        shown.add_row(str(drive.number), drive.path, drive.pool, state, str(drive.files), *sizes)
+        place = [drive.enclosure or ""] if seated else []
+        shown.add_row(str(drive.number), drive.path, drive.pool, *place, state, str(drive.files), *sizes)
     print_table(shown)
 
 
@@ -152,8 +153,10 @@ def remove(path: PathArgument, data: DataOption = None) -> None:
     from gateway.cli.output import print_line
 
     with ControlClient(data) as node:
-        node.remove_drive(path.absolute())
+        cleared = node.remove_drive(path.absolute())
     print_line(f"{path}: is no drive of the appliance any more; take it out of the configuration")
+    if not cleared:
+        print_line(f"{path}: doesn't answer, so what was on it still is: wipe it before it goes anywhere")
 
 
 @app.command("identify")

@@ -45,7 +45,7 @@ def init(
     """
     from appliance.configuration_sources import FILE_NAME, load
     from appliance.data_lock import DataLock
-    from appliance.drives import initialise, shared_disk_warnings
+    from appliance.drives import initialise, loss_warnings
 
     configuration = load(data, config)
     with DataLock(configuration.data):
@@ -63,7 +63,7 @@ def init(
                 appliance = initialise(configuration, allow_no_parity=allow_no_parity)
         else:
             appliance = initialise(configuration, allow_no_parity=allow_no_parity)
-        for warning in shared_disk_warnings(configuration):
+        for warning in loss_warnings(configuration):
             typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"appliance {appliance} made in {configuration.data}; start it with:")
     named = "" if config is None else f" --config {config}"

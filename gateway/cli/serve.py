@@ -63,12 +63,12 @@ def _allow_open_files() -> None:
 
 
 def _prepare(configuration: "Configuration") -> None:
-    from appliance.drives import ensure_initialised, shared_disk_warnings
+    from appliance.drives import ensure_initialised, loss_warnings
 
     if ensure_initialised(configuration):
         typer.echo(f"new appliance in {configuration.data}: one ssd pool, profile 3+1, on four directories")
         typer.echo(f"its compliance clock begins at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, the machine's time")
-    for warning in shared_disk_warnings(configuration):
+    for warning in loss_warnings(configuration):
         typer.echo(f"warning: {warning}", err=True)
     s3 = configuration.s3
     if not s3.address.is_loopback and s3.tls_certificate is None:

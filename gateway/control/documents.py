@@ -18,14 +18,15 @@ class _Document(BaseModel):
 class DriveDocument(_Document):
     """One drive; `reason` is empty while it is online.
 
-    `slow` says whether it is passed over for being much slower than others, `leaving` whether it is to be emptied,
-    `files` how many shards and journals are named there.
+    `enclosure` names where it sits together with others, `slow` says whether it is passed over for being much slower
+    than others, `leaving` whether it is to be emptied, `files` how many shards and journals are named there.
     """
 
     number: int
     path: str
     uuid: str
     pool: str
+    enclosure: str | None
     drive_class: str
     state: Literal["online", "stale", "failed", "missing"]
     reason: str
@@ -40,7 +41,8 @@ class DriveDocument(_Document):
 class PoolDocument(_Document):
     """One pool; `bytes` is payload without parity, `dead` the part of it that no live record claims.
 
-    `degraded` counts segments that lack a shard, or have one on a drive that is out of use.
+    `degraded` counts segments that lack a shard, or have one on a drive that is out of use; `crowded` those of which
+    one enclosure has more shards than parity makes good.
     """
 
     name: str
@@ -53,6 +55,7 @@ class PoolDocument(_Document):
     bytes: int
     dead: int
     degraded: int
+    crowded: int
     storage_classes: list[str]
     room: bool
 
@@ -285,6 +288,12 @@ class DriveRequest(_Document):
     path: str
     pool: str = ""
     leaving: bool = True
+
+
+class DriveRemovedDocument(_Document):
+    """Whether nothing is left in the directory of a drive that was removed; of one that doesn't answer all is."""
+
+    cleared: bool
 
 
 class DriveNumberDocument(_Document):

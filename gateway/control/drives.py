@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from appliance.node import Node
-from gateway.control.documents import DriveNumberDocument, DriveRequest
+from gateway.control.documents import DriveNumberDocument, DriveRemovedDocument, DriveRequest
 
 
 def drive_routes(node: Node) -> APIRouter:
@@ -25,7 +25,7 @@ def drive_routes(node: Node) -> APIRouter:
         node.drain_drive(Path(request.path), leaving=request.leaving)
 
     @routes.post("/remove")
-    def remove(request: DriveRequest) -> None:
-        node.remove_drive(Path(request.path))
+    def remove(request: DriveRequest) -> DriveRemovedDocument:
+        return DriveRemovedDocument(cleared=node.remove_drive(Path(request.path)))
 
     return routes

@@ -113,6 +113,12 @@ fn store(status: &Status) -> Vec<Metric> {
         ),
         metric(
             "gauge",
+            "pool_crowded_segments",
+            "Segments of which one enclosure has more shards than parity makes good.",
+            of_pools(|pool| pool.crowded as f64),
+        ),
+        metric(
+            "gauge",
             "pool_has_room",
             "1 while the pool takes new data.",
             of_pools(|pool| f64::from(u8::from(pool.room))),

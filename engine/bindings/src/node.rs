@@ -173,7 +173,7 @@ impl Node {
         py.detach(|| self.store.drain_drive(&grant, &path, leaving)).map_err(from_recovery)
     }
 
-    fn remove_drive(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    fn remove_drive(&self, py: Python<'_>, path: PathBuf) -> PyResult<bool> {
         let grant = administer()?;
         py.detach(|| self.store.remove_drive(&grant, &path)).map_err(from_recovery)
     }

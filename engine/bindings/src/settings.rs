@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use packstone_access::ObjectOwnership;
 use packstone_store::crypto::MasterSecret;
+use packstone_store::enclosure::Enclosures;
 use packstone_store::placement::StorageClass;
 use packstone_store::pool::{DriveClass, Profile};
 use packstone_store::recovery::drives;
@@ -75,7 +76,13 @@ impl EngineSettings {
     #[pyo3(signature = (index, pools, *, journal_size=33_554_432, stream_size=1_073_741_824, small_limit=1_048_576,
         cache_size=67_108_864, dead_share=0.25, space_reserve=1_073_741_824, io_timeout=10.0,
         abandoned_after=None, scrub_period=None, checkpoint_period=None, retry_failed=60.0, background_share=1.0,
-        dictionaries=true, master_key=None))]
+        dictionaries=true, master_key=None, enclosures=Vec::new()))]
+    #[pyo3(
+        text_signature = "(index, pools, *, journal_size=33_554_432, stream_size=1_073_741_824, small_limit=1_048_576, \
+        cache_size=67_108_864, dead_share=0.25, space_reserve=1_073_741_824, io_timeout=10.0, abandoned_after=None, \
+        scrub_period=None, checkpoint_period=None, retry_failed=60.0, background_share=1.0, dictionaries=True, \
+        master_key=None, enclosures=...)"
+    )]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
     fn new(
         index: PathBuf,
@@ -94,9 +101,15 @@ impl EngineSettings {
         background_share: f64,
         dictionaries: bool,
         master_key: Option<&[u8]>,
+        enclosures: Vec<(String, Vec<PathBuf>)>,
     ) -> PyResult<Self> {
+        let mut named = Enclosures::default();
+        for (name, drives) in enclosures {
+            drives.into_iter().for_each(|drive| named.note(drive, &name));
+        }
         Ok(Self(packstone_store::Settings {
             index,
+            enclosures: named,
             pools: pools.iter().map(|pool| pool.to_store()).collect::<PyResult<_>>()?,
             journal_size,
             stream_size,

@@ -12,6 +12,7 @@ pub struct DriveStatus {
     path: String,
     uuid: String,
     pool: String,
+    enclosure: Option<String>,
     drive_class: String,
     state: &'static str,
     reason: String,
@@ -36,6 +37,7 @@ impl From<status::DriveStatus> for DriveStatus {
             path: drive.path,
             uuid: format!("{:032x}", drive.uuid),
             pool: drive.pool,
+            enclosure: drive.enclosure.as_deref().map(str::to_owned),
             drive_class: drive.class.to_string(),
             state,
             reason: drive.reason,
@@ -62,6 +64,7 @@ pub struct PoolStatus {
     bytes: u64,
     dead: u64,
     degraded: usize,
+    crowded: usize,
     storage_classes: Vec<&'static str>,
     room: bool,
 }
@@ -147,6 +150,7 @@ impl From<status::PoolStatus> for PoolStatus {
             bytes: pool.bytes,
             dead: pool.dead,
             degraded: pool.degraded,
+            crowded: pool.crowded,
             storage_classes: pool.storage_classes.iter().map(|class| class.name()).collect(),
             room: pool.room,
         }

@@ -59,7 +59,8 @@ pub fn initialise(settings: &Settings, allow_no_parity: bool) -> RecoveryResult<
     for (pool, place) in settings.pools.iter().zip(0..) {
         for path in &pool.drives {
             let drive = DirectoryDrive::open(path)?;
-            let own = Identity { appliance, number, drives, removed: Vec::new(), reading, retain_until: 0 };
+            let own =
+                Identity { appliance, number, drives, removed: Vec::new(), enclosures: 0, reading, retain_until: 0 };
             format(&drive, Membership::configured(place, pool), own)?;
             number += 1;
         }
@@ -93,6 +94,8 @@ pub(crate) struct Identity {
     pub drives: u16,
     /// Of these, whose drives were removed.
     pub removed: Vec<DriveNumber>,
+    /// Which drives are in which enclosure, by a digest.
+    pub enclosures: u64,
     /// Where the compliance clock begins.
     pub reading: Reading,
     /// Until when the appliance's drives must be kept, Unix nanoseconds.
@@ -110,6 +113,7 @@ impl Identity {
             number,
             drives: known.drives.max(number + 1),
             removed: known.removed,
+            enclosures: known.enclosures,
             reading: others.iter().filter_map(|other| other.clock).max_by_key(|reading| reading.time)?,
             retain_until: others.iter().map(|other| other.retain_until).max().unwrap_or(0),
         })
@@ -149,6 +153,7 @@ pub(crate) fn format(drive: &dyn Drive, membership: Membership<'_>, own: Identit
         pool_name: membership.name.to_owned(),
         class: membership.class,
         profile: membership.profile,
+        enclosures: own.enclosures,
         epoch: Epoch::default(),
         fences: Vec::new(),
         retain_until: own.retain_until,

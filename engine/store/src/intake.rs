@@ -10,6 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::commit::{CommitQueue, Op, Shared};
 use crate::data_lock::DataLock;
 use crate::drive::{DirectoryDrive, Drive, DriveNumber, Executor, Member, within};
+use crate::enclosure::Enclosures;
 use crate::error::Error;
 use crate::recovery::admission::{clear_leftovers, examine};
 use crate::recovery::drives::Candidate;
@@ -39,7 +40,12 @@ pub(crate) fn candidates(settings: &Settings, executor: &Arc<dyn Executor>, open
         .iter()
         .zip(0..)
         .flat_map(|(pool, number)| pool.drives.iter().map(move |path| (path, number)))
-        .map(|(path, pool)| Candidate { path: path.display().to_string(), pool, drive: open(path) })
+        .map(|(path, pool)| Candidate {
+            path: path.display().to_string(),
+            pool,
+            enclosure: settings.enclosures.of(path),
+            drive: open(path),
+        })
         .collect()
 }
 
@@ -49,6 +55,7 @@ pub(crate) struct Intake {
     lock: DataLock,
     changing: Mutex<()>,
     configured: Vec<PathBuf>,
+    enclosures: Enclosures,
     /// Drives that came and may have leftovers, each with the first file id that was free before.
     came: Mutex<Vec<(Arc<Member>, u64)>>,
 }
@@ -62,7 +69,8 @@ impl std::fmt::Debug for Intake {
 impl Intake {
     pub fn new(settings: &Settings, opener: Arc<Opener>, lock: DataLock) -> Self {
         let configured = settings.pools.iter().flat_map(|pool| pool.drives.iter().cloned()).collect();
-        Self { opener, lock, changing: Mutex::default(), configured, came: Mutex::default() }
+        let (changing, came, enclosures) = (Mutex::default(), Mutex::default(), settings.enclosures.clone());
+        Self { opener, lock, changing, configured, enclosures, came }
     }
 
     /// Keeps others from changing drives meanwhile.
@@ -84,7 +92,7 @@ impl Intake {
     /// # Errors
     /// What stands against it, in one line for the operator.
     pub fn take_in(&self, shared: &Shared, queue: &CommitQueue, path: &Path) -> RecoveryResult<DriveNumber> {
-        let admission = examine(shared, self.open(shared, path)?)?;
+        let admission = examine(shared, self.open(shared, path)?, self.enclosures.of(path))?;
         self.lock.add(path)?;
         let member = admission.member.clone();
         let number = member.number;

@@ -16,6 +16,7 @@ pub mod crypto;
 mod data_lock;
 pub mod dictionary;
 pub mod drive;
+pub mod enclosure;
 pub mod epoch;
 pub mod erasure;
 pub mod error;

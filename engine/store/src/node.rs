@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::drive::{DriveNumber, Executor, Member};
+use crate::enclosure::{self, is_one_that_may_go, is_spread};
 use crate::erasure::Codes;
 use crate::placement::StorageClass;
 use crate::pool::Pool;
@@ -87,6 +88,8 @@ pub struct Roster {
     /// By number: what is done on all drives is done in their order.
     pub members: BTreeMap<DriveNumber, Arc<Member>>,
     pub pools: Vec<Arc<Pool>>,
+    /// Whether all drives know which of them are in which enclosure, and every live journal is spread over these.
+    pub enclosures_count: bool,
 }
 
 impl Roster {
@@ -114,8 +117,29 @@ impl Roster {
         let wanted = self.journal_copies();
         let mut online = self.online();
         online.sort_by_key(|member| (member.is_leaving(), member.is_sluggish(), member.class, member.number));
-        online.truncate(wanted);
+        let others = online.split_off(online.len().min(wanted));
+        let elsewhere = |member: &&Arc<Member>| online.iter().all(|held| held.domain() != member.domain());
+        if wanted > 1
+            && !is_spread(online.iter())
+            && let Some(other) = others.iter().find(elsewhere)
+        {
+            online.pop();
+            online.push(other.clone());
+        }
         online
+    }
+
+    /// What drives are to know of who is in which enclosure, where that counts.
+    #[must_use]
+    pub fn enclosures(&self) -> Option<u64> {
+        self.enclosures_count.then(|| enclosure::digest(&self.members))
+    }
+
+    /// Whether a start would do without the drives that are out of use, as far as journals go.
+    #[must_use]
+    pub fn bears_what_is_out(&self) -> bool {
+        let (out, most) = (self.members.len() - self.online().len(), self.most_parity());
+        out <= most || self.enclosures_count && is_one_that_may_go(&self.members, most)
     }
 
     /// With a drive in the place of the one of its number, or beside the others.

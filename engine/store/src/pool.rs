@@ -1,10 +1,12 @@
 //! Pools: drives of one class under one erasure profile.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::codec::DecodeError;
 use crate::drive::{DriveNumber, Member, NO_DRIVE};
+use crate::enclosure::spread;
 use crate::placement::StorageClass;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,31 +75,25 @@ impl Pool {
         self.members.iter().filter(|member| member.takes_shards()).count() >= usize::from(self.profile.data)
     }
 
-    /// Chooses a drive for each shard of a new segment: the emptiest ones that are not much slower than others, rotated by the segment's id so that data and
-    /// parity spread evenly. Where drives are out of use, or are being emptied, the last parity shards go without ([`NO_DRIVE`]).
+    /// Chooses a drive for each shard of a new segment: spread over enclosures, in each the emptiest ones that are not much
+    /// slower than others, rotated by the segment's id so that data and parity spread evenly. Where drives are out of use, or
+    /// are being emptied, the last parity shards go without ([`NO_DRIVE`]).
     ///
     /// Returns `None` when fewer than `data` drives are left.
     #[must_use]
     pub fn place(&self, segment: u64) -> Option<Vec<DriveNumber>> {
-        let mut online: Vec<_> = self
-            .members
-            .iter()
-            .filter(|member| member.takes_shards())
-            .map(|member| {
-                let free = member.drive.space().map_or(0, |space| space.free);
-                (member.is_sluggish(), free, member.number)
-            })
-            .collect();
+        let mut online: Vec<_> = self.members.iter().filter(|member| member.takes_shards()).cloned().collect();
         if online.len() > self.profile.shards() {
             // Free space in steps of 1 GiB, so that drives of one size take turns instead of flapping.
-            online.sort_by_key(|(sluggish, free, number)| (*sluggish, std::cmp::Reverse(free >> 30), *number));
-            online.truncate(self.profile.shards());
+            let free = |member: &Member| member.drive.space().map_or(0, |space| space.free >> 30);
+            let order = |member: &Member| (member.is_sluggish(), Reverse(free(member)), member.number);
+            online = spread(online, self.profile.shards(), order);
         }
-        online.sort_by_key(|(.., number)| *number);
         if online.len() < usize::from(self.profile.data) {
             return None;
         }
-        let mut chosen: Vec<_> = online.into_iter().map(|(.., number)| number).collect();
+        let mut chosen: Vec<_> = online.into_iter().map(|member| member.number).collect();
+        chosen.sort_unstable();
         let turn = usize::try_from(segment % chosen.len() as u64).unwrap_or(0);
         chosen.rotate_left(turn);
         chosen.resize(self.profile.shards(), NO_DRIVE);

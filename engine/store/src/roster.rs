@@ -111,7 +111,7 @@ impl Store {
         }
         let roster = shared.hardware.roster();
         let out = roster.members.len() - roster.online().len();
-        if out > roster.most_parity() {
+        if !roster.bears_what_is_out() {
             return Err(operator(
                 path,
                 &format!("can't be replaced: {out} drives are out of use, and only their return helps"),
@@ -239,11 +239,12 @@ impl Store {
         Ok(())
     }
 
-    /// Has a drive that was emptied be none of the appliance's any more, and leaves an empty directory. Blocks.
+    /// Has a drive that was emptied be none of the appliance's any more, and leaves an empty directory; whether it does: of one
+    /// that is out of use the files stay. Blocks.
     ///
     /// # Errors
     /// It is not empty yet.
-    pub fn remove_drive(&self, grant: &Grant, path: &Path) -> RecoveryResult<()> {
+    pub fn remove_drive(&self, grant: &Grant, path: &Path) -> RecoveryResult<bool> {
         grant.covers(Action::Administer).map_err(Error::from)?;
         let _alone = self.inner.intake.alone();
         let (shared, queue) = (&self.inner.shared, &self.inner.queue);
@@ -259,17 +260,18 @@ impl Store {
         queue.commit_blocking(Op::PutDocument { scope: 0, kind, name, value: None, replaces: Replaces::Anything })?;
         self.inner.intake.release(path);
         keep_places(shared);
-        if member.online() {
-            clear_drive(&member)?;
-            for path in [places::PATH, crate::drive::superblock::PATH] {
-                match member.drive.remove(path) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    other => other?,
-                }
-            }
-            member.drive.sync_directory("")?;
+        if !member.online() {
+            return Ok(false);
         }
-        Ok(())
+        clear_drive(&member)?;
+        for path in [places::PATH, crate::drive::superblock::PATH] {
+            match member.drive.remove(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            }
+        }
+        member.drive.sync_directory("")?;
+        Ok(true)
     }
 }
 

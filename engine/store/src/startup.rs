@@ -16,6 +16,7 @@ use crate::commit::{BucketState, Buckets, Core, Living, Shared, is_open_stream};
 use crate::compliance::{Clock, ComplianceClock, MachineClock, Reading};
 use crate::configuration::VERSIONING;
 use crate::drive::{DriveNumber, DriveState, Executor};
+use crate::enclosure;
 use crate::epoch::{Epoch, Fence};
 use crate::healing::HealingCounts;
 use crate::index::apply::Marks;
@@ -131,9 +132,10 @@ fn fresh() -> Recovered {
 pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) -> RecoveryResult<(Core, Replayed)> {
     let FoundNode { inventory, mut recovered, executor, timeout, clock, from_checkpoints } = found;
     let compliance = resume_clock(&inventory, recovered.time, clock)?;
+    let enclosures_count = inventory.enclosures_count();
     let (fences, places) = (inventory.fences, inventory.places);
     let superblocks: Superblocks = Arc::new(Mutex::new(inventory.superblocks));
-    let roster = Roster { members: inventory.members, pools: inventory.pools };
+    let roster = Roster { members: inventory.members, pools: inventory.pools, enclosures_count };
     let hardware = Hardware::new(inventory.appliance, roster, executor, timeout);
     let shared = Arc::new(share(hardware, compliance, index, &recovered));
     for info in recovered.segments.values() {
@@ -168,9 +170,11 @@ pub fn bring_up(found: FoundNode, index: Arc<dyn Index>, progress: &Progress) ->
     let now = shared.compliance.now().wall.max(recovered.time + 1);
     let start = Start { epoch, told, next_lsn: recovered.next_lsn, chain: recovered.chain, now };
     let (log, batch) = log::open(&shared, start, live, &superblocks)?;
-    let journals = recovered.journals.iter().chain([&log.journal]);
-    let copies = journals.map(|journal| journal.copies.len()).min().unwrap_or(0);
+    let journals = || recovered.journals.iter().chain([&log.journal]);
+    let copies = journals().map(|journal| journal.copies.len()).min().unwrap_or(0);
     superblocks::adopt_profiles(&shared, &superblocks, copies)?;
+    let is_spread = journals().all(|journal| enclosure::is_spread(journal.copies.iter().map(|copy| &copy.member)));
+    superblocks::adopt_enclosures(&shared, &superblocks, is_spread)?;
     let living = Living {
         next_bucket: recovered.next_bucket,
         closed: recovered.journals.into_iter().map(|journal| (journal.id, journal)).collect(),

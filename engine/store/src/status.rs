@@ -1,5 +1,7 @@
 //! What an operator asks of a store: drives, pools, journal, usage.
 
+use std::sync::Arc;
+
 use packstone_access::{Action, Grant};
 
 use crate::commit::log::durable_lsn;
@@ -9,6 +11,7 @@ use crate::compression::{Compressed, Method};
 use crate::dictionary::trainer::Trainer;
 use crate::drive::{DriveNumber, DriveState};
 use crate::error::Result;
+use crate::healing;
 use crate::index::tallies;
 use crate::placement::StorageClass;
 use crate::pool::{DriveClass, Profile};
@@ -23,6 +26,8 @@ pub struct DriveStatus {
     pub path: String,
     pub uuid: u128,
     pub pool: String,
+    /// Where it sits together with others.
+    pub enclosure: Option<Arc<str>>,
     pub class: DriveClass,
     pub state: DriveState,
     /// Why it is not online, or the latest fault that parity made good; empty where all is well.
@@ -55,6 +60,8 @@ pub struct PoolStatus {
     pub dead: u64,
     /// Segments that lack a shard, or have one on a drive that is out of use.
     pub degraded: usize,
+    /// Segments of which one enclosure has more shards than parity makes good.
+    pub crowded: usize,
     /// Whose records belong to it.
     pub storage_classes: Vec<StorageClass>,
     /// Whether it takes new data.
@@ -234,6 +241,7 @@ impl Store {
                 path: member.drive.path().to_owned(),
                 uuid: member.uuid,
                 pool: shared.hardware.pool(member.pool).map(|pool| pool.name.clone()).unwrap_or_default(),
+                enclosure: member.enclosure.clone(),
                 class: member.class,
                 state: member.state(),
                 reason: if member.online() { last_fault } else { member.reason() },
@@ -266,6 +274,7 @@ impl Store {
                 bytes: 0,
                 dead: 0,
                 degraded: 0,
+                crowded: 0,
                 storage_classes: classes.filter(|class| is_own(*class)).collect(),
                 room: shared.shortage.takes_growth() && shared.can_take(pool.number),
             };
@@ -285,6 +294,7 @@ impl Store {
                 };
                 let in_use = |number: &DriveNumber| shared.hardware.in_use(*number).is_some();
                 status.degraded += usize::from(!segment.info.drives.iter().all(in_use));
+                status.crowded += usize::from(healing::is_crowded(&roster, &segment.info));
                 status.segments += 1;
                 status.bytes += bytes;
                 status.dead += bytes.saturating_sub(live);

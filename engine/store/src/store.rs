@@ -19,6 +19,7 @@ use crate::data_lock::DataLock;
 use crate::dictionary::sampler::Sampler;
 use crate::dictionary::trainer::Trainer;
 use crate::drive::{Executor, Threads};
+use crate::enclosure::Enclosures;
 use crate::index::fjall::FjallIndex;
 use crate::index::row::BucketTally;
 use crate::index::{Index, Space, keys};
@@ -36,6 +37,8 @@ pub struct Settings {
     /// The directory of the index.
     pub index: PathBuf,
     pub pools: Vec<PoolSettings>,
+    /// Which drives go at once.
+    pub enclosures: Enclosures,
     /// A journal file, and so the segment that it becomes.
     pub journal_size: u64,
     /// A stream segment is ended at so many bytes on the drives.
@@ -73,6 +76,7 @@ impl Settings {
         Self {
             index,
             pools,
+            enclosures: Enclosures::default(),
             journal_size: 8 << 20,
             stream_size: 64 << 20,
             small_limit: 1 << 20,

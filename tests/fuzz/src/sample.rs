@@ -47,6 +47,7 @@ pub fn superblocks() -> Vec<Vec<u8>> {
         clock: Some(Reading { time: 9, boottime: 8, boot: 7, allowance: 6, owed: 5 }),
         change: 6,
         removed: vec![1, 2],
+        enclosures: 7,
     };
     let one = superblock.encode();
     superblock.fences = (0..100).map(|number| Fence { epoch: epoch(number), lsn: number * 10 }).collect();

@@ -41,7 +41,7 @@ class PoolSettings:
 class EngineSettings:
     """What one node's engine is opened with; sizes in bytes, durations in seconds, None for never.
 
-    Without a master key nothing is encrypted.
+    Without a master key nothing is encrypted. `enclosures` are names with the paths of the drives in them.
     """
 
     def __new__(
@@ -63,6 +63,7 @@ class EngineSettings:
         background_share: float = 1.0,
         dictionaries: bool = True,
         master_key: bytes | None = None,
+        enclosures: list[tuple[str, list[str]]] = ...,
     ) -> EngineSettings: ...
 
 @final
@@ -99,6 +100,7 @@ class DriveStatus:
     path: str
     uuid: str
     pool: str
+    enclosure: str | None  # where it sits together with others
     drive_class: str
     state: Literal["online", "stale", "failed", "missing"]
     reason: str  # empty while online
@@ -121,6 +123,7 @@ class PoolStatus:
     bytes: int  # payload bytes, without parity
     dead: int  # of these, bytes that no live record claims
     degraded: int  # segments that lack a shard, or have one on a drive that is out of use
+    crowded: int  # segments of which one enclosure has more shards than parity makes good
     storage_classes: list[str]
     room: bool  # whether it takes new data
 
@@ -411,7 +414,7 @@ class Node:
     def drain_drive(self, path: str, *, leaving: bool = True) -> None:
         """Have a drive be emptied, or kept after all. `DriveStatus.files` says what is left. Raises OperatorError."""
 
-    def remove_drive(self, path: str) -> None:
+    def remove_drive(self, path: str) -> bool:
         """Have an emptied drive be none of the appliance's any more. Raises OperatorError."""
 
     def lockable_buckets(self) -> list[LockableBucket]:

@@ -12,6 +12,7 @@ use super::Shared;
 use super::superblocks::{Superblocks, begin_epoch};
 use crate::checksum::BLOCK;
 use crate::drive::{DriveNumber, DriveState, Job, Member};
+use crate::enclosure::is_spread;
 use crate::epoch::{Epoch, Fence};
 use crate::error::{Error, Result};
 use crate::journal::batch::{Batch, Chain, FileKey, Position};
@@ -55,8 +56,11 @@ pub struct Log {
 pub fn check_strength(roster: &Roster) -> Result<()> {
     let most = roster.most_parity();
     let out = roster.members.len() - roster.online().len();
-    let copies = roster.place_journal().len();
-    if out > most || copies + out < most + 1 || copies == 0 {
+    let copies = roster.place_journal();
+    // Of an enclosure that is gone the others make up for all; of single drives each is a copy less to lose.
+    let has_copies = copies.len() + out.min(most) > most && !copies.is_empty();
+    let has_copies = has_copies && (out <= most || (copies.len() > most && is_spread(copies.iter())));
+    if !roster.bears_what_is_out() || !has_copies {
         return Err(Error::Unavailable(format!(
             "{out} drives are out of use and at most {most} may be: bring one back, and restart where that alone does not help"
         )));

@@ -62,7 +62,7 @@ impl Core {
         let path = member.drive.path();
         let guessed = roster.members.values().find(|other| other.number != number && other.drive.path() == path);
         if let (Some(guessed), Some(before)) = (guessed, before) {
-            next = next.with(&absent(guessed, before.drive.path().to_owned(), &self.shared.hardware));
+            next = next.with(&absent(guessed, before, &self.shared.hardware));
         }
         check_strength(&next)?;
         self.log.superblocks.lock().insert(number, superblock);
@@ -143,7 +143,7 @@ impl Core {
             )));
         }
         self.fence_retired()?;
-        superblocks::dismiss(&self.shared, &self.log.superblocks, number)?;
+        superblocks::dismiss(&self.shared, &self.log.superblocks, number, next.enclosures())?;
         self.log.forget(number);
         self.shared.hardware.reform(next);
         if let Err(error) = self.fence_retired() {

@@ -8,9 +8,10 @@ use parking_lot::Mutex;
 
 use super::Shared;
 use crate::drive::{DriveNumber, DriveState, Job, Superblock};
+use crate::enclosure;
 use crate::epoch::{Epoch, Fence};
 use crate::error::{Error, Result};
-use crate::node::Hardware;
+use crate::node::{Hardware, Roster};
 use crate::pool::Profile;
 
 /// Superblocks of the drives, as they stand on those in use.
@@ -24,12 +25,15 @@ pub fn begin_epoch(shared: &Shared, superblocks: &Superblocks, epoch: Epoch, fen
     let fences = fences.to_vec();
     // A drive that was away while another was told to retain longer is told with the next epoch that it takes part in.
     let known: Vec<Superblock> = superblocks.lock().values().cloned().collect();
+    let enclosures = shared.hardware.roster().enclosures();
     write(shared, superblocks, move |superblock| {
         superblock.advance(epoch, &fences);
         for other in &known {
             superblock.retain_until = superblock.retain_until.max(other.retain_until);
             superblock.learn_drives(other);
         }
+        // Journals of the epoch are placed by who sits where now: what was known before says nothing of them.
+        superblock.enclosures = enclosures.unwrap_or(0);
     })
 }
 
@@ -52,12 +56,32 @@ pub fn adopt_profiles(shared: &Shared, superblocks: &Superblocks, copies: usize)
     })
 }
 
-/// Has every drive in use know that a drive is none of the appliance's any more. Drives that can't take it go out of use.
+/// Has every drive in use know which drives are in which enclosure, as they are configured, where every live journal is spread
+/// over them: `is_spread`. The commit loop counts on it from then on. Drives that can't take it go out of use.
 ///
 /// # Errors
 /// No drive is left.
-pub fn dismiss(shared: &Shared, superblocks: &Superblocks, number: DriveNumber) -> Result<()> {
+pub fn adopt_enclosures(shared: &Shared, superblocks: &Superblocks, is_spread: bool) -> Result<()> {
+    let roster = Roster::clone(&shared.hardware.roster());
+    let digest = enclosure::digest(&roster.members);
+    if digest != 0 && !is_spread {
+        return Ok(());
+    }
+    if superblocks.lock().values().any(|superblock| superblock.enclosures != digest) {
+        write(shared, superblocks, move |superblock| superblock.enclosures = digest)?;
+    }
+    shared.hardware.reform(Roster { enclosures_count: digest != 0, ..roster });
+    Ok(())
+}
+
+/// Has every drive in use know that a drive is none of the appliance's any more, and which enclosures the others are in.
+/// Drives that can't take it go out of use.
+///
+/// # Errors
+/// No drive is left.
+pub fn dismiss(shared: &Shared, superblocks: &Superblocks, number: DriveNumber, enclosures: Option<u64>) -> Result<()> {
     write(shared, superblocks, move |superblock| {
+        superblock.enclosures = enclosures.unwrap_or(0);
         superblock.removed.push(number);
         superblock.removed.sort_unstable();
         superblock.removed.dedup();

@@ -106,6 +106,8 @@ pub struct Member {
     pub uuid: u128,
     pub class: DriveClass,
     pub pool: u8,
+    /// Where it sits together with others; none for one of which nothing is configured.
+    pub enclosure: Option<Arc<str>>,
     /// Every call ends within the time-out; one that doesn't takes the drive out of use.
     pub drive: Arc<dyn Drive>,
     watch: Arc<Watch>,
@@ -125,6 +127,7 @@ impl Member {
             uuid,
             class,
             pool,
+            enclosure: None,
             drive: Arc::new(drive),
             watch,
             faults: AtomicU64::new(0),
@@ -132,6 +135,12 @@ impl Member {
             leaving: AtomicBool::new(false),
             device: OnceLock::new(),
         }
+    }
+
+    /// The same in an enclosure.
+    #[must_use]
+    pub fn in_enclosure(self, enclosure: Option<Arc<str>>) -> Self {
+        Self { enclosure, ..self }
     }
 
     /// Whether an operator has it emptied, so that it can be removed.

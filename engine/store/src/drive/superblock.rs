@@ -15,7 +15,7 @@ use crate::pool::{DriveClass, Profile};
 
 pub const PATH: &str = "packstone.superblock";
 const MAGIC: &[u8; 8] = b"PKSTSUPR";
-const VERSION: u16 = 4;
+const VERSION: u16 = 5;
 /// The ends of so many epochs that took effect are kept; older journals were sealed long before.
 const ENDED: usize = 100;
 /// So many epochs are kept that never took effect.
@@ -40,6 +40,9 @@ pub struct Superblock {
     pub pool_name: String,
     pub class: DriveClass,
     pub profile: Profile,
+    /// Which drives of the appliance are in which enclosure, as its journals were spread over them
+    /// ([`digest`](crate::enclosure::digest)); 0 for none.
+    pub enclosures: u64,
     /// The newest generation of the journal and the live set that this drive took part in.
     pub epoch: Epoch,
     /// In the order of their epochs.
@@ -130,6 +133,7 @@ impl Superblock {
         }
         out.u16(u16::try_from(self.removed.len()).unwrap_or(u16::MAX));
         self.removed.iter().for_each(|number| out.u16(*number));
+        out.u64(self.enclosures);
         out.0.resize(BLOCK - 8, 0);
         let crc = seeded_crc64(0, &[&out.0]);
         out.u64(crc);
@@ -168,6 +172,7 @@ impl Superblock {
             pool_name: String::new(),
             fences: Vec::new(),
             removed: Vec::new(),
+            enclosures: 0,
         };
         // Version 1 knew epochs by their numbers.
         let nonces = version > 1;
@@ -191,6 +196,8 @@ impl Superblock {
         for _ in 0..removed {
             superblock.removed.push(from.u16()?);
         }
+        // Version 4 knew of no enclosures.
+        superblock.enclosures = if version > 4 { from.u64()? } else { 0 };
         Ok(superblock)
     }
 

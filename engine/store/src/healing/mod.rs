@@ -6,7 +6,9 @@
 
 mod balance;
 mod choose;
+mod moves;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::ops::Range;
@@ -16,10 +18,12 @@ use std::time::Instant;
 
 pub use balance::{Fill, choose_move};
 pub use choose::{Patient, choose};
+pub use moves::{Move, is_crowded, next_move};
 
 use crate::commit::{Op, Shared};
 use crate::compaction::tenants;
 use crate::drive::{DriveNumber, Member, NO_DRIVE};
+use crate::enclosure::tally;
 use crate::segment::rebuild::Pace;
 use crate::segment::shard::{parse_name, path_of};
 use crate::segment::stripe::extent_rows;
@@ -139,16 +143,19 @@ fn is_away(shared: &Shared, number: DriveNumber) -> bool {
 }
 
 /// The drive that a shard is to be made on: its own while that is in use and stays; where it never had one, or that is to be
-/// emptied, another of the pool that holds no shard of the segment, with the most space.
+/// emptied, another of the pool that holds no shard of the segment, in the domain with the fewest of it, with the most space.
 fn target(shared: &Shared, info: &SegmentInfo, shard: usize) -> Option<Arc<Member>> {
     let own = info.drives.get(shard)?;
     if *own != NO_DRIVE && !shared.hardware.member(*own).is_some_and(|member| member.is_leaving()) {
         return shared.hardware.in_use(*own);
     }
-    let free = |member: &&Arc<Member>| member.drive.space().map_or(0, |space| space.free);
+    let free = |member: &Member| member.drive.space().map_or(0, |space| space.free);
     let pool = shared.hardware.pool(info.pool)?;
+    let stay = info.drives.iter().enumerate().filter(|(place, _)| *place != shard);
+    let stay: Vec<_> = stay.filter_map(|(_, number)| shared.hardware.member(*number)).collect();
+    let held = tally(stay.iter());
     let others = pool.members.iter().filter(|member| member.takes_shards() && !info.drives.contains(&member.number));
-    others.max_by_key(free).cloned()
+    others.min_by_key(|member| (held.get(&member.domain()), Reverse(free(member)))).cloned()
 }
 
 /// A shard that was made anew.
@@ -182,29 +189,6 @@ pub fn heal(shared: &Shared, wound: Wound, pace: &Pace<'_>) -> Result<Option<Hea
         Some(member) => make(shared, &segment, wound.shard, &member, pace).map(Some),
         None => Ok(None),
     }
-}
-
-/// A shard that is to be moved so that the drives of a pool fill alike, and where to; `None` where they do.
-#[must_use]
-pub fn imbalance(shared: &Shared) -> Option<(Wound, DriveNumber)> {
-    let roster = shared.hardware.roster();
-    let between = roster.pools.iter().filter(|pool| shared.shortage.has_room(pool.number)).find_map(|pool| {
-        // With a shard of each segment on every drive there is nowhere to move one to.
-        let spare = pool.members.len() > pool.profile.shards();
-        let fill = |member: &Arc<Member>| {
-            let space = member.drive.space().ok().filter(|space| space.total > 0)?;
-            let full = 1.0 - space.free as f64 / space.total as f64;
-            Some(Fill { drive: member.number, full, takes: member.takes_shards() && !member.is_sluggish() })
-        };
-        let fills: Vec<Fill> = pool.members.iter().filter(|member| spare && member.online()).filter_map(fill).collect();
-        choose_move(&fills)
-    });
-    let (from, to) = between?;
-    shared.table.sealed().iter().find_map(|segment| {
-        let drives = &segment.info.drives;
-        let shard = drives.iter().position(|drive| *drive == from).filter(|_| !drives.contains(&to))?;
-        Some((Wound { segment: segment.info.id, shard }, to))
-    })
 }
 
 /// Makes a shard on another drive than its own, as [`heal`] does. Blocks.

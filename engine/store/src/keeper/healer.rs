@@ -40,7 +40,7 @@ struct Ward {
     moves: BTreeSet<Wound>,
     /// Shards that are made elsewhere by now, the drive that has them still, and since when.
     departed: Vec<(Wound, DriveNumber, Instant)>,
-    /// When drives were last looked at for whether they fill alike.
+    /// When nothing was found last that is better kept elsewhere.
     weighed: Option<Instant>,
 }
 
@@ -67,7 +67,7 @@ impl Work {
             self.look_at_drives(&mut ward, &pace);
             self.unlink_departed(&mut ward);
             let busy =
-                self.heal_next(&mut ward, &pace) || self.scrub_suspect(&pace) || self.balance_next(&mut ward, &pace);
+                self.heal_next(&mut ward, &pace) || self.scrub_suspect(&pace) || self.move_next(&mut ward, &pace);
             if !busy && !self.scrub_next(&mut round, &pace) {
                 std::thread::park_timeout(super::TICK);
             }
@@ -126,6 +126,8 @@ impl Work {
             Ok(0) => {
                 ward.open.remove(&wound);
                 self.note_departed(ward, wound, before);
+                // Where it is now, something else may be better kept elsewhere.
+                ward.weighed = None;
             }
             Ok(lost) => {
                 tracing::error!(
@@ -180,13 +182,12 @@ impl Work {
         }
     }
 
-    /// Moves one shard where drives of a pool are unequally full; whether there was one.
-    fn balance_next(&self, ward: &mut Ward, pace: &Pace<'_>) -> bool {
+    /// Moves one shard that is better kept elsewhere; whether there was one.
+    fn move_next(&self, ward: &mut Ward, pace: &Pace<'_>) -> bool {
         if ward.weighed.is_some_and(|weighed| weighed.elapsed() < READ_ENDS) || !self.shared.shortage.takes_growth() {
             return false;
         }
-        // What was moved takes its space until it is removed.
-        let Some((wound, to)) = healing::imbalance(&self.shared).filter(|_| ward.departed.is_empty()) else {
+        let Some((wound, to)) = healing::next_move(&self.shared, &self.freed_soon(ward)) else {
             ward.weighed = Some(Instant::now());
             return false;
         };
@@ -196,9 +197,22 @@ impl Work {
             tracing::debug!(%error, ?wound, "the shard can't be moved: trying again later");
         }
         self.note_departed(ward, wound, before);
-        // One that could not be moved would be chosen again at once.
-        ward.weighed = Some(Instant::now());
+        if self.drive_of(wound) != Some(to) {
+            // It would be chosen again at once.
+            ward.weighed = Some(Instant::now());
+        }
         true
+    }
+
+    /// Bytes that shards which were moved away take on their drives until they are removed.
+    fn freed_soon(&self, ward: &Ward) -> HashMap<DriveNumber, u64> {
+        let mut freed = HashMap::new();
+        for (wound, drive, _) in &ward.departed {
+            if let Some(Home::Segment(segment)) = self.shared.table.get(wound.segment) {
+                *freed.entry(*drive).or_default() += segment.shard_file_length();
+            }
+        }
+        freed
     }
 
     /// What was stuck for long enough is tried again.

@@ -28,7 +28,7 @@ pub struct Admission {
 ///
 /// # Errors
 /// The drive does not answer, belongs elsewhere, or is one that is in use; [`io::ErrorKind::NotFound`] where there is none.
-pub fn examine(shared: &Shared, drive: Arc<dyn Drive>) -> RecoveryResult<Admission> {
+pub fn examine(shared: &Shared, drive: Arc<dyn Drive>, enclosure: Option<Arc<str>>) -> RecoveryResult<Admission> {
     let hardware = &shared.hardware;
     let timed = TimedDrive::new(drive, hardware.executor.clone(), hardware.timeout);
     let path = timed.path().to_owned();
@@ -50,7 +50,8 @@ pub fn examine(shared: &Shared, drive: Arc<dyn Drive>) -> RecoveryResult<Admissi
             superblock.pool_name
         )));
     };
-    let member = Arc::new(Member::new(number, superblock.drive, superblock.class, pool.number, timed));
+    let member = Member::new(number, superblock.drive, superblock.class, pool.number, timed).in_enclosure(enclosure);
+    let member = Arc::new(member);
     let begun = read_journals(&member, hardware.appliance)?;
     superblock.store_anew(&*member.drive)?;
     Ok(Admission { member, superblock, begun })

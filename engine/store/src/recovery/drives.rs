@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::epochs::{self, Begun};
 use super::{RecoveryError, RecoveryResult};
 use crate::drive::{Drive, DriveNumber, DriveState, Executor, Member, Places, Superblock, TimedDrive, within};
+use crate::enclosure;
 use crate::epoch::{Epoch, Fence};
 use crate::journal;
 use crate::node::Hardware;
@@ -51,6 +52,7 @@ impl PoolSettings {
 pub struct Candidate {
     pub path: String,
     pub pool: u8,
+    pub enclosure: Option<Arc<str>>,
     pub drive: std::io::Result<Arc<dyn Drive>>,
 }
 
@@ -85,10 +87,13 @@ pub fn take_inventory(
     executor: &Arc<dyn Executor>,
     timeout: Duration,
 ) -> RecoveryResult<Inventory> {
+    let enclosures: HashMap<String, Option<Arc<str>>> =
+        candidates.iter().map(|held| (held.path.clone(), held.enclosure.clone())).collect();
+    let enclosure_of = |path: &str| enclosures.get(path).cloned().flatten();
     let mut seen: Vec<(String, u8, Superblock, Arc<dyn Drive>)> = Vec::new();
     let mut absent: Vec<(String, u8, String)> = Vec::new();
     let mut empty: Vec<(String, u8, String)> = Vec::new();
-    for Candidate { path, pool, drive } in candidates {
+    for Candidate { path, pool, drive, .. } in candidates {
         let load =
             |drive: Arc<dyn Drive>| within(&**executor, timeout, move || Ok((Superblock::load(&*drive)?, drive)));
         match drive.and_then(load) {
@@ -127,7 +132,8 @@ pub fn take_inventory(
     for (path, pool, superblock, drive) in seen {
         check_pool(&path, pool, &superblock, pools)?;
         let Some(number) = number_of(pool) else { continue };
-        let member = Member::new(superblock.number, superblock.drive, superblock.class, number, timed(drive));
+        let member = Member::new(superblock.number, superblock.drive, superblock.class, number, timed(drive))
+            .in_enclosure(enclosure_of(&path));
         members.insert(superblock.number, Arc::new(member));
         superblocks.insert(superblock.number, superblock);
     }
@@ -136,7 +142,11 @@ pub fn take_inventory(
         let class = pools.get(usize::from(pool)).map_or(DriveClass::Ssd, |settings| settings.class);
         Some((path, number_of(pool)?, class, reason))
     });
-    add_absent(&mut members, absent, (&known, &places), &timed);
+    let missing = |number, path: String, pool, class| {
+        let enclosure = enclosure_of(&path);
+        Member::new(number, 0, class, pool, timed(Arc::new(Absent(path)))).in_enclosure(enclosure)
+    };
+    add_absent(&mut members, absent, (&known, &places), &missing);
     let mut made = Vec::new();
     for (settings, number) in pools.iter().zip(numbers) {
         match number {
@@ -266,12 +276,12 @@ fn add_absent(
     members: &mut BTreeMap<DriveNumber, Arc<Member>>,
     absent: impl Iterator<Item = (String, u8, DriveClass, String)>,
     (known, places): (&Roll, &Places),
-    timed: &dyn Fn(Arc<dyn Drive>) -> TimedDrive,
+    missing: &dyn Fn(DriveNumber, String, u8, DriveClass) -> Member,
 ) {
     let mut free: BTreeSet<DriveNumber> =
         (0..known.given).filter(|number| !members.contains_key(number) && !known.removed.contains(number)).collect();
     let mut add = |number, path: String, pool, class, reason| {
-        let member = Member::new(number, 0, class, pool, timed(Arc::new(Absent(path))));
+        let member = missing(number, path, pool, class);
         member.retire(DriveState::Missing, reason);
         members.insert(number, Arc::new(member));
     };
@@ -293,11 +303,13 @@ fn add_absent(
     }
 }
 
-/// A drive that isn't there, at another path than `before`.
+/// A drive that isn't there, at the path of `other` and no longer where it was `before`.
 #[must_use]
-pub fn absent(before: &Member, path: String, hardware: &Hardware) -> Arc<Member> {
-    let drive = TimedDrive::new(Arc::new(Absent(path)), hardware.executor.clone(), hardware.timeout);
-    let member = Member::new(before.number, before.uuid, before.class, before.pool, drive);
+pub fn absent(before: &Member, other: &Member, hardware: &Hardware) -> Arc<Member> {
+    let path = Arc::new(Absent(other.drive.path().to_owned()));
+    let drive = TimedDrive::new(path, hardware.executor.clone(), hardware.timeout);
+    let member =
+        Member::new(before.number, before.uuid, before.class, before.pool, drive).in_enclosure(other.enclosure.clone());
     member.retire(DriveState::Missing, before.reason());
     member.set_leaving(before.is_leaving());
     Arc::new(member)
@@ -355,6 +367,16 @@ impl Inventory {
         told.map(|superblock| superblock.profile.parity).fold(pool.profile.parity, u8::min)
     }
 
+    /// Whether every journal is known to stand in two domains at least, by who sits where now. Drives that aren't configured sit
+    /// anywhere.
+    #[must_use]
+    pub fn enclosures_count(&self) -> bool {
+        let digest = enclosure::digest(&self.members);
+        let online = self.members.values().filter(|member| member.online());
+        let mut told = online.filter_map(|member| self.superblocks.get(&member.number));
+        digest != 0 && self.drives <= self.members.len() && told.any(|held| held.enclosures == digest)
+    }
+
     /// # Errors
     /// So many drives are out of use that a journal could be missing unseen.
     pub fn check_quorum(&self) -> RecoveryResult<()> {
@@ -366,7 +388,8 @@ impl Inventory {
             .map(|member| format!("{} ({})", member.drive.path(), member.reason()))
             .collect();
         let nameless = self.drives.saturating_sub(self.members.len());
-        if out.len() + nameless > most {
+        let is_enclosure = || self.enclosures_count() && enclosure::is_one_that_may_go(&self.members, most);
+        if out.len() + nameless > most && !is_enclosure() {
             let unnamed =
                 if nameless > 0 { format!("; {nameless} of its drives are not configured") } else { String::new() };
             return Err(operator(format!(

@@ -22,6 +22,7 @@ fn drive(now: Epoch, fences: &[Fence]) -> Superblock {
         profile: Profile { data: 3, parity: 1 },
         epoch: Epoch::default(),
         fences: Vec::new(),
+        enclosures: 0,
         removed: Vec::new(),
         retain_until: 0,
         formatted: 1,

@@ -7,6 +7,7 @@ use super::drives::Inventory;
 use super::{RecoveryError, RecoveryResult};
 use crate::checksum::BLOCK;
 use crate::drive::{Drive, DriveFile, DriveState};
+use crate::enclosure::is_spread;
 use crate::epoch::{Epoch, Fence};
 use crate::journal::batch::Chain;
 use crate::journal::file::{JournalCopy, path_of};
@@ -232,17 +233,20 @@ fn make_whole(merged: &Merged, copies: &[Found]) -> RecoveryResult<Vec<JournalCo
     Ok(out)
 }
 
-/// Makes up for copies that are lost, where drives are left: the journal is to stand on M+1 again. What fails here fails
-/// no more than the copy.
+/// Makes up for copies that are lost, where drives are left: the journal is to stand on M+1 again, in two domains at least.
+/// What fails here fails no more than the copy.
 fn replicate(inventory: &Inventory, merged: &Merged, copies: &[Found], whole: &mut Vec<JournalCopy>) {
     let most = inventory.pools.iter().map(|pool| usize::from(pool.profile.parity)).max().unwrap_or(0);
     let mut others: Vec<_> = inventory.members.values().filter(|member| member.online()).collect();
     others.sort_by_key(|member| (member.class, member.number));
     for member in others {
-        if whole.len() > most {
+        let is_enough = whole.len() > most;
+        if is_enough && is_spread(whole.iter().map(|copy| &copy.member)) {
             return;
         }
-        if whole.iter().any(|copy| copy.member.number == member.number) {
+        let is_there = whole.iter().any(|copy| copy.member.number == member.number);
+        let brings_nothing = || whole.iter().any(|copy| copy.member.domain() == member.domain());
+        if is_there || (is_enough && brings_nothing()) {
             continue;
         }
         match rewrite(merged, copies, &*member.drive) {

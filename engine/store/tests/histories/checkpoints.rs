@@ -1,12 +1,13 @@
 //! Checkpoints of the index, taken while clients go on: an index that is made from one is the same, row by row, as one that
 //! is made from all tables of contents and journals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use packstone_store::Error;
 use packstone_store::checkpoint::{self, Taking};
 use packstone_store::commit::{Core, Op};
 use packstone_store::compaction;
+use packstone_store::index::names::Names;
 use packstone_store::index::row::{BucketTally, FileTally};
 use packstone_store::index::{Space, keys};
 use packstone_store::pool::Profile;
@@ -77,7 +78,7 @@ impl Run {
 }
 
 /// The index as it is, without what depends on the order in which entries were applied: which of two entries that name the
-/// same is noted as the one that ended it, and how often it was counted.
+/// same is noted as the one that ended it, how often it was counted, and which of a file's names came first.
 fn exact(core: &Core) -> BTreeMap<(Space, Vec<u8>), Vec<u8>> {
     let snapshot = core.shared.index.snapshot();
     let mut exact = BTreeMap::new();
@@ -89,6 +90,7 @@ fn exact(core: &Core) -> BTreeMap<(Space, Vec<u8>), Vec<u8>> {
             }
             let value = match (space, key.first()) {
                 (Space::Dead, _) => Vec::new(),
+                (Space::Inodes, _) => sorted(&value),
                 (Space::Tallies, Some(b'f')) => match FileTally::decode(&value).unwrap().live {
                     0 => continue,
                     live => live.to_le_bytes().to_vec(),
@@ -100,6 +102,17 @@ fn exact(core: &Core) -> BTreeMap<(Space, Vec<u8>), Vec<u8>> {
         }
     }
     exact
+}
+
+/// The names of a file in another order.
+fn sorted(names: &[u8]) -> Vec<u8> {
+    let held = Names::decode(names).unwrap();
+    let places: BTreeSet<Vec<u8>> = held.iter().map(|(bucket, key)| keys::current(bucket, key)).collect();
+    let mut names = Names::default();
+    for place in &places {
+        names.insert(place);
+    }
+    names.encode().unwrap()
 }
 
 const PROFILE: Profile = Profile { data: 3, parity: 1 };

@@ -1,5 +1,6 @@
 //! Healing in histories, and what it owes: once every drive is back and every wound healed, any other m drives may be lost.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -50,7 +51,7 @@ impl Run {
         if self.generator.happens(8000) {
             drive.set_faults(Faults::default());
         }
-        match examine(&shared, Arc::new(drive)) {
+        match examine(&shared, Arc::new(drive), self.node.enclosure_of(usize::from(number))) {
             Ok(admission) => {
                 self.say(|| format!("drive {number} comes back"));
                 let member = admission.member.clone();
@@ -66,6 +67,19 @@ impl Run {
                 self.say(|| format!("drive {number} can't come back: {error}"));
                 Ok(())
             }
+        }
+    }
+
+    /// Has every segment stand so that the loss of an enclosure is borne, as healing does when nothing else is left.
+    fn spread_out(&mut self, life: &mut Life) {
+        let shared = life.core.shared.clone();
+        for turn in 0.. {
+            let Some((wound, to)) = healing::next_move(&shared, &HashMap::new()) else { break };
+            assert!(turn < 10_000, "seed {}: shards are moved to and fro", self.seed);
+            let moved = healing::move_shard(&shared, wound, to, &|_| true).unwrap().unwrap();
+            assert_eq!(moved.lost, 0, "seed {}: {wound:?}", self.seed);
+            let placed = self.commit_for(life, moved.place()).unwrap();
+            assert!(matches!(placed, Outcome::Placed(true)), "seed {}: {placed:?}", self.seed);
         }
     }
 
@@ -111,6 +125,7 @@ impl Run {
                 assert!(matches!(placed, Outcome::Placed(true)), "seed {}: {placed:?}", self.seed);
             }
         }
+        self.spread_out(life);
         self.node.pick_victims(&mut self.generator);
         self.say(|| "all is whole: others may be harmed".into());
     }

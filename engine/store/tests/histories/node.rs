@@ -135,6 +135,8 @@ pub struct Node {
     pub drives: Vec<SimulatedDrive>,
     pub index: PoweredIndex,
     pub profile: Profile,
+    /// So many drives sit together in enclosures, in turns; 0: none does.
+    enclosures: usize,
     /// The pool of each drive.
     pools: Vec<u8>,
     /// Data shards of the slower pool: its profile changes between lives.
@@ -171,6 +173,7 @@ impl Node {
             drives,
             index,
             profile,
+            enclosures: 0,
             pools,
             cold_data: 2,
             victims: Vec::new(),
@@ -210,8 +213,40 @@ impl Node {
         drive
     }
 
-    /// Says which drives are harmed from here on: m at most.
+    /// Neighbours sit together.
+    fn shelf_of(&self, number: usize) -> usize {
+        number / (usize::from(self.profile.parity) + 1)
+    }
+
+    /// The enclosure that a drive is in.
+    pub fn enclosure_of(&self, number: usize) -> Option<Arc<str>> {
+        (self.enclosures > 0).then(|| format!("shelf{}", self.shelf_of(number)).into())
+    }
+
+    /// Has drives sit in so many enclosures that none holds more of a segment than parity makes good, and each more drives than
+    /// that, before anything is stored.
+    pub fn with_enclosures(mut self, generator: &mut Generator) -> Self {
+        let parity = usize::from(self.profile.parity);
+        self.enclosures = self.profile.shards().div_ceil(parity);
+        let drives = self.enclosures * (parity + 1);
+        for number in self.drives.len()..drives {
+            self.drives.push(SimulatedDrive::new(&self.world, &format!("drive{number}")));
+            self.pools.push(0);
+        }
+        for (number, drive) in self.drives.iter().enumerate() {
+            superblock(number, drives, membership(0, self.profile, 0)).store(drive).unwrap();
+        }
+        self.pick_victims(generator);
+        self
+    }
+
+    /// Says which drives are harmed from here on: m at most, or those of an enclosure.
     pub fn pick_victims(&mut self, generator: &mut Generator) {
+        if self.enclosures > 0 && self.has_epoch() && generator.happens(5000) {
+            let shelf = generator.below(self.enclosures as u64) as usize;
+            self.victims = (0..self.drives.len()).filter(|number| self.shelf_of(*number) == shelf).collect();
+            return;
+        }
         let mut victims: Vec<usize> = (0..self.drives.len()).collect();
         for at in 0..victims.len() {
             victims.swap(at, generator.below(self.drives.len() as u64) as usize);
@@ -231,6 +266,7 @@ impl Node {
         let candidates = self.drives.iter().enumerate().map(|(number, drive)| Candidate {
             path: drive.path().to_owned(),
             pool: self.pools[number],
+            enclosure: self.enclosure_of(number),
             drive: if self.gone.contains(&number) {
                 Err(std::io::ErrorKind::NotFound.into())
             } else {
@@ -297,6 +333,10 @@ impl Node {
     pub fn harm(&mut self, generator: &mut Generator) {
         self.gone = self.ahead();
         self.gone.retain(|_| generator.happens(8000));
+        if self.is_shelf_harmed() && generator.happens(5000) {
+            self.gone = self.victims.clone();
+            return;
+        }
         for victim in self.victims.clone() {
             let drive = self.drives[victim].clone();
             let paths = drive.paths();
@@ -328,6 +368,18 @@ impl Node {
         }
     }
 
+    /// Whether what is harmed is an enclosure, and more drives than parity makes good.
+    fn is_shelf_harmed(&self) -> bool {
+        self.victims.len() > usize::from(self.profile.parity)
+    }
+
+    /// Whether a start has told the drives where they sit.
+    fn has_epoch(&self) -> bool {
+        self.drives
+            .iter()
+            .any(|drive| Superblock::load(drive).is_ok_and(|held| held.is_some_and(|held| held.enclosures != 0)))
+    }
+
     /// Victims that know an epoch which nobody else does: where the next start does without them, it takes the same number.
     fn ahead(&self) -> Vec<usize> {
         let number =
@@ -339,6 +391,7 @@ impl Node {
 
     /// Lets victims fail while the node is up.
     pub fn set_faults(&self, generator: &mut Generator) {
+        let all = self.is_shelf_harmed() && generator.happens(3000);
         for victim in &self.victims {
             let one_of = |generator: &mut Generator| [0, 0, 0, 5, 30, 300][generator.below(6) as usize];
             let faults = match generator.below(3) {
@@ -352,7 +405,8 @@ impl Node {
                 },
                 _ => Faults::default(),
             };
-            self.drives[*victim].set_faults(faults);
+            let broken = Faults { read: 10_000, write: 10_000, sync: 10_000, ..Faults::default() };
+            self.drives[*victim].set_faults(if all { broken } else { faults });
         }
     }
 
@@ -394,6 +448,7 @@ fn superblock(number: usize, drives: usize, (name, class, profile): (&str, Drive
         epoch: Epoch::default(),
         fences: Vec::new(),
         removed: Vec::new(),
+        enclosures: 0,
         retain_until: 0,
         formatted: 1,
         clock: None,

@@ -23,7 +23,7 @@ fn commit(core: &mut Core, op: Op) -> Result<(), Error> {
 
 fn admit(core: &mut Core, drive: &SimulatedDrive) -> Result<(), Error> {
     let admission =
-        examine(&core.shared, Arc::new(drive.clone())).map_err(|error| Error::InvalidDrive(error.to_string()))?;
+        examine(&core.shared, Arc::new(drive.clone()), None).map_err(|error| Error::InvalidDrive(error.to_string()))?;
     commit(core, Op::Admit(Box::new(admission)))
 }
 

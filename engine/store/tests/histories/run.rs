@@ -55,8 +55,10 @@ impl Run {
     pub fn new(seed: u64, profile: Profile, loud: bool) -> Self {
         let mut generator = Generator::new(seed);
         let mut node = Node::new(profile, &mut generator);
-        if generator.happens(5000) {
-            node = node.with_cold_pool(&mut generator);
+        match generator.below(4) {
+            0 | 1 => node = node.with_cold_pool(&mut generator),
+            2 => node = node.with_enclosures(&mut generator),
+            _ => {}
         }
         Self { seed, node, generator, model: Model::default(), doubt: None, ids: BTreeMap::new(), next_body: 1, loud }
     }

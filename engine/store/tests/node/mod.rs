@@ -25,11 +25,17 @@ pub fn profile(data: u8, parity: u8) -> Profile {
 
 impl Node {
     pub fn new(profile: Profile) -> Self {
+        let node = Self::bare(profile, profile.shards());
+        initialise(&node.settings, profile.parity == 0).unwrap();
+        node
+    }
+
+    /// One of so many drives, not initialised yet.
+    pub fn bare(profile: Profile, drives: usize) -> Self {
         let scratch = tempfile::tempdir().unwrap();
-        let drives: Vec<PathBuf> = (0..profile.shards()).map(|n| scratch.path().join(format!("drive{n}"))).collect();
+        let drives: Vec<PathBuf> = (0..drives).map(|n| scratch.path().join(format!("drive{n}"))).collect();
         let pool = PoolSettings::new("main", DriveClass::Ssd, profile, drives);
         let settings = Settings::small(scratch.path().join("index"), vec![pool]);
-        initialise(&settings, profile.parity == 0).unwrap();
         Self { scratch, settings }
     }
 
