@@ -133,6 +133,10 @@ class Node:
         with operator_errors():
             self._running().checkpoint()
 
+    def lost_objects(self) -> list[packstone_engine.LostObject]:
+        """The objects that too few shards are left of, as healing found them. Raises NotServingError."""
+        return self._running().lost_objects()
+
     def verify(self, sample: float, progress: Progress) -> packstone_engine.VerifyReport:
         """Read and check a share of the segments, 0 < sample <= 1, with the records in them. Raises NotServingError."""
         with operator_errors():

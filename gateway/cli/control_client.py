@@ -27,6 +27,8 @@ from gateway.control.documents import (
     KmsRequest,
     LedgerDocument,
     LedgerEventDocument,
+    LossesDocument,
+    LostDocument,
     MoveRequest,
     PlacementDocument,
     PoolMadeDocument,
@@ -60,6 +62,10 @@ class ControlClient:
     def status(self) -> StatusDocument:
         """The node's process, drives, pools, journal and usage."""
         return StatusDocument.model_validate(self._ask("GET", "/status"))
+
+    def lost_objects(self) -> list[LostDocument]:
+        """The objects that too few shards are left of."""
+        return LossesDocument.model_validate(self._ask("GET", "/lost")).objects
 
     def connection(self) -> ConnectionDocument:
         """How to reach S3 as root."""

@@ -19,6 +19,7 @@ from gateway.cli import (
     key,
     kms,
     listing,
+    lost,
     mount,
     policy,
     pool,
@@ -47,6 +48,7 @@ app.command("status")(status.status)
 app.command("seal")(seal.seal)
 app.command("checkpoint")(checkpoint.checkpoint)
 app.command("verify")(verify.verify)
+app.command("lost")(lost.lost)
 app.command("rebuild-index")(index.rebuild_index)
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(drive.app, name="drive")

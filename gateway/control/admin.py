@@ -20,6 +20,8 @@ from gateway.control.documents import (
     KmsDocument,
     KmsKeyDocument,
     KmsRequest,
+    LossesDocument,
+    LostDocument,
     RestoredDocument,
     RestoreRequest,
     RetirementDocument,
@@ -81,6 +83,10 @@ def admin_app(node: Node) -> FastAPI:
     @app.post("/verify")
     async def verify(sample: Annotated[float, Query(gt=0, le=1)] = 1.0) -> StreamingResponse:
         return StreamingResponse(verification.start(sample), media_type="application/x-ndjson")
+
+    @app.get("/lost")
+    def lost() -> LossesDocument:
+        return LossesDocument(objects=[LostDocument.model_validate(lost) for lost in node.lost_objects()])
 
     @app.get("/kms")
     def kms() -> KmsDocument:

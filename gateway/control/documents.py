@@ -75,7 +75,7 @@ class MovingDocument(_Document):
 class HealingDocument(_Document):
     """Shards to be made anew (`open`), those of them that could not be lately, and what was healed since start.
 
-    `lost` counts places in these that too few others had.
+    `lost` counts places in these that too few others had, `lost_objects` what can't be read because of these now.
     """
 
     open: int
@@ -83,6 +83,23 @@ class HealingDocument(_Document):
     healed: int
     bytes: int
     lost: int
+    lost_objects: int
+
+
+class LostDocument(_Document):
+    """An object that too few shards are left of; its bucket is empty and its version None for a part of an upload."""
+
+    bucket: str
+    key: str
+    version: str | None
+    bytes: int
+    segment: str
+
+
+class LossesDocument(_Document):
+    """All of these."""
+
+    objects: list[LostDocument]
 
 
 class ScrubDocument(_Document):

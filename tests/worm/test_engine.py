@@ -21,6 +21,7 @@ READS: Final = {
     "kms_keys",
     "lockable_buckets",
     "locked",
+    "lost_objects",
     "metrics",
     "posix",
     "status",

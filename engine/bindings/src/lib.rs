@@ -37,6 +37,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<status::ClockStatus>()?;
     module.add_class::<status::Status>()?;
     module.add_class::<status::VerifyReport>()?;
+    module.add_class::<status::LostObject>()?;
     module.add_class::<status::RebuildReport>()?;
     module.add_class::<worm::LockableBucket>()?;
     module.add_class::<worm::LockedVersion>()?;

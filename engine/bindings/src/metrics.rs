@@ -162,6 +162,12 @@ fn store(status: &Status) -> Vec<Metric> {
         ),
         metric(
             "gauge",
+            "lost_objects",
+            "Objects that too few shards are left of to be read.",
+            one(status.healing.lost_objects as f64),
+        ),
+        metric(
+            "gauge",
             "scrub_pass_ratio",
             "How much of this pass over all segments is done, from 0 to 1.",
             one(status.scrubbing.done as f64 / status.scrubbing.total.max(1) as f64),

@@ -24,7 +24,7 @@ use crate::metrics::{self, Metric};
 use crate::posix::PosixAttributes;
 use crate::quota::{self, Quota};
 use crate::settings::{EngineSettings, PoolSettings, Previous, S3Settings, previous_root};
-use crate::status::{RebuildReport, Status, VerifyReport, seconds};
+use crate::status::{LostObject, RebuildReport, Status, VerifyReport, seconds};
 use crate::worm::{LedgerEvent, LockableBucket, LockedPage, Place};
 
 #[pyclass(module = "packstone_engine", frozen)]
@@ -262,6 +262,11 @@ impl Node {
         let (front, grant) = (self.serving()?, administer()?);
         let quota = packstone_store::quota::Quota { bytes, objects };
         py.detach(|| front.set_user_quota(&grant, user, quota)).map_err(quota::of_user(user))
+    }
+
+    fn lost_objects(&self) -> PyResult<Vec<LostObject>> {
+        let lost = self.store.lost_objects(&administer()?).map_err(from_store)?;
+        Ok(lost.into_iter().map(Into::into).collect())
     }
 
     #[pyo3(signature = (sample=1.0, progress=None))]

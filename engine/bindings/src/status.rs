@@ -2,7 +2,7 @@
 
 use packstone_store::compliance::Now;
 use packstone_store::drive::DriveState;
-use packstone_store::{status, verify};
+use packstone_store::{healing, status, verify};
 use pyo3::prelude::*;
 
 #[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
@@ -93,6 +93,7 @@ pub struct HealingStatus {
     healed: u64,
     bytes: u64,
     lost: u64,
+    lost_objects: u64,
 }
 
 #[pyclass(module = "packstone_engine", frozen, get_all, skip_from_py_object)]
@@ -132,8 +133,8 @@ impl From<status::CheckpointStatus> for CheckpointStatus {
 
 impl From<status::HealingStatus> for HealingStatus {
     fn from(healing: status::HealingStatus) -> Self {
-        let status::HealingStatus { open, stuck, healed, bytes, lost } = healing;
-        Self { open, stuck, healed, bytes, lost }
+        let status::HealingStatus { open, stuck, healed, bytes, lost, lost_objects } = healing;
+        Self { open, stuck, healed, bytes, lost, lost_objects }
     }
 }
 
@@ -257,6 +258,24 @@ impl From<verify::VerifyReport> for VerifyReport {
     fn from(report: verify::VerifyReport) -> Self {
         let verify::VerifyReport { segments, records, bytes, faults, lost } = report;
         Self { segments, records, bytes, faults, lost }
+    }
+}
+
+/// An object that too few shards are left of.
+#[pyclass(module = "packstone_engine", frozen, get_all)]
+pub struct LostObject {
+    bucket: String,
+    key: String,
+    version: Option<String>,
+    bytes: u64,
+    segment: String,
+}
+
+impl From<healing::LostObject> for LostObject {
+    fn from(lost: healing::LostObject) -> Self {
+        let healing::LostObject { bucket, key, version, bytes, segment } = lost;
+        let version = version.map(|version| version.to_string());
+        Self { bucket, key, version, bytes, segment: format!("{segment:016x}") }
     }
 }
 

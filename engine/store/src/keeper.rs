@@ -14,6 +14,7 @@ mod mover;
 mod returns;
 mod scrubber;
 mod sealer;
+pub(crate) mod torn;
 
 pub use checkpointer::Checkpointer;
 

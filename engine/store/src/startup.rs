@@ -18,7 +18,7 @@ use crate::configuration::VERSIONING;
 use crate::drive::{DriveNumber, DriveState, Executor};
 use crate::enclosure;
 use crate::epoch::{Epoch, Fence};
-use crate::healing::HealingCounts;
+use crate::healing::{HealingCounts, Losses};
 use crate::index::apply::Marks;
 use crate::index::row::{BucketRow, DocumentRow};
 use crate::index::{Index, IndexError, IndexResult, Snapshot, Space, keys};
@@ -245,6 +245,7 @@ fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>,
         quota_refusals: AtomicU64::new(0),
         abandoned_uploads: AtomicU64::new(0),
         healing: HealingCounts::default(),
+        losses: Losses::default(),
         scrubbing: ScrubCounts::default(),
         checkpoints: CheckpointCounts::default(),
         reads: AtomicU64::new(0),

@@ -11,7 +11,7 @@ use crate::compression::{Compressed, Method};
 use crate::dictionary::trainer::Trainer;
 use crate::drive::{DriveNumber, DriveState};
 use crate::error::Result;
-use crate::healing;
+use crate::healing::{self, LostObject};
 use crate::index::tallies;
 use crate::placement::StorageClass;
 use crate::pool::{DriveClass, Profile};
@@ -92,6 +92,8 @@ pub struct HealingStatus {
     pub bytes: u64,
     /// Places in these that too few shards had.
     pub lost: u64,
+    /// Objects that can't be read because of that.
+    pub lost_objects: u64,
 }
 
 /// How far verification of all segments came.
@@ -179,6 +181,15 @@ pub struct Status {
 }
 
 impl Store {
+    /// Objects that can't be read any more, of segments that too few shards are left of, as healing found them.
+    ///
+    /// # Errors
+    /// A grant for something else.
+    pub fn lost_objects(&self, grant: &Grant) -> Result<Vec<LostObject>> {
+        grant.covers(Action::Administer)?;
+        Ok(self.inner.shared.losses.named(&self.inner.shared))
+    }
+
     /// Everything at once; costs a look at every segment's counters.
     ///
     /// # Errors
@@ -313,6 +324,7 @@ impl Store {
             healed: read(&counts.healed),
             bytes: read(&counts.bytes),
             lost: read(&counts.lost),
+            lost_objects: self.inner.shared.losses.count(&self.inner.shared),
         }
     }
 
@@ -417,6 +429,9 @@ fn warnings(
     }
     if healing.stuck > 0 {
         warnings.push(format!("{} shards can't be made anew: the log says why", healing.stuck));
+    }
+    if healing.lost_objects > 0 {
+        warnings.push(format!("{} objects can't be read: `packstone lost` names them", healing.lost_objects));
     }
     if foreign_master {
         warnings.push(crate::crypto::FOREIGN_MASTER.into());

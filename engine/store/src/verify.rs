@@ -136,20 +136,7 @@ impl Inner {
         let gone = || Error::Lost(format!("segment {:016x} is not there", extent.segment));
         let home = self.shared.table.get(extent.segment).ok_or_else(gone)?;
         match &home {
-            Home::Segment(segment) if segment.info.kind == SegmentKind::Stream => {
-                let mut hasher = blake3::Hasher::new();
-                let mut at = 0;
-                while at < extent.length {
-                    let piece = segment.read_stream(extent, at..extent.length)?;
-                    hasher.update(&piece);
-                    at += piece.len() as u64;
-                }
-                if crate::checksum::truncate(&hasher.finalize()) == extent.hash {
-                    Ok(())
-                } else {
-                    Err(Error::Lost(format!("segment {:016x}: the record's hash does not match", extent.segment)))
-                }
-            }
+            Home::Segment(segment) if segment.info.kind == SegmentKind::Stream => Ok(segment.check_stream(extent)?),
             _ => self.read_record(&home, extent).map(|_| ()),
         }
     }

@@ -14,6 +14,7 @@ from packstone_engine._native import LedgerEvent as LedgerEvent
 from packstone_engine._native import LockableBucket as LockableBucket
 from packstone_engine._native import LockedPage as LockedPage
 from packstone_engine._native import LockedVersion as LockedVersion
+from packstone_engine._native import LostObject as LostObject
 from packstone_engine._native import MovingStatus as MovingStatus
 from packstone_engine._native import Node as Node
 from packstone_engine._native import OperatorError as OperatorError

@@ -138,13 +138,17 @@ class MovingStatus:
 
 @final
 class HealingStatus:
-    """What healing has to do, and did since start: shards, their bytes, and places in them that too few others had."""
+    """What healing has to do, and did since start: shards, their bytes, and places in them that too few others had.
+
+    `lost_objects` counts the objects that can't be read because of these now.
+    """
 
     open: int  # known to be missing, with a drive to go to
     stuck: int  # of these, could not be made lately
     healed: int
     bytes: int
     lost: int
+    lost_objects: int
 
 @final
 class ScrubStatus:
@@ -210,6 +214,16 @@ class VerifyReport:
     bytes: int
     faults: list[str]  # one line each: what is wrong, and where
     lost: list[str]  # objects that can't be read any more, as bucket/key
+
+@final
+class LostObject:
+    """An object that too few shards are left of; its bucket is empty and its version None for a part of an upload."""
+
+    bucket: str
+    key: str
+    version: str | None
+    bytes: int  # stored ones in the segment, of which not all can be read
+    segment: str
 
 @final
 class RebuildReport:
@@ -393,6 +407,9 @@ class Node:
         """Seal every open journal and stream now; return how many segments that made."""
     def checkpoint(self) -> None:
         """Take a checkpoint of the index now."""
+    def lost_objects(self) -> list[LostObject]:
+        """The objects that too few shards are left of, as healing found them."""
+
     def verify(self, sample: float = 1.0, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Read and check shards and records; `sample` is the share of segments, 0 < sample <= 1."""
     def has_node_documents(self) -> bool:

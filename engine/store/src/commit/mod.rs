@@ -39,7 +39,7 @@ use crate::compliance::ComplianceClock;
 use crate::drive::{DriveNumber, Places};
 use crate::erasure::ErasureError;
 use crate::error::{Error, Result};
-use crate::healing::HealingCounts;
+use crate::healing::{HealingCounts, Losses};
 use crate::index::Index;
 use crate::index::apply::Applier;
 use crate::journal::batch::Batch;
@@ -78,6 +78,8 @@ pub struct Shared {
     /// Uploads that were aborted since start because nobody completed them.
     pub abandoned_uploads: AtomicU64,
     pub healing: HealingCounts,
+    /// Objects that healing found unreadable.
+    pub losses: Losses,
     pub scrubbing: ScrubCounts,
     pub moving: MovingCounts,
     pub checkpoints: CheckpointCounts,

@@ -6,6 +6,7 @@
 
 mod balance;
 mod choose;
+mod losses;
 mod moves;
 
 use std::cmp::Reverse;
@@ -18,6 +19,7 @@ use std::time::Instant;
 
 pub use balance::{Fill, choose_move};
 pub use choose::{Patient, choose};
+pub use losses::{Losses, LostObject};
 pub use moves::{Move, is_crowded, next_move};
 
 use crate::commit::{Op, Shared};

@@ -17,12 +17,21 @@ use crate::segment::rebuild::Pace;
 use crate::segment::shard::path_of;
 use crate::segment::{Home, Wound};
 
-/// How long a shard is left alone that could not be made.
-const BACK_OFF: Duration = Duration::from_secs(300);
+/// How long a shard is left alone that could not be made; twice as long each time, up to the second.
+const BACK_OFF: Duration = Duration::from_secs(2);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 /// A read that looked a shard up has opened it after so long.
 const READ_ENDS: Duration = Duration::from_secs(10);
 /// So long after a request the drives are left to requests for most of the time.
 const QUIET: Duration = Duration::from_millis(200);
+
+/// A shard that could not be made.
+#[derive(Clone, Copy, Debug)]
+struct Setback {
+    /// When it is tried again.
+    due: Instant,
+    wait: Duration,
+}
 
 /// What is known to be open.
 #[derive(Debug, Default)]
@@ -30,8 +39,13 @@ struct Ward {
     open: BTreeSet<Wound>,
     /// Of these, what is to be healed, in order; made anew when it is through, or more is found.
     order: VecDeque<Wound>,
-    /// What could not be healed, and since when.
-    stuck: HashMap<Wound, Instant>,
+    /// What could not be healed.
+    stuck: HashMap<Wound, Setback>,
+    /// Shards that were made with gaps, and whether that is put down.
+    torn: BTreeSet<Wound>,
+    torn_kept: bool,
+    /// Segments of which something can't be read, or couldn't before.
+    suspect: BTreeSet<u64>,
     /// The drives that were looked at.
     known: Vec<Arc<Member>>,
     /// The drives that are to be emptied, and whose shards were found.
@@ -42,6 +56,15 @@ struct Ward {
     departed: Vec<(Wound, DriveNumber, Instant)>,
     /// When nothing was found last that is better kept elsewhere.
     weighed: Option<Instant>,
+}
+
+impl Ward {
+    /// Has a shard be left alone for a while.
+    fn put_off(&mut self, wound: Wound) {
+        let before = self.stuck.get(&wound).map(|setback| setback.wait * 2);
+        let wait = before.unwrap_or(BACK_OFF).min(LONGEST_BACK_OFF);
+        self.stuck.insert(wound, Setback { due: Instant::now() + wait, wait });
+    }
 }
 
 /// How busy requests keep the drives.
@@ -61,7 +84,8 @@ impl Work {
     pub(super) fn heal_loop(&self) {
         let pulse = RefCell::new(Pulse::new(self.activity()));
         let pace = |took| self.yield_to_requests(&mut pulse.borrow_mut(), took);
-        let mut ward = Ward::default();
+        let torn = self.read_torn();
+        let mut ward = Ward { open: torn.clone(), torn, torn_kept: true, ..Ward::default() };
         let mut round = self.resume_round();
         while !self.stopping() {
             self.look_at_drives(&mut ward, &pace);
@@ -115,35 +139,62 @@ impl Work {
         let next = if room { ward.order.pop_front() } else { None };
         self.shared.healing.open.store(ward.open.len() as u64, Ordering::Relaxed);
         self.shared.healing.stuck.store(ward.stuck.len() as u64, Ordering::Relaxed);
-        let Some(wound) = next else { return false };
+        let Some(wound) = next else {
+            self.name_losses(ward);
+            return false;
+        };
         let Wound { segment, shard } = wound;
         if !self.has_room_for(wound) {
-            ward.stuck.insert(wound, Instant::now());
+            ward.put_off(wound);
             return true;
         }
         let before = self.drive_of(wound);
         match self.heal(wound, pace) {
             Ok(0) => {
                 ward.open.remove(&wound);
+                ward.stuck.remove(&wound);
+                ward.torn_kept &= !ward.torn.remove(&wound);
+                if self.shared.losses.knows(segment) {
+                    ward.suspect.insert(segment);
+                }
                 self.note_departed(ward, wound, before);
                 // Where it is now, something else may be better kept elsewhere.
                 ward.weighed = None;
             }
             Ok(lost) => {
-                tracing::error!(
-                    "shard {shard} of segment {segment:016x} lacks {lost} places that too few others have: `packstone verify` \
-                     tells which objects these are in"
-                );
-                ward.stuck.insert(wound, Instant::now());
+                tracing::error!("shard {shard} of segment {segment:016x} lacks {lost} places that too few others have");
+                ward.suspect.insert(segment);
+                ward.torn_kept &= !ward.torn.insert(wound);
+                ward.put_off(wound);
             }
             Err(Error::ShuttingDown) => {}
             Err(_) if self.stopping() => {}
             Err(error) => {
                 tracing::warn!(%error, "shard {shard} of segment {segment:016x} can't be made anew: trying again later");
-                ward.stuck.insert(wound, Instant::now());
+                if matches!(error, Error::Lost(_)) {
+                    ward.suspect.insert(segment);
+                }
+                ward.put_off(wound);
             }
         }
         true
+    }
+
+    /// Finds out which objects can't be read for what could not be healed, and puts down what was made with gaps.
+    fn name_losses(&self, ward: &mut Ward) {
+        let suspect = std::mem::take(&mut ward.suspect);
+        if !suspect.is_empty()
+            && let Err(error) = self.shared.losses.examine(&self.shared, &suspect)
+        {
+            tracing::warn!(%error, "which objects can't be read could not be found out");
+            ward.suspect = suspect;
+        }
+        let is_there = |wound: &Wound| self.shared.table.get(wound.segment).is_some();
+        let before = ward.torn.len();
+        ward.torn.retain(is_there);
+        if !ward.torn_kept || ward.torn.len() < before {
+            ward.torn_kept = self.keep_torn(&ward.torn);
+        }
     }
 
     /// Whether the pool of a segment takes one more shard.
@@ -217,12 +268,14 @@ impl Work {
 
     /// What was stuck for long enough is tried again.
     fn put_in_order(&self, ward: &mut Ward) {
-        ward.stuck.retain(|_, since| since.elapsed() < BACK_OFF);
-        let open: BTreeSet<Wound> = ward.open.iter().filter(|wound| !ward.stuck.contains_key(wound)).copied().collect();
-        ward.order = healing::choose(&healing::patients(&self.shared, &open)).into();
+        let now = Instant::now();
+        let waits = |wound: &Wound| ward.stuck.get(wound).is_some_and(|setback| setback.due > now);
+        let due: BTreeSet<Wound> = ward.open.iter().filter(|wound| !waits(wound)).copied().collect();
+        ward.order = healing::choose(&healing::patients(&self.shared, &due)).into();
         if ward.order.is_empty() {
             // What is left has no drive to go to, or is gone: the next start looks again. Open streams are sealed some day.
-            ward.open.retain(|wound| ward.stuck.contains_key(wound) || self.is_open(wound.segment));
+            ward.open.retain(|wound| waits(wound) || self.is_open(wound.segment));
+            ward.stuck.retain(|wound, _| ward.open.contains(wound));
         }
     }
 

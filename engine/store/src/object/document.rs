@@ -12,6 +12,7 @@ use crate::dictionary::DICTIONARY;
 use crate::error::{Error, Result};
 use crate::index::row::DocumentRow;
 use crate::index::{Space, keys};
+use crate::keeper::torn::TORN;
 use crate::ledger::{APPROVAL, EVENT};
 use crate::placement::PLACEMENT;
 use crate::quota::{OWNER, QUOTA};
@@ -84,7 +85,7 @@ pub fn is_configuration(kind: &str) -> bool {
 /// Whether documents of that kind are written by the engine and no face: keys, the WORM ledger, how far scrubbing came,
 /// dictionaries.
 pub(super) fn is_engines_own(kind: &str) -> bool {
-    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL, SCRUB, DICTIONARY, LEAVING].contains(&kind)
+    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL, SCRUB, TORN, DICTIONARY, LEAVING].contains(&kind)
 }
 
 #[derive(Clone, Copy)]
@@ -177,7 +178,7 @@ impl Store {
         for pair in snapshot.prefix(Space::Documents, &0_u32.to_be_bytes()) {
             // The space's own mark begins so as well.
             if keys::parse_document(&pair?.0)
-                .is_some_and(|(_, kind, _)| ![EVENT, APPROVAL, SCRUB, LEAVING].contains(&kind))
+                .is_some_and(|(_, kind, _)| ![EVENT, APPROVAL, SCRUB, TORN, LEAVING].contains(&kind))
             {
                 return Ok(true);
             }

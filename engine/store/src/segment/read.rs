@@ -11,7 +11,7 @@ use super::shard::Blocks;
 use super::shards::Shards;
 use super::stripe::stripe_at;
 use super::{SegmentError, SegmentInfo, toc};
-use crate::checksum::{BLOCK, record_hash};
+use crate::checksum::{BLOCK, record_hash, truncate};
 use crate::drive::Patience;
 use crate::erasure::Code;
 use crate::journal::Logged;
@@ -145,6 +145,25 @@ impl Segment {
         data.drain(..skip);
         data.truncate(length);
         Ok(data)
+    }
+
+    /// Reads all bytes of an extent of a stream against its hash.
+    ///
+    /// # Errors
+    /// Too few shards, or bytes that are not those that were written.
+    pub fn check_stream(&self, extent: &Extent) -> Result<(), SegmentError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut at = 0;
+        while at < extent.length {
+            let piece = self.read_stream(extent, at..extent.length)?;
+            hasher.update(&piece);
+            at += piece.len() as u64;
+        }
+        if truncate(&hasher.finalize()) == extent.hash {
+            Ok(())
+        } else {
+            Err(SegmentError::Rotten { segment: self.info.id })
+        }
     }
 
     /// Blocks of a data shard, from it or from the others: of whichever drives don't hesitate, as long as these suffice.
