@@ -3,12 +3,13 @@
 //! An open file is one for all handles on its inode, of every mount. It pins the version that it began with, so that its
 //! bytes stay whatever becomes of the key. What is written gathers in pages ([`spool`]) over that version, or, where a
 //! file is written from its first byte to its last, streams into the engine at once ([`Stream`]). *Publishing* makes the
-//! content a version: at `fsync` and at every close with something to publish. A version that this opening made itself is
-//! not kept beside the next one.
+//! content a version: at `fsync` and at every close with something to publish, of which only the pieces are written that
+//! changed ([`layout`]). A version that this opening made itself is not kept beside the next one.
 //!
 //! A file whose key was deleted, or came to be another file, is an orphan: what is written to it stays readable to those
 //! who have it open and ends with them.
 
+mod layout;
 mod publish;
 mod spool;
 

@@ -1,10 +1,15 @@
 //! Making the content of an open file a version.
 //!
+//! Of content that stands in streams, and in a bucket that never kept versions, the pieces are written that changed; the
+//! version goes on with the others ([`layout`](super::layout), `packstone_store::object::pieces`). All else is written
+//! whole: up to 1 MiB, what was small before, and what is in the clear where the bucket encrypts.
+//!
 //! | cut off after | what the next start finds |
 //! |---|---|
 //! | some bytes went to the engine | the version that was there; what nothing names is dead |
 //! | the commit | the new one, whole |
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,7 +21,9 @@ use packstone_store::object::{
 };
 use packstone_store::{Error, Object, ObjectWriter};
 
-use super::{Content, OpenFile, Place};
+use super::layout::{Grid, Item};
+use super::spool::PAGE;
+use super::{Content, OpenFile, Place, STREAM_FROM};
 use crate::{DefaultEncryption, Errno, Files};
 
 /// Bytes that are read and passed on at once.
@@ -29,29 +36,41 @@ const MD5_UP_TO: u64 = 1 << 20;
 pub struct Stream {
     writer: ObjectWriter,
     hasher: blake3::Hasher,
+    /// Where pieces end.
+    grid: Grid,
+    at: u64,
 }
 
 impl Stream {
-    fn new(writer: ObjectWriter) -> Self {
-        Self { writer, hasher: blake3::Hasher::new() }
+    fn new(writer: ObjectWriter, grid: Grid) -> Self {
+        Self { writer, hasher: blake3::Hasher::new(), grid, at: 0 }
     }
 
-    pub async fn write(&mut self, data: Bytes) -> Result<(), Errno> {
+    pub async fn write(&mut self, mut data: Bytes) -> Result<(), Errno> {
         self.hasher.update(&data);
-        Ok(self.writer.write(data).await?)
+        while !data.is_empty() {
+            let end = self.grid.cell(self.at).end;
+            let take = usize::try_from(end - self.at).unwrap_or(usize::MAX).min(data.len());
+            self.at += take as u64;
+            self.writer.write(data.split_to(take)).await?;
+            if self.at == end {
+                self.writer.end_piece().await?;
+            }
+        }
+        Ok(())
     }
 
     async fn commit(self) -> Result<Version, Error> {
-        let etag = hashed(&self.hasher);
+        let etag = hashed(&self.hasher, self.writer.pieces());
         self.writer.commit(Attributes { etag, ..Attributes::default() }, Precondition::None).await
     }
 }
 
-/// The tag of content that no single body made: it says with its `-1` that it is no MD5.
-fn hashed(hasher: &blake3::Hasher) -> Etag {
+/// The tag of content that no single body made: it says with the number of its pieces that it is no MD5.
+fn hashed(hasher: &blake3::Hasher, pieces: u16) -> Etag {
     let mut md5 = [0; 16];
     hasher.finalize_xof().fill(&mut md5);
-    Etag { md5, parts: 1 }
+    Etag { md5, parts: pieces.max(1) }
 }
 
 impl OpenFile {
@@ -97,7 +116,13 @@ impl Content {
         if let Some(stream) = self.stream.take() {
             return stream.commit().await;
         }
-        if self.is_append(files, place) {
+        if let Some(items) = self.layout(files, place)? {
+            match self.change(files, place, items).await {
+                // The bucket came to keep versions, or the file to have more names.
+                Err(Error::TooManyParts | Error::TooLarge { .. } | Error::InvalidBucketState(_)) => {}
+                other => return other,
+            }
+        } else if self.is_append(files, place) {
             match self.append(files, place).await {
                 // It has as many pieces as there may be: written anew, it has one.
                 Err(Error::TooManyParts) => {}
@@ -154,12 +179,73 @@ impl Content {
         Rewritten { record: self.object.version.record, own: self.own.load(Ordering::Relaxed) }
     }
 
-    /// Whether nothing of the version changed but that more follows, and the engine takes that.
-    fn is_append(&self, files: &Files, place: &Place) -> bool {
+    /// What is to be written and what to be kept, where anything is.
+    fn layout(&self, files: &Files, place: &Place) -> Result<Option<Vec<Item>>, Error> {
+        if !self.may_go_on(files, place) || (self.size <= MD5_UP_TO && !self.has_grown()) {
+            return Ok(None);
+        }
+        let Some(pieces) = self.object.pieces() else { return Ok(None) };
+        let is_changed = |range: Range<u64>| {
+            let pages = range.start / PAGE as u64..range.end.div_ceil(PAGE as u64);
+            range.end > self.kept || self.spool.has_any(pages)
+        };
+        Ok(self.grid(files)?.lay_out(&pieces, self.size, is_changed))
+    }
+
+    /// Whether a version may go on with bytes of the one that is there.
+    fn may_go_on(&self, files: &Files, place: &Place) -> bool {
+        let is_encrypted = self.object.version.attributes.encryption.is_some();
+        files.store.bucket_state(&place.bucket).is_some_and(|state| {
+            let encrypts = !matches!((files.rule)(&state), DefaultEncryption::None);
+            state.versioning() == Versioning::Never && (is_encrypted || !encrypts)
+        })
+    }
+
+    fn grid(&self, files: &Files) -> Result<Grid, Error> {
+        let grant = files.may_of_node(Action::ListAllMyBuckets).map_err(|_| Error::Changed)?;
+        Ok(Grid::of(files.store.names(&grant, self.object.version.file.inode)?.len()))
+    }
+
+    /// Whether nothing of the version changed but that more follows.
+    fn has_grown(&self) -> bool {
         let held = self.object.version.size;
-        let keeps_none =
-            files.store.bucket_state(&place.bucket).is_some_and(|state| state.versioning() == Versioning::Never);
-        keeps_none && held > 0 && self.kept == held && self.lowest >= held && self.size > held
+        held > 0 && self.kept == held && self.lowest >= held && self.size > held
+    }
+
+    /// Whether that is all there is to say of a version that stands in no stream, which the engine brings to one. What is
+    /// large by what comes is written whole.
+    fn is_append(&self, files: &Files, place: &Place) -> bool {
+        let is_small = self.object.pieces().is_none() && self.size <= STREAM_FROM;
+        is_small && self.has_grown() && self.may_go_on(files, place)
+    }
+
+    /// Writes the pieces that changed, and goes on with the others.
+    async fn change(&mut self, files: &Files, place: &Place, items: Vec<Item>) -> Result<Version, Error> {
+        let grant = files.may(Action::PutObject, &place.bucket, &place.key).map_err(|_| Error::Changed)?;
+        let mut writer = files.store.file_changer(&grant, self.rewritten(), self.size)?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.object.version.attributes.etag.md5);
+        for item in items {
+            match item {
+                Item::Keep(pieces) => {
+                    hasher.update(&[pieces.start.to_le_bytes(), pieces.end.to_le_bytes()].concat());
+                    writer.keep(pieces).await?;
+                }
+                Item::Write(range) => {
+                    let mut at = range.start;
+                    while at < range.end {
+                        let next = range.end.min(at + PIECE);
+                        let bytes = Bytes::from(self.read(at..next).await.map_err(failed)?);
+                        hasher.update(&bytes);
+                        writer.write(bytes).await?;
+                        at = next;
+                    }
+                    writer.end_piece().await?;
+                }
+            }
+        }
+        let etag = hashed(&hasher, writer.pieces());
+        writer.commit(Attributes { etag, ..Attributes::default() }, Precondition::None).await
     }
 
     /// Adds what follows the version that is there, whose bytes stay where they are.
@@ -171,18 +257,18 @@ impl Content {
         if base.is_none_or(|base| base.record != held.record) {
             return Err(Error::Changed);
         }
-        let mut stream = Stream::new(writer.extending_file());
+        let mut stream = Stream::new(writer.extending_file(), self.grid(files)?);
         stream.hasher.update(&held.attributes.etag.md5);
         self.pour_into(&mut stream, held.size).await?;
         let parts = u16::try_from(held.parts.len().max(1) + 1).unwrap_or(u16::MAX);
-        let etag = Etag { parts, ..hashed(&stream.hasher) };
+        let etag = hashed(&stream.hasher, parts);
         stream.writer.commit(Attributes { etag, ..Attributes::default() }, Precondition::None).await
     }
 
     /// Writes all of the content anew.
     async fn pour(&mut self, files: &Files, place: &Place) -> Result<Version, Error> {
         let writer = self.writer(files, place, Some(self.size)).await?;
-        let mut stream = Stream::new(writer);
+        let mut stream = Stream::new(writer, self.grid(files)?);
         let mut md5 = Md5::new();
         if self.size <= MD5_UP_TO {
             let bytes = Bytes::from(self.read(0..self.size).await.map_err(failed)?);
@@ -215,7 +301,7 @@ impl Content {
     /// Passes on what was gathered, and from here on what comes.
     pub(super) async fn begin_stream(&mut self, files: &Files) -> Result<(), Errno> {
         let Some(place) = self.place.clone() else { return Ok(()) };
-        let mut stream = Stream::new(self.writer(files, &place, None).await?);
+        let mut stream = Stream::new(self.writer(files, &place, None).await?, self.grid(files)?);
         self.pour_into(&mut stream, 0).await?;
         self.spool.cut(0);
         self.stream = Some(stream);

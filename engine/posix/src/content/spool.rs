@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -71,6 +72,11 @@ impl Spool {
 
     pub fn has(&self, page: u64) -> bool {
         self.pages.contains_key(&page)
+    }
+
+    /// Whether there is any page of those.
+    pub fn has_any(&self, pages: Range<u64>) -> bool {
+        self.pages.range(pages).next().is_some()
     }
 
     /// Puts a page in, which wasn't there. Blocks.

@@ -8,7 +8,7 @@ use packstone_access::{Action, Actor, Grant, Resource, authorise};
 use packstone_posix::protocol::{Attributes, Change, Entry, Maker, Request};
 use packstone_posix::{Client, DefaultEncryption, Files, Service, client};
 use packstone_store::crypto::MasterSecret;
-use packstone_store::object::{Attributes as ObjectAttributes, NewDocument, Precondition};
+use packstone_store::object::{Attributes as ObjectAttributes, NewDocument, Precondition, Replaces, VersionId};
 use packstone_store::pool::{DriveClass, Profile};
 use packstone_store::recovery::drives::PoolSettings;
 use packstone_store::{Settings, Store, initialise};
@@ -73,6 +73,33 @@ impl Node {
         self.start();
     }
 
+    /// With streams of that size from here on.
+    pub fn with_streams(mut self, size: u64) -> Self {
+        self.stop();
+        self.settings.stream_size = size;
+        self.start();
+        self
+    }
+
+    /// Bytes of all segments on all drives.
+    pub fn stored(&self) -> u64 {
+        let folders = (0..3).map(|n| self.scratch.path().join(format!("drive{n}/segments")));
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap());
+        files.filter_map(|file| file.unwrap().metadata().ok()).map(|file| file.len()).sum()
+    }
+
+    /// Has everything that was written stand in segments.
+    pub fn seal(&self) {
+        self.store().seal().unwrap();
+    }
+
+    /// That every record on the drives is what it was.
+    pub fn expect_sound(&self) {
+        let may = authorise(&Actor::Root, Action::Administer, Resource::Node).unwrap();
+        let report = self.store().verify(&may, 1.0, &(std::sync::Arc::new(|_, _| true) as _)).unwrap();
+        assert_eq!(report.faults, Vec::<String>::new());
+    }
+
     pub fn store(&self) -> Store {
         self.running.as_ref().unwrap().0.clone()
     }
@@ -125,6 +152,18 @@ impl Node {
     pub fn delete(&self, key: &str) {
         let store = self.store();
         self.runtime.block_on(store.delete(&grant(Action::DeleteObject, key), Precondition::None)).unwrap();
+    }
+
+    /// Has the bucket keep versions from here on.
+    pub fn enable_versioning(&self) {
+        let (grant, value) = (grant(Action::PutBucketVersioning, ""), Some(vec![1].into()));
+        let store = self.store();
+        self.runtime.block_on(store.put_document(&grant, "versioning", "", value, Replaces::Anything)).unwrap();
+    }
+
+    pub fn delete_version(&self, key: &str, version: VersionId) {
+        let grant = grant(Action::DeleteObjectVersion, key);
+        self.runtime.block_on(self.store().delete_version(&grant, version, Precondition::None, None)).unwrap();
     }
 
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {

@@ -9,8 +9,8 @@ use crate::index::{Place, Row};
 use crate::object::append::Appended;
 use crate::object::attributes::MAX_ENCODED;
 use crate::object::{
-    AttributeChange, Bucket, Checksum, Deleted, Etag, MAX_PATH, NamedPart, NewDocument, PartChecksums, Precondition,
-    RenameTerms, Replaces, Rewritten, StoredCopy, TreeMove, UploadId,
+    AttributeChange, Bucket, Checksum, Deleted, Etag, Kept, MAX_PATH, NamedPart, NewDocument, PartChecksums,
+    Precondition, RenameTerms, Replaces, Rewritten, StoredCopy, TreeMove, UploadId,
 };
 use crate::pool::Pool;
 use crate::record::{Compression, Extent, Posix};
@@ -100,6 +100,8 @@ pub enum Op {
         key: String,
         place: Rewritten,
         draft: Draft,
+        /// What stays of the version that is there; `None` where the body is all.
+        kept: Option<Kept>,
         beside: Beside,
     },
     /// Makes a body the end of what is there.
@@ -315,9 +317,10 @@ impl Op {
         FIXED
             + match self {
                 Self::Put { key, draft, .. } | Self::PutPart { key, draft, .. } => key.len() as u64 + of_draft(draft),
-                Self::Rewrite { key, draft, beside, .. } => {
-                    let others = beside.weight(extents_of(draft) * (Extent::ENCODED + 16));
-                    (key.len() + MAX_ENCODED + 4096 + others) as u64 + of_draft(draft)
+                Self::Rewrite { key, draft, kept, beside, .. } => {
+                    let named = kept.as_ref().map_or(0, |kept| kept.extents);
+                    let others = beside.weight((named + extents_of(draft)) * (Extent::ENCODED + 16));
+                    (key.len() + MAX_ENCODED + 4096 + named * (Extent::ENCODED + 16) + others) as u64 + of_draft(draft)
                 }
                 Self::Append { key, appended, draft, .. } => {
                     let named = appended.base.as_ref().map_or(0, |base| base.extents + base.streamed.len());

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use packstone_access::{Action, Grant};
 
 use super::append::Appended;
-use super::{Attributes, Cipher, CustomerKey, Precondition, Rewritten, UploadId, Version};
+use super::{Attributes, Cipher, CustomerKey, Kept, MAX_PARTS, Precondition, Rewritten, UploadId, Version};
 use crate::checksum::{record_hash, truncate};
 use crate::commit::{Body, BucketState, Draft, Op, Outcome};
 use crate::compression::{Method, shrink};
@@ -32,6 +32,8 @@ pub(super) enum Destination {
     Append(Appended),
     /// The content of a file.
     File(Rewritten),
+    /// The same, of which some stays.
+    Changed(Rewritten, Kept),
     /// A stream, and whatever will name it there.
     Stream,
 }
@@ -41,7 +43,7 @@ impl Destination {
     fn is_streamed(&self) -> bool {
         match self {
             Self::Object | Self::File(_) => false,
-            Self::Part { .. } | Self::Stream => true,
+            Self::Part { .. } | Self::Stream | Self::Changed(..) => true,
             Self::Append(appended) => appended.offset > 0,
         }
     }
@@ -57,6 +59,8 @@ pub struct ObjectWriter {
     posix: Posix,
     class: StorageClass,
     destination: Destination,
+    /// How many pieces are whole, kept or written.
+    piece: u16,
     written: u64,
     buffer: BytesMut,
     /// Bytes that the buffer holds before they are streamed.
@@ -78,7 +82,9 @@ struct Streaming {
     row: u64,
     length: u64,
     hasher: blake3::Hasher,
-    /// Of a body that is encrypted; it ends with the body.
+    /// The number of the piece that is written, from 0 on.
+    piece: u16,
+    /// Of a piece that is encrypted, once it has begun; it ends with the piece.
     encryptor: Option<Encryptor>,
 }
 
@@ -198,6 +204,7 @@ impl Store {
             posix: Posix::of(grant.actor()),
             class: StorageClass::default(),
             destination,
+            piece: 0,
             written: 0,
             buffer: BytesMut::with_capacity(expected),
             limit,
@@ -217,6 +224,7 @@ impl ObjectWriter {
             posix: Posix::default(),
             class: StorageClass::default(),
             destination: Destination::Stream,
+            piece: 0,
             written: 0,
             buffer: BytesMut::new(),
             limit: 0,
@@ -269,6 +277,7 @@ impl ObjectWriter {
         if self.streaming.is_none() {
             self.begin_stream().await?;
         }
+        self.begin_piece()?;
         let encryptor = self.streaming.as_mut().and_then(|streaming| streaming.encryptor.as_mut());
         let stored = match encryptor {
             Some(encryptor) => encryptor.push(&piece).map_err(unencrypted)?.into(),
@@ -297,20 +306,9 @@ impl ObjectWriter {
         self.limit = usize::try_from(UNIT).unwrap_or(1 << 20) * usize::from(stream.info.profile.data);
         self.buffer.reserve(self.limit - self.buffer.len().min(self.limit));
         let row = stream.next_row();
-        let mut encryptor = match &self.cipher {
-            Some(cipher) => {
-                let binding = binding(self.bucket, cipher, (Compression::Raw, 0));
-                let nonces = self.store.keyring.nonces();
-                Some(Encryptor::new(cipher.key.clone(), binding, nonces).map_err(unencrypted)?)
-            }
-            None => None,
-        };
-        if let Some(encryptor) = &mut encryptor {
-            let plain = self.buffer.split();
-            self.buffer.extend_from_slice(&encryptor.push(&plain).map_err(unencrypted)?);
-        }
         self.streaming = Some(Streaming {
-            encryptor,
+            encryptor: None,
+            piece: self.piece,
             stream,
             full: Vec::new(),
             extents: Vec::new(),
@@ -318,7 +316,71 @@ impl ObjectWriter {
             length: 0,
             hasher: blake3::Hasher::new(),
         });
+        self.begin_piece()?;
+        if let Some(encryptor) = self.streaming.as_mut().and_then(|streaming| streaming.encryptor.as_mut()) {
+            let plain = self.buffer.split();
+            self.buffer.extend_from_slice(&encryptor.push(&plain).map_err(unencrypted)?);
+        }
         Ok(())
+    }
+
+    /// What encrypts the next piece, where none is being written.
+    fn begin_piece(&mut self) -> Result<()> {
+        let (Some(streaming), Some(cipher)) = (&mut self.streaming, &self.cipher) else { return Ok(()) };
+        if streaming.encryptor.is_none() {
+            let binding = binding(self.bucket, cipher, (Compression::Raw, 0));
+            let nonces = self.store.keyring.nonces();
+            streaming.encryptor = Some(Encryptor::new(cipher.key.clone(), binding, nonces).map_err(unencrypted)?);
+        }
+        Ok(())
+    }
+
+    /// Ends a piece of the content of a file: what is written from here on may change without what was written before.
+    /// Does nothing where nothing was written since the last one ended, or what there is may yet be too small to stream.
+    ///
+    /// # Errors
+    /// As [`Self::write`], or more pieces than there may be.
+    pub async fn end_piece(&mut self) -> Result<()> {
+        let is_in_pieces = matches!(self.destination, Destination::File(_) | Destination::Changed(..));
+        if !is_in_pieces || !self.streaming.as_ref().is_some_and(|streaming| streaming.has_begun(&self.buffer)) {
+            return Ok(());
+        }
+        self.end_stream().await?;
+        if let Some(streaming) = &mut self.streaming {
+            streaming.close_extent();
+            streaming.row = streaming.stream.next_row();
+        }
+        let next = self.piece + 1;
+        if next > MAX_PARTS {
+            return Err(Error::TooManyParts);
+        }
+        self.go_on_at(next);
+        Ok(())
+    }
+
+    /// How many pieces there are, with the one that is being written.
+    #[must_use]
+    pub fn pieces(&self) -> u16 {
+        let has_begun = match &self.streaming {
+            Some(streaming) => streaming.has_begun(&self.buffer),
+            None => !self.buffer.is_empty(),
+        };
+        self.piece + u16::from(has_begun)
+    }
+
+    pub(super) fn go_on_at(&mut self, piece: u16) {
+        self.piece = piece;
+        if let Some(streaming) = &mut self.streaming {
+            streaming.piece = piece;
+        }
+    }
+
+    /// What stays of the version that is changed.
+    pub(super) fn kept(&mut self) -> Option<&mut Kept> {
+        match &mut self.destination {
+            Destination::Changed(_, kept) => Some(kept),
+            _ => None,
+        }
     }
 
     /// Writes what the buffer holds as one stripe.
@@ -358,7 +420,7 @@ impl ObjectWriter {
         }
         // A part's is its upload's.
         attributes.encryption = match self.destination {
-            Destination::Object | Destination::File(_) | Destination::Append(_) => {
+            Destination::Object | Destination::File(_) | Destination::Changed(..) | Destination::Append(_) => {
                 self.cipher.as_ref().map(|cipher| cipher.encryption.clone())
             }
             Destination::Part { .. } | Destination::Stream => None,
@@ -374,10 +436,12 @@ impl ObjectWriter {
 
     async fn conclude(mut self, attributes: Vec<u8>, precondition: Precondition) -> Result<Version> {
         let size = self.written;
+        let is_change = self.kept().is_some();
         let store = self.store;
         // Held until the commit is answered: then the claims on these streams are known.
         let mut held = Vec::new();
         let (body, (compression, dictionary)) = match self.streaming.take() {
+            None if is_change => (Body::Streamed(Vec::new()), (Compression::Raw, 0)),
             None => {
                 let plain = std::mem::take(&mut self.buffer).freeze();
                 // A dictionary holds pieces of what it was trained from, as they are.
@@ -400,7 +464,7 @@ impl ObjectWriter {
                 let own = store.clone();
                 let (extents, streams) = blocking(move || streaming.finish(&own)).await?;
                 held = streams;
-                (Body::Streamed(extents), (Compression::Raw, 0))
+                (Body::Streamed(numbered(extents, is_change)), (Compression::Raw, 0))
             }
         };
         let key_id = self.cipher.as_ref().map_or(0, |cipher| cipher.encryption.key_id());
@@ -410,7 +474,11 @@ impl ObjectWriter {
             Destination::Object => Op::Put { bucket, key, draft, precondition },
             Destination::File(place) => {
                 let beside = store.beside(bucket, &key)?;
-                Op::Rewrite { bucket, key, place, draft, beside }
+                Op::Rewrite { bucket, key, place, draft, kept: None, beside }
+            }
+            Destination::Changed(place, kept) => {
+                let beside = store.beside(bucket, &key)?;
+                Op::Rewrite { bucket, key, place, draft, kept: Some(kept), beside }
             }
             Destination::Part { upload, number } => Op::PutPart { bucket, key, upload, number, draft },
             Destination::Append(appended) => {
@@ -450,6 +518,13 @@ impl Inner {
     }
 }
 
+/// The extents with the numbers of their pieces, from 1 on; 0 where one body is all there is.
+fn numbered(extents: Vec<Extent>, is_change: bool) -> Vec<Extent> {
+    let is_one_body = !is_change && extents.iter().all(|extent| extent.part == 0);
+    let number = |part: u16| if is_one_body { 0 } else { part + 1 };
+    extents.into_iter().map(|extent| Extent { part: number(extent.part), ..extent }).collect()
+}
+
 fn binding(bucket: u32, cipher: &Cipher, (compression, dictionary): (Compression, u32)) -> Binding {
     Binding { bucket, key_id: cipher.encryption.key_id(), compression: compression as u8, dictionary }
 }
@@ -459,6 +534,11 @@ fn unencrypted(_: Unfit) -> Error {
 }
 
 impl Streaming {
+    /// Whether something of the piece was written that comes next; `buffered` is what no stripe has yet.
+    fn has_begun(&self, buffered: &[u8]) -> bool {
+        self.length > 0 || self.encryptor.is_some() || !buffered.is_empty()
+    }
+
     /// Appends one stripe; blocks.
     fn append(&mut self, store: &Inner, stripe: &[u8]) -> Result<()> {
         let hardware = &store.shared.hardware;
@@ -485,7 +565,7 @@ impl Streaming {
     fn close_extent(&mut self) {
         let hash = truncate(&self.hasher.finalize());
         let (segment, offset, length) = (self.stream.info.id, self.row, self.length);
-        self.extents.push(Extent { segment, offset, length, part: 0, claim: 0, hash });
+        self.extents.push(Extent { segment, offset, length, part: self.piece, claim: 0, hash });
         self.length = 0;
         self.hasher.reset();
     }
@@ -493,7 +573,9 @@ impl Streaming {
     /// Makes every stripe durable; blocks.
     fn finish(mut self, store: &Inner) -> Result<(Vec<Extent>, Vec<Lease>)> {
         self.sync(store)?;
-        self.close_extent();
+        if self.length > 0 {
+            self.close_extent();
+        }
         self.full.push(self.stream);
         Ok((self.extents, self.full))
     }

@@ -90,7 +90,7 @@ impl Store {
             Destination::Object | Destination::Part { .. } if state.versioning() == Versioning::Suspended => {
                 return Ok(());
             }
-            Destination::File(_) => return Ok(()),
+            Destination::File(_) | Destination::Changed(..) => return Ok(()),
             Destination::Object | Destination::Part { .. } if state.versioning() == Versioning::Never => {
                 let held = snapshot.get(Space::Current, &keys::current(bucket, key))?;
                 let row = held.map(|value| Row::decode_brief(&value)).transpose()?;

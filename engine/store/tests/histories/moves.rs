@@ -1,10 +1,13 @@
 //! What changes an object that is there, its bytes staying where they are.
 
+use std::sync::Arc;
+
 use packstone_store::checksum::record_hash;
 use packstone_store::commit::{Beside, Body, Op};
 use packstone_store::index::{Row, Space, keys};
 use packstone_store::object::append::{Appended, Base};
-use packstone_store::object::{Precondition, RenameTerms, Rewritten, StoredCopy, Versioning};
+use packstone_store::object::{Kept, Precondition, RenameTerms, Rewritten, StoredCopy, Versioning};
+use packstone_store::record::Extent;
 
 use crate::model::Effect;
 use crate::node::pick;
@@ -17,10 +20,11 @@ const ROOM: Beside = Beside { names: 100, bytes: 1 << 16 };
 impl Run {
     pub fn moves(&mut self, life: &mut Life) -> Step {
         let Some(bucket) = self.bucket() else { return Ok(()) };
-        match self.below(4) {
+        match self.below(6) {
             0 => self.rename(life, bucket),
             1 => self.append(life, bucket),
             2 => self.link(life, bucket),
+            3 | 4 => self.replace_pieces(life, bucket),
             _ => self.rewrite(life, bucket),
         }
     }
@@ -119,9 +123,56 @@ impl Run {
         };
         let place = Rewritten { record: row.record.id, own: false };
         let draft = draft(content.len(), body);
-        let op = Op::Rewrite { bucket: self.ids[&bucket], key: key.clone(), place, draft, beside: ROOM };
+        let op = Op::Rewrite { bucket: self.ids[&bucket], key: key.clone(), place, draft, kept: None, beside: ROOM };
         let result = self.commit(life, vec![(op, Effect::Rewrite { bucket, key, content })]);
         stream.into_iter().for_each(|stream| Self::give_stream(life, stream));
+        result
+    }
+
+    /// As a mount publishes what was changed in content of several pieces: some are kept, others written anew, left out, or
+    /// put between.
+    fn replace_pieces(&mut self, life: &mut Life, bucket: String) -> Step {
+        let key = self.held_key(&bucket);
+        let is_never = self.model.buckets[&bucket].versioning == Versioning::Never;
+        let row = self.row(life, &bucket, &key).filter(|row| is_never && row.record.size > 0);
+        let Some(row) = row.filter(|row| row.record.small().is_none()) else { return Ok(()) };
+        let held = self.model.buckets[&bucket].current(&key).unwrap().clone();
+        let mut kept = Kept { extents: row.record.extents.len(), ..Kept::default() };
+        let (mut content, mut written, mut streams) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut number, mut at) = (0, 0);
+        let pieces: Vec<u64> = row.record.pieces().collect();
+        for place in 0..=pieces.len() {
+            for _ in 0..u64::from(self.generator.happens(3000)) + u64::from(self.generator.happens(1000)) {
+                let length = self.below(20_000) + 1;
+                let body = self.body(length);
+                match self.stream_body(life, &body) {
+                    Ok(Some((extent, stream))) => {
+                        streams.push(stream);
+                        number += 1;
+                        content.extend_from_slice(&body);
+                        written.push(Extent { part: number, ..extent });
+                    }
+                    cut_short => {
+                        streams.into_iter().for_each(|stream| Self::give_stream(life, stream));
+                        return cut_short.map(drop);
+                    }
+                }
+            }
+            let Some(size) = pieces.get(place).map(|size| *size as usize) else { break };
+            if self.generator.happens(6500) {
+                number += 1;
+                kept.runs.push((number, place as u16..place as u16 + 1));
+                content.extend_from_slice(&held[at..at + size]);
+            }
+            at += size;
+        }
+        let (content, place) = (Arc::new(content), Rewritten { record: row.record.id, own: false });
+        kept.size = content.len() as u64;
+        let draft = draft(content.len(), Body::Streamed(written));
+        let op =
+            Op::Rewrite { bucket: self.ids[&bucket], key: key.clone(), place, draft, kept: Some(kept), beside: ROOM };
+        let result = self.commit(life, vec![(op, Effect::Rewrite { bucket, key, content })]);
+        streams.into_iter().for_each(|stream| Self::give_stream(life, stream));
         result
     }
 

@@ -128,7 +128,9 @@ impl<'live, 'index> Decider<'live, 'index> {
             Op::Append { bucket, key, appended, draft, precondition } => {
                 self.append(*bucket, key, appended, draft, precondition)
             }
-            Op::Rewrite { bucket, key, place, draft, beside } => self.rewrite((*bucket, key), place, draft, *beside),
+            Op::Rewrite { bucket, key, place, draft, kept, beside } => {
+                self.rewrite((*bucket, key), place, (draft, kept.as_ref()), *beside)
+            }
             Op::Delete { bucket, key, version, precondition, bypass } => {
                 self.delete(*bucket, key, *version, precondition, bypass.as_deref())
             }

@@ -1,14 +1,16 @@
 //! The content of a file anew: all that is said of it stays.
 
 use super::object::Way;
-use super::{Decider, attributes_of};
+use super::{Decider, attributes_of, without_claims_of};
 use crate::codec::Reader;
 use crate::commit::op::{Beside, Draft, Outcome};
 use crate::configuration::Versioning;
+use crate::crypto::plain_length;
 use crate::error::{Error, Result};
 use crate::index::Row;
 use crate::index::row::corrupt;
-use crate::object::{Attributes, FileFacts, MAX_NAMES_BYTES, Rewritten};
+use crate::object::pieces::expect_changeable;
+use crate::object::{Attributes, FileFacts, Kept, MAX_NAMES_BYTES, Rewritten};
 use crate::record::{Extent, Posix, Record};
 
 impl Decider<'_, '_> {
@@ -17,13 +19,16 @@ impl Decider<'_, '_> {
         &mut self,
         (bucket, key): (u32, &str),
         place: &Rewritten,
-        draft: &Draft,
+        (draft, kept): (&Draft, Option<&Kept>),
         room: Beside,
     ) -> Result<Outcome> {
         let state = self.bucket(bucket)?;
         self.expect_live(draft)?;
         let held = self.applier.current(bucket, key)?.filter(|row| row.record.id == place.record);
         let held = held.ok_or(Error::Changed)?;
+        if kept.is_some() {
+            expect_changeable(state.versioning(), &held)?;
+        }
         let others = self.all_beside(bucket, key, &held, room)?;
         let (removed, kills) = self.ending((bucket, key), &held, false)?;
         let way = match state.versioning() {
@@ -35,18 +40,43 @@ impl Decider<'_, '_> {
         let mut attributes = self.carried(&held)?;
         (attributes.etag, attributes.checksum, attributes.encryption) = (said.etag, said.checksum, said.encryption);
         self.hold(state, &mut attributes);
-        let posix = Posix { inode: held.record.inode(), mtime: 0, ..held.record.posix };
-        let record = Record { posix, ..self.record(draft, attributes.to_bytes()?) };
+        let record = self.content(&held.record, (draft, kept), attributes.to_bytes()?)?;
         if !others.is_empty() {
             self.expect_fits_all(bucket, record.size, &held, others.len())?;
             expect_named(&record, others.len())?;
         }
+        // What it keeps lives on under the claims that it has.
+        let way = Way { kills: without_claims_of(way.kills, &record), ..way };
         let outcome = self.bring(state, key, (0, Vec::new()), record.clone(), way)?;
         for (name, row, attributes) in others {
-            let record = Record { id: self.next_lsn(), attributes, ..record.clone() };
+            let record = match kept {
+                // Each name has its own claims on what is kept.
+                Some(_) => self.content(&row.record, (draft, kept), attributes)?,
+                None => Record { id: self.next_lsn(), attributes, ..record.clone() },
+            };
             self.bring_beside(bucket, name, &row, record)?;
         }
         Ok(outcome)
+    }
+
+    /// The record of new content under one name of the file, which `held` is.
+    fn content(
+        &mut self,
+        held: &Record,
+        (draft, kept): (&Draft, Option<&Kept>),
+        attributes: Vec<u8>,
+    ) -> Result<Record> {
+        let posix = Posix { inode: held.inode(), mtime: 0, ..held.posix };
+        let body = Record { posix, ..self.record(draft, attributes) };
+        let Some(kept) = kept else { return Ok(body) };
+        if held.extents.len() > kept.extents || (held.key_id, held.chunking) != (draft.key_id, body.chunking) {
+            return Err(Error::Changed);
+        }
+        let extents = kept.with(&held.extents, &body.extents).ok_or(Error::Changed)?;
+        let record = Record { size: kept.size, extents, ..body };
+        let plain = |stored| if held.chunking == 0 { stored } else { plain_length(stored) };
+        let size = record.pieces().map(plain).fold(0, u64::saturating_add);
+        if size == kept.size { Ok(record) } else { Err(Error::Changed) }
     }
 
     /// What is said of a version that stays when its content changes, which is its last change.
