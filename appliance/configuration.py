@@ -139,6 +139,14 @@ class UploadsSection(_Section):
     `"7 d"`; 0 or `"never"`: none is."""
 
 
+class FilesSection(_Section):
+    """What mounts see and do."""
+
+    lock_after: Duration = Field(default=300.0, ge=1, le=30 * 86400)
+    """In a bucket with default retention, a file that was written through a mount is locked when nothing was written to
+    it for so long, and nobody has it open to write; `chmod a-w` locks it at once. 1 s to 30 d."""
+
+
 class PoolSection(_Section):
     """A pool: drives of one class under one erasure profile."""
 
@@ -208,6 +216,7 @@ class Configuration(BaseSettings):
     control: ControlSection = ControlSection()
     engine: EngineSection = EngineSection()
     uploads: UploadsSection = UploadsSection()
+    files: FilesSection = FilesSection()
     log: LogSection = LogSection()
 
     pools: list[PoolSection] = []

@@ -34,7 +34,8 @@ def replace_stale(mountpoint: Path) -> None:
     """Take away a mount whose process has died. Raises MountError where the mount point isn't a directory."""
     try:
         is_directory = mountpoint.is_dir()
-        mountpoint.stat()
+        # What the kernel knows of the directory itself it says for a while without asking anybody.
+        os.statvfs(mountpoint)
     except FileNotFoundError:
         raise MountError(f"{mountpoint} does not exist: make the directory first") from None
     except OSError as fault:

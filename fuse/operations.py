@@ -68,6 +68,8 @@ class Operations(pyfuse3.Operations):
         self._numbers = count(1)
         # What the kernel's pages of a file were read of, as of its last opening here.
         self._cached: dict[int, int] = {}
+        # Of open files.
+        self._inodes: dict[int, int] = {}
 
     # Names
 
@@ -231,6 +233,7 @@ class Operations(pyfuse3.Operations):
     def _opened(self, told: Told, handle: int) -> pyfuse3.FileInfo:
         inode, content = told[0], told[-1]
         held, self._cached[inode] = self._cached.get(inode), content
+        self._inodes[handle] = inode
         return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(handle), keep_cache=held == content)
 
     async def read(self, fh: "FileHandleT", off: int, size: int) -> bytes:
@@ -240,22 +243,34 @@ class Operations(pyfuse3.Operations):
         with _fuse_errors():
             return self._files.read(fh, off, size)
 
+    @contextmanager
+    def _changing(self, handle: int) -> Iterator[None]:
+        """What fails here leaves the kernel with pages that no content has: the next opening drops them."""
+        try:
+            yield
+        except pyfuse3.FUSEError:
+            self._cached.pop(self._inodes.get(handle, 0), None)
+            raise
+
     async def write(self, fh: "FileHandleT", off: int, buf: bytes) -> int:
         """Take bytes; they are durable after fsync or close."""
-        if len(buf) >= _MANY_BYTES:
-            await _aside(self._files.write, fh, off, buf)
-        else:
-            with _fuse_errors():
-                self._files.write(fh, off, buf)
+        with self._changing(fh):
+            if len(buf) >= _MANY_BYTES:
+                await _aside(self._files.write, fh, off, buf)
+            else:
+                with _fuse_errors():
+                    self._files.write(fh, off, buf)
         return len(buf)
 
     async def flush(self, fh: "FileHandleT") -> None:
         """Publish what was written, at every close of the file by a process: errors are told to it."""
-        await _aside(self._files.publish, fh)
+        with self._changing(fh):
+            await _aside(self._files.publish, fh)
 
     async def fsync(self, fh: "FileHandleT", datasync: bool) -> None:
         """Make what was written durable, and visible on every face."""
-        await _aside(self._files.publish, fh)
+        with self._changing(fh):
+            await _aside(self._files.publish, fh)
 
     async def fsyncdir(self, fh: "FileHandleT", datasync: bool) -> None:
         """Do nothing: names are durable when they are answered."""
@@ -263,9 +278,12 @@ class Operations(pyfuse3.Operations):
     async def release(self, fh: "FileHandleT") -> None:
         """Close. Nobody waits for it: a fault is logged."""
         try:
-            await _aside(self._files.release, fh)
+            with self._changing(fh):
+                await _aside(self._files.release, fh)
         except pyfuse3.FUSEError as fault:
             _log.warning("a file could not be closed: what was written last is lost", extra={"reason": str(fault)})
+        finally:
+            del self._inodes[fh]
 
     # The whole, and what else is said of files
 

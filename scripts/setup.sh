@@ -109,7 +109,7 @@ once uv requirements-uv.txt -- install_uv
 once pins requirements.txt -- install_pins requirements.txt
 once packstone pyproject.toml -- install_packstone
 if [[ $purpose == test ]]; then
-    need_commands aws:awscli s3cmd:s3cmd rclone:rclone openssl:openssl
+    need_commands aws:awscli s3cmd:s3cmd rclone:rclone openssl:openssl c++:g++
     once test-pins requirements-dev.txt -- install_pins requirements-dev.txt
 elif [[ $purpose == fuzz ]]; then
     need_commands c++:g++

@@ -21,6 +21,7 @@ from gateway.cli import (
     listing,
     lost,
     mount,
+    pin,
     policy,
     pool,
     provider,
@@ -44,6 +45,7 @@ app: Final = typer.Typer(
 app.command("init")(initialise.init)
 app.command("serve")(serve.serve)
 app.command("mount")(mount.mount)
+app.command("pin")(pin.pin)
 app.command("status")(status.status)
 app.command("seal")(seal.seal)
 app.command("checkpoint")(checkpoint.checkpoint)

@@ -34,6 +34,14 @@ def test_a_mount_that_was_killed_is_replaced(own_mount: Mount) -> None:
     assert (folder / "open").read_bytes() == b"reached the node"
 
 
+def test_a_killed_mount_is_replaced_however_fresh_its_names_are(own_mount: Mount) -> None:
+    assert own_mount.path.is_dir()
+    own_mount.kill()
+    own_mount.start()
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text("utf-8").splitlines()]
+    assert mounts.count(str(own_mount.path)) == 1
+
+
 def test_a_node_that_was_killed_has_what_was_synced_and_the_mount_goes_on(own_mount: Mount) -> None:
     folder, node = own_mount.path / BUCKET, own_mount.node
     (folder / "closed").write_bytes(b"closed")
@@ -48,6 +56,7 @@ def test_a_node_that_was_killed_has_what_was_synced_and_the_mount_goes_on(own_mo
         os.pwrite(descriptor, b"x", 0)
     with pytest.raises(OSError, match="Stale file handle"):
         os.close(descriptor)
+    # The kernel knew other bytes of it.
     assert (folder / "synced").read_bytes() == b"synced"
     assert {name: (folder / name).stat().st_ino for name in inodes} == inodes
     (folder / "after").write_bytes(b"after")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.fuse.mounted import Mount
 from tests.served import Node
 from tests.signing import Raw
 from tests.worm import record as records
@@ -39,6 +40,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 def s3(served: Node) -> "S3Client":
     """A client with the root credentials: nobody may do more."""
     return served.client()
+
+
+@pytest.fixture(scope="session")
+def mounted(served: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mount]:
+    """The same node as a file system."""
+    if not Path("/dev/fuse").exists():
+        pytest.skip("this machine has no /dev/fuse")
+    mount = Mount(served, tmp_path_factory.mktemp("worm") / "mount")
+    mount.start()
+    yield mount
+    mount.close()
 
 
 @pytest.fixture

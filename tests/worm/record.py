@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -103,3 +104,11 @@ def attempt(call: Callable[..., Any], **arguments: Any) -> None:
     """A call that may be answered or refused: the record must outlive it either way."""
     with contextlib.suppress(ClientError):
         call(**arguments)
+
+
+def comes(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -103,11 +103,14 @@ impl Node {
         })
     }
 
-    fn serve_files(&self, py: Python<'_>, socket: PathBuf) -> PyResult<()> {
+    fn serve_files(&self, py: Python<'_>, socket: PathBuf, lock_after: f64) -> PyResult<()> {
         let (front, handle) = (self.serving()?, self.handle()?);
+        let lock_after =
+            Duration::try_from_secs_f64(lock_after).map_err(|error| OperatorError::new_err(error.to_string()))?;
         py.detach(|| {
             let scratch = socket.parent().unwrap_or(Path::new("."));
             let files = Files::new(self.store.clone(), scratch, front.encryption_rule());
+            files.set_lock_after(lock_after);
             let service = Service::start(files, &socket, &handle)
                 .map_err(|error| EngineError::new_err(format!("{}: {error}", socket.display())))?;
             *self.files.lock() = Some(service);

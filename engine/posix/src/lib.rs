@@ -2,7 +2,7 @@
 //!
 //! Rooms, from the ground up: `errno` and `name` (what is answered, which names there are), `protocol` (the bytes between
 //! a mount and the node), `number` and `tree` (inode numbers, and what they and names lead to), `content` (open files),
-//! `verbs` (one file a family), `session` and `service` (who has what open, and the socket); `client` is a mount's side
+//! `view` (what is shown beside files), `verbs` (one file a family), `locker` (what becomes of idle files where retention is the default), `session` and `service` (who has what open, and the socket); `client` is a mount's side
 //! of it. `docs/namespace.md` says what is promised.
 //!
 //! What is there is what the store's index says, for every face at once: nothing is kept here but open files. Each
@@ -11,6 +11,7 @@
 pub mod client;
 mod content;
 mod errno;
+mod locker;
 mod name;
 mod number;
 pub mod protocol;
@@ -18,9 +19,12 @@ mod service;
 mod session;
 mod tree;
 mod verbs;
+mod view;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 pub use client::Client;
 pub use errno::Errno;
@@ -32,6 +36,7 @@ pub use service::Service;
 use tokio::sync::Mutex;
 
 use crate::content::OpenFiles;
+use crate::locker::Writers;
 use crate::number::Implicit;
 
 /// What new objects of a bucket are encrypted with where a request says nothing of it.
@@ -54,6 +59,8 @@ pub type EncryptionRule = dyn Fn(&BucketState) -> DefaultEncryption + Send + Syn
 const DIRECTORIES: usize = 100_000;
 /// How many locks the names of all directories share.
 const STRIPES: usize = 64;
+/// Milliseconds.
+const LOCK_AFTER: u64 = 5 * 60 * 1000;
 
 /// The namespace of one node, which all its mounts see.
 ///
@@ -66,8 +73,12 @@ pub struct Files {
     pub(crate) rule: Box<EncryptionRule>,
     pub(crate) open: OpenFiles,
     pub(crate) implicit: Implicit,
+    pub(crate) views: view::Numbers,
     /// When names in directories changed lately, Unix nanoseconds.
     pub(crate) changed: Cache<u64, i64>,
+    pub(crate) writers: Writers,
+    /// Milliseconds.
+    lock_after: AtomicU64,
     /// By the hash of a directory's inode.
     pub(crate) names: [Mutex<()>; STRIPES],
 }
@@ -89,9 +100,21 @@ impl Files {
             rule,
             open: OpenFiles::new(scratch),
             implicit: Implicit::default(),
+            views: view::Numbers::default(),
             changed: Cache::new(DIRECTORIES),
+            writers: Writers::default(),
+            lock_after: AtomicU64::new(LOCK_AFTER),
             names: std::array::from_fn(|_| Mutex::const_new(())),
         })
+    }
+
+    /// For how long nobody must have written a file in a bucket with default retention for it to be locked.
+    pub fn set_lock_after(&self, idle: Duration) {
+        self.lock_after.store(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn lock_after(&self) -> Duration {
+        Duration::from_millis(self.lock_after.load(Ordering::Relaxed))
     }
 
     pub(crate) fn may(&self, action: Action, bucket: &str, key: &str) -> Result<Grant, Errno> {

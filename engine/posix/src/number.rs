@@ -6,6 +6,7 @@
 //! | below 2^60 | a record: that of the file's first content, which every later one keeps |
 //! | 2^60 + id | a bucket |
 //! | 2^61 + 60 bits of a hash over (bucket's id, path) | a directory that nothing but the keys below it tells of |
+//! | 2^62 + 62 bits of a hash | what stands in a view, see [`crate::view`] |
 //!
 //! A record's number leads to its key by the store's index, and a bucket's by its id. The last kind is looked up among
 //! those that were told; what is not known any more (after a restart, or when there are too many) is found by walking
@@ -17,6 +18,7 @@ use quick_cache::sync::Cache;
 pub const ROOT: u64 = 1;
 const BUCKET: u64 = 1 << 60;
 const IMPLICIT: u64 = 1 << 61;
+pub const VIEW: u64 = 1 << 62;
 const HASH: u64 = BUCKET - 1;
 /// How many numbers a path may come to.
 const PROBES: u64 = 16;
@@ -30,11 +32,13 @@ pub enum Kind {
     Record,
     Bucket(u32),
     Implicit,
+    View,
 }
 
 pub fn kind(inode: u64) -> Kind {
     match inode {
         ROOT => Kind::Root,
+        _ if inode >= VIEW => Kind::View,
         _ if inode >= IMPLICIT => Kind::Implicit,
         _ if inode >= BUCKET => u32::try_from(inode - BUCKET).map_or(Kind::Record, Kind::Bucket),
         _ => Kind::Record,
@@ -114,6 +118,7 @@ mod tests {
             (BUCKET + 7, Kind::Bucket(7)),
             (IMPLICIT, Kind::Implicit),
             (IMPLICIT + HASH, Kind::Implicit),
+            (VIEW, Kind::View),
         ] {
             assert_eq!(kind(inode), held, "{inode}");
         }

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::protocol::{MAX_FRAME, Request, VERSION};
 use crate::session::Session;
-use crate::{Errno, Files};
+use crate::{Errno, Files, locker};
 
 /// So long a request may still take when the service ends.
 const LAST_ANSWER: Duration = Duration::from_secs(5);
@@ -57,6 +57,7 @@ impl Service {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared { files, sessions: Mutex::default() });
+        runtime.spawn(locker::run(shared.files.clone(), stopped.clone()));
         let accepting = runtime.spawn(accept(listener, shared, stopped));
         Ok(Self { path: path.to_owned(), stop, accepting: Mutex::new(Some(accepting)) })
     }

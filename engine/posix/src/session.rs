@@ -7,12 +7,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use packstone_store::Object;
 use packstone_store::codec::Writer;
 use parking_lot::Mutex;
 
 use crate::content::{OpenFile, now};
+use crate::number::Kind;
 use crate::protocol::{Attributes, MAX_DATA, Request};
-use crate::{Errno, Files};
+use crate::{Errno, Files, number, view};
 
 /// Files that one mount may have open.
 const MOST_HANDLES: usize = 1 << 20;
@@ -27,9 +29,13 @@ pub struct Session {
 }
 
 #[derive(Clone, Debug)]
-struct Handle {
-    file: Arc<OpenFile>,
-    write: bool,
+enum Handle {
+    File {
+        file: Arc<OpenFile>,
+        write: bool,
+    },
+    /// Of a view: nothing shares or changes it.
+    Version(Arc<Object>),
 }
 
 impl Session {
@@ -75,11 +81,18 @@ impl Session {
             Request::ReadLink { inode } => out.bytes(&files.read_link(inode).await?),
             Request::Create { parent, name, maker, exclusive, empty } => {
                 let (attributes, file) = files.create((parent, name), maker, exclusive, empty).await?;
-                self.opened(files, attributes, file, true, out)?;
+                self.opened(files, attributes, Handle::File { file, write: true }, out)?;
+            }
+            Request::Open { inode, write, empty } if number::kind(inode) == Kind::View => {
+                let view = files.view_of(inode)?;
+                if write || empty {
+                    return Err(Errno::READ_ONLY);
+                }
+                self.opened(files, view.attributes(), Handle::Version(files.open_view(&view)?), out)?;
             }
             Request::Open { inode, write, empty } => {
                 let (attributes, file) = files.open(inode, write, empty).await?;
-                self.opened(files, attributes, file, write, out)?;
+                self.opened(files, attributes, Handle::File { file, write }, out)?;
             }
             Request::Space => files.space()?.encode(out),
             Request::SetExtended { inode, name, value, flags } => {
@@ -103,21 +116,22 @@ impl Session {
         match request {
             Request::Read { handle, offset, length } => {
                 let length = length.min(u32::try_from(MAX_DATA).unwrap_or(u32::MAX));
-                out.bytes(&self.handle(handle)?.file.read(files, offset, length).await?);
+                let bytes = match self.handle(handle)? {
+                    Handle::File { file, .. } => file.read(files, offset, length).await?,
+                    Handle::Version(object) => view::read(&object, offset, length).await?,
+                };
+                out.bytes(&bytes);
                 Ok(())
             }
             Request::Write { handle, offset, data } => {
-                let handle = self.handle(handle)?;
-                if !handle.write {
-                    return Err(Errno::BAD_HANDLE);
-                }
-                handle.file.write(files, offset, data).await
+                let Handle::File { file, write: true } = self.handle(handle)? else { return Err(Errno::BAD_HANDLE) };
+                file.write(files, offset, data).await
             }
             Request::Publish { handle } => publish(files, &self.handle(handle)?).await,
             Request::Release { handle } => {
                 let held = self.handles.lock().remove(&handle).ok_or(Errno::BAD_HANDLE)?;
                 let outcome = publish(files, &held).await;
-                files.open.close(&held.file, held.write);
+                held.close(files);
                 outcome
             }
             _ => Err(Errno::PROTOCOL),
@@ -128,22 +142,18 @@ impl Session {
         self.handles.lock().get(&handle).cloned().ok_or(Errno::BAD_HANDLE)
     }
 
-    fn opened(
-        &self,
-        files: &Files,
-        attributes: Attributes,
-        file: Arc<OpenFile>,
-        write: bool,
-        out: &mut Writer,
-    ) -> Result<(), Errno> {
+    fn opened(&self, files: &Files, attributes: Attributes, held: Handle, out: &mut Writer) -> Result<(), Errno> {
         let mut handles = self.handles.lock();
+        if let Handle::File { file, write: true } = &held {
+            files.writers.enter(file.inode);
+        }
         if handles.len() >= MOST_HANDLES {
             drop(handles);
-            files.open.close(&file, write);
+            held.close(files);
             return Err(Errno(libc::ENFILE));
         }
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
-        handles.insert(handle, Handle { file, write });
+        handles.insert(handle, held);
         attributes.encode(out);
         out.u64(handle);
         Ok(())
@@ -154,16 +164,35 @@ impl Session {
         let handles: Vec<_> = self.handles.lock().drain().map(|(_, handle)| handle).collect();
         for handle in handles {
             if let Err(errno) = publish(files, &handle).await {
-                tracing::warn!(inode = handle.file.inode, %errno, "what a mount left open could not be published");
+                tracing::warn!(inode = handle.inode(), %errno, "what a mount left open could not be published");
             }
-            files.open.close(&handle.file, handle.write);
+            handle.close(files);
+        }
+    }
+}
+
+impl Handle {
+    fn inode(&self) -> u64 {
+        match self {
+            Self::File { file, .. } => file.inode,
+            Self::Version(object) => object.version.file.inode,
+        }
+    }
+
+    fn close(&self, files: &Files) {
+        let Self::File { file, write } = self else { return };
+        files.open.close(file, *write);
+        if *write {
+            let waits = file.seen().version.attributes.pending.is_some();
+            files.writers.leave(file.inode, waits.then(|| files.store.compliance_time()));
         }
     }
 }
 
 async fn publish(files: &Files, handle: &Handle) -> Result<(), Errno> {
-    let mut content = handle.file.content().await;
-    handle.file.publish(files, &mut content).await?;
+    let Handle::File { file, write } = handle else { return Ok(()) };
+    let mut content = file.content().await;
+    file.publish(files, &mut content).await?;
     // Who only reads has lost nothing.
-    if handle.write { content.expect_placed() } else { Ok(()) }
+    if *write { content.expect_placed() } else { Ok(()) }
 }

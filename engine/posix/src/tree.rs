@@ -12,6 +12,7 @@ use packstone_store::time::from_system_time;
 use crate::content::{Place, Seen};
 use crate::number::{self, Implicit, Kind, ROOT};
 use crate::protocol::Attributes;
+use crate::view::View;
 use crate::{Errno, Files, name};
 
 /// What a directory's mode is where nobody said it.
@@ -25,6 +26,7 @@ pub enum Node {
     Root,
     Directory(Directory),
     File(File),
+    View(View),
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +127,7 @@ impl Files {
                 let bucket = self.store.bucket_of_id(id).ok_or(Errno::STALE)?;
                 Ok(Node::Directory(Directory { bucket, path: String::new(), inode, marker: None }))
             }
+            Kind::View => self.view_of(inode).map(Node::View),
             Kind::Record => self.recorded(inode)?.ok_or(Errno::STALE),
             Kind::Implicit => match self.recorded(inode)? {
                 Some(node) => Ok(node),
@@ -141,6 +144,7 @@ impl Files {
             // The names there are buckets, and nothing else.
             Node::Root => Err(Errno::NOT_PERMITTED),
             Node::File(_) => Err(Errno::NOT_DIRECTORY),
+            Node::View(_) => Err(Errno::READ_ONLY),
         }
     }
 
@@ -240,6 +244,11 @@ impl Files {
     /// # Errors
     /// [`Errno::NOT_FOUND`], or a name that can't be.
     pub(crate) fn child(&self, parent: &Directory, name: &str) -> Result<Node, Errno> {
+        if parent.path.is_empty()
+            && let Some(view) = self.view(&parent.bucket, name)?
+        {
+            return Ok(Node::View(view));
+        }
         let key = name::key(&parent.path, name)?;
         let path = [&key, "/"].concat();
         if let Some(directory) = self.directory_at(&parent.bucket, &path)? {
@@ -266,12 +275,17 @@ impl Files {
                 Ok(Node::Directory(Directory { bucket, path: String::new(), inode, marker: None }))
             }
             Node::Directory(directory) => self.child(&directory, name::parse(name)?),
+            Node::View(view) => self.view_child(&view, name),
             Node::File(_) => Err(Errno::NOT_DIRECTORY),
         }
     }
 
     fn above(&self, node: Node) -> Result<Node, Errno> {
-        let Node::Directory(directory) = node else { return Ok(Node::Root) };
+        let directory = match node {
+            Node::Directory(directory) => directory,
+            Node::View(view) => return self.view_above(&view),
+            Node::Root | Node::File(_) => return Ok(Node::Root),
+        };
         if directory.path.is_empty() {
             return Ok(Node::Root);
         }
@@ -306,6 +320,7 @@ impl Files {
                 Attributes { mtime: held.mtime.max(changed), ctime: held.ctime.max(changed), ..held }
             }
             Node::File(file) => self.attributes_of(&file.version)?,
+            Node::View(view) => view.attributes(),
         })
     }
 

@@ -336,7 +336,7 @@ fn what_is_said_of_a_file_stays() {
 }
 
 #[test]
-fn a_locked_version_is_not_touched_and_a_bucket_that_locks_by_default_is_read() {
+fn a_locked_version_is_not_touched() {
     let node = Node::new();
     node.create_bucket(&[("versioning", &[1]), ("object-lock", &[0])]);
     let mount = node.mount();

@@ -61,7 +61,7 @@ fn bypass(key: &str) -> Grant {
 async fn amend(store: &Store, key: &str, version: VersionId, change: AttributeChange) -> Result<Version> {
     let action = match change {
         AttributeChange::Tags(_) => Action::PutObjectTagging,
-        AttributeChange::Retention(_) => Action::PutObjectRetention,
+        AttributeChange::Retention(_) | AttributeChange::Lock => Action::PutObjectRetention,
         AttributeChange::LegalHold(_) => Action::PutObjectLegalHold,
         AttributeChange::Acl(_) => Action::PutObjectAcl,
         AttributeChange::File(_) | AttributeChange::Extended(..) => Action::PutObject,

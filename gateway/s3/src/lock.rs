@@ -118,6 +118,7 @@ pub(crate) fn facts(change: &AttributeChange) -> Vec<(Name, String)> {
             vec![(Name::ObjectLockLegalHold, if *on { "ON" } else { "OFF" }.to_owned())]
         }
         AttributeChange::Retention(None)
+        | AttributeChange::Lock
         | AttributeChange::Tags(_)
         | AttributeChange::Acl(_)
         | AttributeChange::File(_)

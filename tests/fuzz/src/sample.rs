@@ -13,8 +13,8 @@ use packstone_store::journal::batch::{Batch, FileKey, Position};
 use packstone_store::journal::entry::{Claim, Entry, JournalInfo, LiveSet, Manifest, Removed, Target};
 use packstone_store::journal::file::FileHeader;
 use packstone_store::object::{
-    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, Encryption, Etag, FileFacts, Mode, PartChecksums,
-    RenameToken, Retention, SystemHeader, UploadId, VersionId,
+    Attributes, Checksum, ChecksumAlgorithm, ChecksumKind, DefaultRetention, Encryption, Etag, FileFacts, Mode,
+    PartChecksums, Pending, Period, RenameToken, Retention, SystemHeader, UploadId, VersionId,
 };
 use packstone_store::pool::{DriveClass, Profile};
 use packstone_store::record::{Compression, Extent, Posix, Record};
@@ -205,6 +205,10 @@ fn attributes() -> Vec<u8> {
         renamed: Some(RenameToken { token: [1; 16], request: [2; 16] }),
         file: Some(FileFacts { uid: 1, gid: 2, mode: 0o100_644, mtime: 3, ctime: 4 }),
         extended: vec![("user.desk".into(), vec![0, 255])],
+        pending: Some(Pending {
+            rule: DefaultRetention { mode: Mode::Compliance, period: Period::Years(6) },
+            since: 7,
+        }),
     }
     .encode(&mut out);
     out.0

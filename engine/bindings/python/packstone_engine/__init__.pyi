@@ -373,8 +373,9 @@ class Node:
         """Recover and start. Raises OperatorError when another process has the data, or recovery must stop."""
     def serve_s3(self, settings: S3Settings) -> str:
         """Listen, and return the bound address as HOST:PORT. Raises OperatorError when the port is taken."""
-    def serve_files(self, socket: str) -> None:
-        """Serve the namespace as files to mounts, on a Unix socket; S3 must be served already.
+    def serve_files(self, socket: str, lock_after: float) -> None:
+        """Serve the namespace as files to mounts, on a Unix socket; S3 must be served already. In buckets with default
+        retention a file is locked once nobody has written it for `lock_after` seconds.
 
         Raises OperatorError when the socket can't be made.
         """

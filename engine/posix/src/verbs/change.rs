@@ -5,7 +5,6 @@ use std::sync::Arc;
 use packstone_access::Action;
 use packstone_store::object::{AttributeChange, BucketState, FileChange, PERMISSIONS, Version};
 
-use super::expect_writable;
 use crate::content::{OpenFile, now};
 use crate::protocol::{Attributes, Change};
 use crate::tree::{File, Node, attributes_of_open};
@@ -19,6 +18,7 @@ impl Files {
         let said = FileChange { uid: change.uid, gid: change.gid, mode: change.mode, mtime: change.mtime };
         match self.node(inode)? {
             Node::Root => return Err(Errno::NOT_PERMITTED),
+            Node::View(_) => return Err(Errno::READ_ONLY),
             Node::Directory(_) if change.size.is_some() => return Err(Errno::IS_DIRECTORY),
             Node::Directory(directory) => {
                 let marker = self.marker(&directory).await?;
@@ -69,8 +69,8 @@ impl Files {
     async fn describe_file(&self, file: &File, said: FileChange) -> Result<(), Errno> {
         let open = self.open.get(file.version.file.inode);
         let content = match &open {
-            // The commit of what was written would be the later change of its time.
-            Some(open) if said.mtime.is_some() => {
+            // The commit of what was written would be the later change of its time, or come too late for a lock.
+            Some(open) if said.mtime.is_some() || file.version.attributes.pending.is_some() => {
                 let mut content = open.content().await;
                 open.publish(self, &mut content).await?;
                 Some(content)
@@ -94,7 +94,6 @@ impl Files {
         change: AttributeChange,
     ) -> Result<Version, Errno> {
         self.store.expect_unlocked(version)?;
-        expect_writable(bucket)?;
         let grant = self.may(Action::PutObject, &bucket.bucket.name, key)?;
         Ok(self.store.amend(&grant, None, change, None).await?)
     }

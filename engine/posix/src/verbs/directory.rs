@@ -4,7 +4,7 @@ use packstone_access::Action;
 use packstone_store::object::{ListEntry, Precondition};
 use packstone_store::record::Posix;
 
-use super::{expect_free, expect_writable, heir};
+use super::{expect_free, heir};
 use crate::content::Place;
 use crate::protocol::{Attributes, Maker};
 use crate::tree::Node;
@@ -19,7 +19,6 @@ impl Files {
         }
         let _held = self.hold_names(parent, parent).await;
         let directory = self.directory(parent)?;
-        expect_writable(&directory.bucket)?;
         let key = name::key(&directory.path, name)?;
         expect_free(self.child(&directory, name))?;
         let Maker { mode, uid, gid, .. } = heir(&directory, maker);
@@ -39,7 +38,11 @@ impl Files {
         }
         let name = name::parse(name)?;
         let target = self.named(parent, name.as_bytes())?;
-        let Node::Directory(target) = target else { return Err(Errno::NOT_DIRECTORY) };
+        let target = match target {
+            Node::Directory(target) => target,
+            Node::View(_) => return Err(Errno::READ_ONLY),
+            Node::Root | Node::File(_) => return Err(Errno::NOT_DIRECTORY),
+        };
         let _held = self.hold_names(parent, target.inode).await;
         let directory = self.directory(parent)?;
         match self.first_below(&target.bucket, &target.path, &target.path)? {

@@ -50,6 +50,7 @@ impl Files {
     async fn change_extended(&self, inode: u64, change: AttributeChange) -> Result<(), Errno> {
         match self.node(inode)? {
             Node::Root => return Err(Errno::NOT_SUPPORTED),
+            Node::View(_) => return Err(Errno::READ_ONLY),
             Node::Directory(directory) => {
                 let marker = self.marker(&directory).await?;
                 self.amend(&directory.bucket, &directory.path, &marker, change).await?;
@@ -82,7 +83,15 @@ impl Files {
             Node::Root => Ok(Vec::new()),
             Node::Directory(directory) => Ok(directory.marker.map_or_else(Vec::new, |marker| said(&marker))),
             Node::File(file) => Ok(said(&file.version)),
+            Node::View(view) => Ok(view.version.as_ref().map_or_else(Vec::new, said)),
         }
+    }
+}
+
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Governance => "GOVERNANCE",
+        Mode::Compliance => "COMPLIANCE",
     }
 }
 
@@ -102,12 +111,12 @@ fn said(version: &Version) -> Vec<(String, Vec<u8>)> {
         tell("version-id", version.version.to_string());
     }
     if let Some(retention) = attributes.retention {
-        let mode = match retention.mode {
-            Mode::Governance => "GOVERNANCE",
-            Mode::Compliance => "COMPLIANCE",
-        };
-        tell("lock-mode", mode.to_owned());
+        tell("lock-mode", mode_name(retention.mode).to_owned());
         tell("retain-until", retention.until.to_string());
+    }
+    if let Some(pending) = attributes.pending {
+        tell("lock-pending", mode_name(pending.rule.mode).to_owned());
+        tell("pending-since", pending.since.to_string());
     }
     if attributes.legal_hold {
         tell("legal-hold", "ON".to_owned());

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use packstone_access::Action;
+use packstone_store::Object;
 use packstone_store::object::{Attributes as ObjectAttributes, Etag, Precondition};
 use packstone_store::record::Posix;
 
-use super::{expect_free, expect_writable, heir};
+use super::{expect_free, heir};
 use crate::content::{OpenFile, Place};
 use crate::protocol::{Attributes, Maker};
 use crate::tree::{File, Node};
@@ -40,7 +41,6 @@ impl Files {
             Err(Errno::NOT_FOUND) => {}
             Err(error) => return Err(error),
         }
-        expect_writable(&directory.bucket)?;
         let Maker { mode, uid, gid, device } = heir(&directory, maker);
         let kind = if mode & libc::S_IFMT == 0 { libc::S_IFREG } else { mode & libc::S_IFMT };
         if !TYPES.contains(&kind) {
@@ -68,6 +68,7 @@ impl Files {
     ) -> Result<(Attributes, Arc<OpenFile>), Errno> {
         match self.node(inode)? {
             Node::File(file) => self.opened(&file, write, empty).await,
+            Node::View(_) => Err(Errno::READ_ONLY),
             Node::Root | Node::Directory(_) => Err(Errno::IS_DIRECTORY),
         }
     }
@@ -86,7 +87,6 @@ impl Files {
 
     pub(crate) fn open_file(&self, file: &File, write: bool) -> Result<Arc<OpenFile>, Errno> {
         if write {
-            expect_writable(&file.bucket)?;
             self.store.expect_unlocked(&file.version)?;
         }
         let place = file.place();
@@ -101,7 +101,11 @@ impl Files {
         let name = name::parse(name)?;
         let _held = self.hold_names(parent, parent).await;
         let directory = self.directory(parent)?;
-        let Node::File(file) = self.child(&directory, name)? else { return Err(Errno::IS_DIRECTORY) };
+        let file = match self.child(&directory, name)? {
+            Node::File(file) => file,
+            Node::View(_) => return Err(Errno::READ_ONLY),
+            Node::Root | Node::Directory(_) => return Err(Errno::IS_DIRECTORY),
+        };
         self.store.expect_unlocked(&file.version)?;
         self.keep(&directory, &file.key).await?;
         let open = self.open.get(file.version.file.inode);
@@ -110,7 +114,7 @@ impl Files {
             None => None,
         };
         let grant = self.may(Action::DeleteObject, directory.bucket_name(), &file.key)?;
-        self.store.delete(&grant, Precondition::None).await?;
+        self.store.unlink(&grant).await?;
         let left = self.name_left(&file).await?;
         if let (Some(open), Some(mut content)) = (&open, content) {
             self.go_on(open, &mut content, left);
@@ -132,7 +136,6 @@ impl Files {
         }
         let _held = self.hold_names(parent, parent).await;
         let directory = self.directory(parent)?;
-        expect_writable(&directory.bucket)?;
         expect_free(self.child(&directory, name))?;
         let Maker { uid, gid, .. } = heir(&directory, maker);
         let place = Place { bucket: directory.bucket_name().to_owned(), key: name::key(&directory.path, name)? };
@@ -149,12 +152,15 @@ impl Files {
     }
 
     pub(crate) async fn read_link(&self, inode: u64) -> Result<Vec<u8>, Errno> {
-        let Node::File(file) = self.node(inode)? else { return Err(Errno::INVALID) };
-        if !file.is_link() || file.version.size > MAX_TARGET as u64 {
+        let object = match self.node(inode)? {
+            Node::File(file) if file.is_link() => self.object(&file.place())?,
+            Node::View(view) if view.is_link() => Object::clone(&*self.open_view(&view)?),
+            _ => return Err(Errno::INVALID),
+        };
+        let size = object.version.size;
+        if size > MAX_TARGET as u64 {
             return Err(Errno::INVALID);
         }
-        let object = self.object(&file.place())?;
-        let size = object.version.size;
         let mut reader = object.read(0..size);
         let mut target = Vec::new();
         while let Some(piece) = reader.next().await {

@@ -3,7 +3,7 @@
 use packstone_access::Action;
 use packstone_store::object::{AttributeChange, FileChange};
 
-use super::{expect_free, expect_writable};
+use super::expect_free;
 use crate::content::{Content, OpenFile, Place};
 use crate::protocol::Attributes;
 use crate::tree::{File, Node};
@@ -17,6 +17,7 @@ impl Files {
         let directory = self.directory(parent)?;
         let file = match self.node(inode) {
             Ok(Node::File(file)) => file,
+            Ok(Node::View(_)) => return Err(Errno::READ_ONLY),
             Ok(Node::Root | Node::Directory(_)) => return Err(Errno::NOT_PERMITTED),
             // Its last name is gone.
             Err(Errno::STALE) => return Err(Errno::NOT_FOUND),
@@ -25,7 +26,6 @@ impl Files {
         if file.bucket.bucket.id != directory.bucket.bucket.id {
             return Err(Errno::CROSS_BUCKET);
         }
-        expect_writable(&directory.bucket)?;
         self.store.expect_unlocked(&file.version)?;
         let key = name::key(&directory.path, name)?;
         expect_free(self.child(&directory, name))?;

@@ -5,10 +5,13 @@ use packstone_store::object::{ListEntry, ListQuery};
 
 use crate::protocol::{Attributes, Entry};
 use crate::tree::{Directory, Node, place_of};
+use crate::view::is_view;
 use crate::{Errno, Files, name};
 
 /// Entries of one answer at most: as long as they may be, they fit into a frame.
 const MOST: usize = 500;
+/// The same of a view, whose places are keys.
+const MOST_VIEWED: usize = 200;
 
 impl Files {
     pub(crate) fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attributes, Errno> {
@@ -22,6 +25,7 @@ impl Files {
         match self.node(inode)? {
             Node::Root => self.list_buckets(inode, after, limit),
             Node::Directory(directory) => self.list_directory(&directory, after, limit),
+            Node::View(view) => self.list_view(&view, after, limit.min(MOST_VIEWED)),
             Node::File(_) => Err(Errno::NOT_DIRECTORY),
         }
     }
@@ -73,7 +77,7 @@ impl Files {
         let key = place_of(entry);
         let place = key.get(directory.path.len()..).unwrap_or_default();
         let name = place.strip_suffix('/').unwrap_or(place);
-        if !name::is_shown(name) {
+        if !name::is_shown(name) || directory.path.is_empty() && is_view(name) {
             return Ok(None);
         }
         let attributes = match entry {

@@ -13,7 +13,7 @@ mod space;
 use std::sync::Arc;
 
 use packstone_access::Action;
-use packstone_store::object::{Attributes as ObjectAttributes, BucketState, Etag, Precondition, Version};
+use packstone_store::object::{Attributes as ObjectAttributes, Etag, Precondition, Version};
 use packstone_store::record::Posix;
 use tokio::sync::MutexGuard;
 
@@ -100,7 +100,6 @@ impl Files {
             // A bucket has nothing to say it on.
             return Err(Errno::NOT_PERMITTED);
         }
-        expect_writable(&directory.bucket)?;
         let held = directory.attributes();
         let posix = Posix { inode: directory.inode, uid: held.uid, gid: held.gid, mode: held.mode, mtime: 0 };
         let place = Place { bucket: directory.bucket_name().to_owned(), key: directory.path.clone() };
@@ -121,11 +120,6 @@ impl Files {
         }
         Ok(())
     }
-}
-
-/// Refuses what would lock at once what is not finished yet.
-fn expect_writable(bucket: &BucketState) -> Result<(), Errno> {
-    if bucket.default_retention().is_some() { Err(Errno::READ_ONLY) } else { Ok(()) }
 }
 
 /// Who owns what is made in a directory: where it has the set-group-id bit, its group does.

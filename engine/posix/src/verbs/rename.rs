@@ -4,7 +4,6 @@ use packstone_access::Action;
 use packstone_store::Error;
 use packstone_store::object::{BucketState, Conditions, NamedTag, RenameTerms, Versioning};
 
-use super::expect_writable;
 use crate::content::{Content, OpenFile, Place};
 use crate::tree::{Directory, File, Node};
 use crate::{Errno, Files, name};
@@ -26,7 +25,6 @@ impl Files {
         if from.bucket.bucket.id != to.bucket.bucket.id {
             return Err(Errno::CROSS_BUCKET);
         }
-        expect_writable(&from.bucket)?;
         let source = self.child(&from, name)?;
         let replaced = match self.child(&to, new_name) {
             Ok(_) if keep => return Err(Errno::EXISTS),
@@ -46,6 +44,7 @@ impl Files {
             (Node::File(source), Some(Node::File(replaced))) => {
                 self.rename_file(&from, &source, Some(&replaced), key, keep).await?;
             }
+            (Node::View(_), _) | (_, Some(Node::View(_))) => return Err(Errno::READ_ONLY),
             (Node::File(_), Some(_)) => return Err(Errno::IS_DIRECTORY),
             // It came to be one meanwhile.
             (Node::Directory(_) | Node::Root, _) => return Err(Errno::STALE),

@@ -7,7 +7,6 @@ use packstone_access::Action;
 use packstone_store::Error;
 use packstone_store::object::{ListEntry, ListQuery, MAX_TREE, Version};
 
-use super::expect_writable;
 use super::rename::{elsewhere, expect_renamable};
 use crate::content::Place;
 use crate::tree::{Directory, Node};
@@ -29,7 +28,6 @@ impl Files {
         if from.bucket.bucket.id != to.bucket.bucket.id {
             return Err(Errno::CROSS_BUCKET);
         }
-        expect_writable(&from.bucket)?;
         let Node::Directory(source) = self.child(&from, name)? else { return Err(Errno::STALE) };
         let path = [&name::key(&to.path, new_name)?, "/"].concat();
         if path == source.path {
@@ -41,6 +39,7 @@ impl Files {
         match self.child(&to, new_name) {
             Ok(_) if keep => return Err(Errno::EXISTS),
             Ok(Node::File(_)) => return Err(Errno::NOT_DIRECTORY),
+            Ok(Node::View(_)) => return Err(Errno::READ_ONLY),
             Ok(_) | Err(Errno::NOT_FOUND) => {}
             Err(error) => return Err(error),
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test: a panic is its answer")]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
 use packstone_posix::protocol::{Attributes, Change, Entry, Maker, Request};
@@ -15,12 +16,15 @@ use packstone_store::{Settings, Store, initialise};
 use tokio::runtime::Runtime;
 
 pub const BUCKET: &str = "bkt";
+const HOUR: Duration = Duration::from_secs(3600);
 pub const MAKER: Maker = Maker { mode: 0o644, uid: 1, gid: 2, device: 0 };
 
 pub struct Node {
     pub scratch: tempfile::TempDir,
     settings: Settings,
     encryption: DefaultEncryption,
+    /// For how long nobody writes what is then locked; counts from the next start on.
+    pub lock_after: Duration,
     runtime: Runtime,
     running: Option<(Store, Service)>,
 }
@@ -42,7 +46,7 @@ impl Node {
         };
         initialise(&settings, false).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut node = Self { scratch, settings, encryption, runtime, running: None };
+        let mut node = Self { scratch, settings, encryption, lock_after: HOUR, runtime, running: None };
         node.start();
         node
     }
@@ -55,6 +59,7 @@ impl Node {
         let store = Store::open(&self.settings).unwrap();
         let encryption = self.encryption.clone();
         let files = Files::new(store.clone(), self.scratch.path(), Box::new(move |_| encryption.clone()));
+        files.set_lock_after(self.lock_after);
         let service = Service::start(files, &self.socket(), self.runtime.handle()).unwrap();
         self.running = Some((store, service));
     }

@@ -11,10 +11,12 @@ use crate::record::Extent;
 pub fn expect_sound(space: Space, key: &[u8], value: &[u8]) -> IndexResult<()> {
     let parsed = match space {
         Space::Current => keys::parse_current(key).map(|_| Row::decode_brief(value).map(drop)),
-        Space::Inodes => (key.len() == 8).then(|| match keys::parse_current(value) {
-            Some(_) => Ok(()),
-            None => Err(IndexError("an inode that leads to no key".into())),
-        }),
+        Space::Inodes => {
+            (key.len() == 8 || keys::parse_pending(key).is_some()).then(|| match keys::parse_current(value) {
+                Some(_) => Ok(()),
+                None => Err(IndexError("an inode that leads to no key".into())),
+            })
+        }
         Space::Versions => keys::parse_version(key).map(|(_, _, record)| match record {
             0 => pointed(value).map(drop),
             _ => Row::decode_brief(value).map(drop),

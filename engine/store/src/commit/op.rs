@@ -287,7 +287,7 @@ impl Op {
                 | AttributeChange::File(_)
                 | AttributeChange::Extended(..) => true,
                 AttributeChange::Retention(_) => *bypass,
-                AttributeChange::LegalHold(true) => false,
+                AttributeChange::LegalHold(true) | AttributeChange::Lock => false,
             },
             _ => false,
         }

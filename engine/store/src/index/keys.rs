@@ -34,6 +34,24 @@ pub fn inode(inode: u64) -> Vec<u8> {
     inode.to_be_bytes().to_vec()
 }
 
+/// No inode's number begins so.
+const PENDING: u8 = 0xff;
+
+/// In `Inodes`, behind all numbers: the record of a version that waits for its lock. The value is the key of `Current`
+/// that it has, or had when it was the newest.
+#[must_use]
+pub fn pending(record: u64) -> Vec<u8> {
+    let mut out = vec![PENDING];
+    out.extend_from_slice(&record.to_be_bytes());
+    out
+}
+
+/// The record in such a key; `None` for an inode's.
+#[must_use]
+pub fn parse_pending(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.strip_prefix(&[PENDING])?.try_into().ok()?))
+}
+
 /// In `Extents`: content id, then the number of the first extent in the chunk.
 #[must_use]
 pub fn extents(content: u64, first: u32) -> Vec<u8> {

@@ -33,7 +33,8 @@ pub type IndexResult<T> = Result<T, IndexError>;
 pub enum Space {
     /// (bucket, key) → [`Row`] of the newest version, if that is an object.
     Current,
-    /// Inode → (bucket, key) of every current version that has it; see [`names`].
+    /// Inode → (bucket, key) of every current version that has it; see [`names`]. Record → (bucket, key) of every version
+    /// that waits for its lock.
     Inodes,
     /// (bucket, key, version) → [`Row`] of every other version and every delete marker; see [`keys`].
     Versions,

@@ -14,6 +14,8 @@ use crate::version::VersionId;
 /// How often a change of a file is tried anew while it gets more names.
 const TRIES: usize = 8;
 
+/// Bits of a mode that give leave to write.
+const WRITABLE: u32 = 0o222;
 /// Bytes of [`FileFacts`], encoded.
 const FACTS: usize = 64;
 
@@ -23,6 +25,8 @@ pub enum AttributeChange {
     /// These in place of all before.
     Tags(Vec<(String, String)>),
     Retention(Option<Retention>),
+    /// The lock that a pending version waits for; see [`super::Pending`].
+    Lock,
     LegalHold(bool),
     Acl(Option<Vec<u8>>),
     File(FileChange),
@@ -40,7 +44,7 @@ impl AttributeChange {
                 Action::DeleteObjectTagging,
                 Action::DeleteObjectVersionTagging,
             ],
-            Self::Retention(_) => &[Action::PutObjectRetention],
+            Self::Retention(_) | Self::Lock => &[Action::PutObjectRetention],
             Self::LegalHold(_) => &[Action::PutObjectLegalHold],
             Self::Acl(_) => &[Action::PutObjectAcl, Action::PutObjectVersionAcl],
             Self::File(_) | Self::Extended(..) => &[Action::PutObject],
@@ -53,7 +57,7 @@ impl AttributeChange {
             Self::File(_) => FACTS,
             Self::Extended(name, value) => FACTS + name.len() + value.as_ref().map_or(0, Vec::len) + 16,
             // These are one key's alone.
-            Self::Tags(_) | Self::Retention(_) | Self::LegalHold(_) | Self::Acl(_) => 0,
+            Self::Tags(_) | Self::Retention(_) | Self::Lock | Self::LegalHold(_) | Self::Acl(_) => 0,
         }
     }
 
@@ -62,8 +66,17 @@ impl AttributeChange {
         matches!(self, Self::File(_) | Self::Extended(..))
     }
 
-    /// The attributes of a record with the change made at `now`, Unix nanoseconds.
-    pub(crate) fn apply(&self, record: &Record, mut attributes: Attributes, now: i64) -> Attributes {
+    /// Whether a version that waits for its lock gets it by this.
+    fn locks(&self) -> bool {
+        match self {
+            Self::Lock | Self::Retention(_) => true,
+            Self::File(change) => change.mode.is_some_and(|mode| mode & WRITABLE == 0),
+            Self::Tags(_) | Self::LegalHold(_) | Self::Acl(_) | Self::Extended(..) => false,
+        }
+    }
+
+    /// The attributes of a record with the change made at `now`, Unix nanoseconds, and `compliance`, Unix seconds.
+    pub(crate) fn apply(&self, record: &Record, mut attributes: Attributes, now: i64, compliance: i64) -> Attributes {
         if self.is_of_file() {
             let held = FileFacts::of(record, &attributes);
             attributes.file = Some(FileFacts { ctime: now, ..held });
@@ -71,6 +84,7 @@ impl AttributeChange {
         match self {
             Self::Tags(tags) => attributes.tags.clone_from(tags),
             Self::Retention(to) => attributes.retention = *to,
+            Self::Lock => {}
             Self::LegalHold(on) => attributes.legal_hold = *on,
             Self::Acl(acl) => attributes.acl.clone_from(acl),
             Self::File(change) => attributes.file = attributes.file.map(|held| change.apply(held, now)),
@@ -79,6 +93,11 @@ impl AttributeChange {
                 attributes.extended.extend(value.clone().map(|value| (name.clone(), value)));
                 attributes.extended.sort_unstable();
             }
+        }
+        if self.locks()
+            && let Some(pending) = attributes.pending.take()
+        {
+            attributes.retention = attributes.retention.or_else(|| Some(pending.lock(compliance)));
         }
         attributes
     }

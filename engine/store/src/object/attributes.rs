@@ -5,7 +5,7 @@
 
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::error::Error;
-use crate::object::{Encryption, FileFacts, RenameToken, UploadId};
+use crate::object::{Encryption, FileFacts, Pending, RenameToken, UploadId};
 use crate::retention::{Lock, Retention};
 
 /// The most bytes that the encoded attributes of one version may take.
@@ -98,6 +98,8 @@ pub struct Attributes {
     pub file: Option<FileFacts>,
     /// Extended attributes, in order of their names.
     pub extended: Vec<(String, Vec<u8>)>,
+    /// The lock that a file waits for.
+    pub pending: Option<Pending>,
 }
 
 /// Kinds of what follows the user metadata, each at most once and in this order.
@@ -110,6 +112,7 @@ const ENCRYPTION: u8 = 6;
 const RENAMED: u8 = 7;
 const FILE: u8 = 8;
 const EXTENDED: u8 = 9;
+const PENDING: u8 = 10;
 
 impl Attributes {
     /// The value of a system header.
@@ -189,6 +192,9 @@ impl Attributes {
                 }
             });
         }
+        if let Some(pending) = self.pending {
+            section(PENDING, &|body| pending.encode(body));
+        }
     }
 
     /// As the journal and the index hold them.
@@ -241,6 +247,7 @@ impl Attributes {
                         held.extended.push((body.short_str()?, body.long()?.to_vec()));
                     }
                 }
+                PENDING => held.pending = Some(Pending::decode(&mut body)?),
                 RENAMED => held.renamed = Some(RenameToken { token: body.array()?, request: body.array()? }),
                 other => return Err(DecodeError::Unknown("attribute", other)),
             }
@@ -262,6 +269,21 @@ pub(crate) fn lock_of(encoded: &[u8]) -> Result<Lock, DecodeError> {
         }
     }
     Ok(lock)
+}
+
+/// Whether encoded attributes say that a lock is waited for. A delete marker has none.
+pub(crate) fn is_pending(encoded: &[u8]) -> Result<bool, DecodeError> {
+    if encoded.is_empty() {
+        return Ok(false);
+    }
+    let mut from = sections_of(encoded)?;
+    while !from.is_empty() {
+        let (kind, _) = (from.u8()?, from.long()?);
+        if kind == PENDING {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether encoded attributes say that the client alone has the key.
@@ -345,7 +367,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
-    use crate::retention::Mode;
+    use crate::retention::{DefaultRetention, Mode, Period};
 
     fn full() -> Attributes {
         let text = |text: &str| text.to_owned();
@@ -367,6 +389,10 @@ mod tests {
             renamed: Some(RenameToken { token: [1; 16], request: [2; 16] }),
             file: Some(FileFacts { uid: 1, gid: 2, mode: 0o100_644, mtime: 3, ctime: 4 }),
             extended: vec![(text("user.desk"), vec![0, 255])],
+            pending: Some(Pending {
+                rule: DefaultRetention { mode: Mode::Compliance, period: Period::Years(6) },
+                since: 7,
+            }),
         }
     }
 
@@ -389,6 +415,7 @@ mod tests {
             assert_eq!(Attributes::decode(&mut Reader(&bytes)).unwrap(), attributes);
             let lock = Lock { retention: attributes.retention, legal_hold: attributes.legal_hold };
             assert_eq!(lock_of(&bytes).unwrap(), lock);
+            assert_eq!(is_pending(&bytes).unwrap(), attributes.pending.is_some());
             let content_type = header_of(&bytes, SystemHeader::ContentType).unwrap();
             assert_eq!(content_type, attributes.header(SystemHeader::ContentType).map(str::as_bytes));
             assert_eq!(header_of(&bytes, SystemHeader::Expires), Ok(None));
@@ -416,6 +443,6 @@ mod tests {
         for end in 0..bytes.len() {
             whole += u32::from(Attributes::decode(&mut Reader(bytes.get(..end).unwrap())).is_ok());
         }
-        assert!(ends_early > 0 && whole == 9, "behind the metadata and each section but the last: {whole}");
+        assert!(ends_early > 0 && whole == 10, "behind the metadata and each section but the last: {whole}");
     }
 }

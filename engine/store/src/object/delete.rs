@@ -5,6 +5,9 @@ use packstone_access::{Action, Grant};
 use super::Precondition;
 use crate::commit::{Op, Outcome};
 use crate::error::{Error, Result};
+use crate::index::row::corrupt;
+use crate::index::{Row, Space, keys};
+use crate::object::attributes::is_pending;
 use crate::store::Store;
 use crate::version::VersionId;
 
@@ -48,6 +51,31 @@ impl Store {
         }
         let bypass = bypass.map(|bypass| bypass.actor().to_string());
         self.commit_delete(grant, Some(version), precondition, bypass).await
+    }
+
+    /// Deletes a key as a file: a version that waits for its lock ends, as it would where versions are not kept; in
+    /// front of any other comes a delete marker. A crash between leaves what stood below the one that ended.
+    ///
+    /// # Errors
+    /// As [`Self::delete`].
+    pub async fn unlink(&self, grant: &Grant) -> Result<Deleted> {
+        grant.covers(Action::DeleteObject)?;
+        let bucket = self.bucket_of(grant)?.bucket.id;
+        let place = keys::current(bucket, grant.key());
+        let current = || -> Result<Option<Row>> {
+            let snapshot = self.inner.shared.index.snapshot();
+            let held = snapshot.get(Space::Current, &place)?;
+            Ok(held.map(|value| Row::decode_brief(&value)).transpose()?)
+        };
+        if let Some(row) = current()?
+            && is_pending(&row.record.attributes).map_err(corrupt)?
+        {
+            let ended = self.commit_delete(grant, Some(row.version), Precondition::None, None).await?;
+            if current()?.is_none() {
+                return Ok(ended);
+            }
+        }
+        self.commit_delete(grant, None, Precondition::None, None).await
     }
 
     async fn commit_delete(

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use packstone_store::codec::Reader;
 use packstone_store::commit::Shared;
 use packstone_store::index::apply::Applier;
 use packstone_store::index::names::Names;
 use packstone_store::index::row::{BucketTally, DocumentRow, FileTally};
 use packstone_store::index::{Row, Snapshot, Space, keys, list};
-use packstone_store::object::{self, ListEntry, ListQuery, VersionEntry, VersionId, VersionQuery};
+use packstone_store::object::{self, Attributes, ListEntry, ListQuery, VersionEntry, VersionId, VersionQuery};
 use packstone_store::record::Extent;
 use packstone_store::segment::{Home, SegmentKind};
 
@@ -149,6 +150,7 @@ fn read_version(
         tags: Vec::new(),
         retention: None,
         legal_hold: false,
+        pending: None,
     };
     if !row.marker {
         let told = object::Version::from_row(&row, false).unwrap();
@@ -156,6 +158,7 @@ fn read_version(
         let held = told.attributes;
         version.content = Some(content);
         (version.tags, version.retention, version.legal_hold) = (held.tags, held.retention, held.legal_hold);
+        version.pending = held.pending.map(|pending| pending.rule);
     }
     (row, version)
 }
@@ -214,6 +217,34 @@ fn check_bucket(snapshot: &dyn Snapshot, id: u32, held: &Bucket, links: u64) {
     assert_eq!(tally, real, "counters of bucket {id}");
 }
 
+/// What waits for its lock by its row is what is listed so.
+fn check_pending(snapshot: &dyn Snapshot) {
+    let (mut said, mut listed) = (BTreeMap::new(), BTreeMap::new());
+    let mut say = |bucket, key: &str, value: &[u8]| {
+        let record = Row::decode_brief(value).unwrap().record;
+        let waits = |bytes: &[u8]| Attributes::decode(&mut Reader(bytes)).unwrap().pending.is_some();
+        if !record.attributes.is_empty() && waits(&record.attributes) {
+            said.insert(record.id, keys::current(bucket, key));
+        }
+    };
+    for pair in snapshot.prefix(Space::Current, &[]).map(Result::unwrap).filter(|(key, _)| **key != *keys::MARK) {
+        let (bucket, key) = keys::parse_current(&pair.0).unwrap();
+        say(bucket, key, &pair.1);
+    }
+    for pair in snapshot.prefix(Space::Versions, &[]).map(Result::unwrap).filter(|(key, _)| **key != *keys::MARK) {
+        let (bucket, key, record) = keys::parse_version(&pair.0).unwrap();
+        if record != 0 {
+            say(bucket, &key, &pair.1);
+        }
+    }
+    for (key, value) in snapshot.prefix(Space::Inodes, &[]).map(Result::unwrap) {
+        if let Some(record) = keys::parse_pending(&key) {
+            listed.insert(record, value.to_vec());
+        }
+    }
+    assert_eq!(listed, said, "what waits for its lock: listed, and said by rows");
+}
+
 /// What inode numbers lead to is what the current versions say; how many names there are beyond each file's first, by
 /// bucket.
 fn check_names(snapshot: &dyn Snapshot) -> BTreeMap<u32, u64> {
@@ -228,13 +259,14 @@ fn check_names(snapshot: &dyn Snapshot) -> BTreeMap<u32, u64> {
     }
     for pair in snapshot.prefix(Space::Inodes, &[]) {
         let (key, value) = pair.unwrap();
-        if *key != *keys::MARK {
+        if *key != *keys::MARK && keys::parse_pending(&key).is_none() {
             let names = Names::decode(&value).unwrap();
             let inode = u64::from_be_bytes(key[..].try_into().unwrap());
             led.insert(inode, names.iter().map(|(bucket, name)| (bucket, name.to_owned())).collect());
         }
     }
     assert_eq!(led, said, "names by inode: led to, and said by rows");
+    check_pending(snapshot);
     let mut links = BTreeMap::new();
     for names in led.values().filter(|names| names.len() > 1) {
         for (bucket, _) in names.iter().skip(1) {

@@ -22,19 +22,21 @@ pub struct Version {
     pub tags: Vec<(String, String)>,
     pub retention: Option<Retention>,
     pub legal_hold: bool,
+    /// The lock that it waits for.
+    pub pending: Option<DefaultRetention>,
 }
 
 impl PartialEq for Version {
     fn eq(&self, other: &Self) -> bool {
         let turn = |version: &Self| version.retention.map(|held| (held.mode, held.until / TURN));
-        (self.null, &self.content, &self.tags, self.legal_hold, turn(self))
-            == (other.null, &other.content, &other.tags, other.legal_hold, turn(other))
+        (self.null, &self.content, &self.tags, self.legal_hold, self.pending, turn(self))
+            == (other.null, &other.content, &other.tags, other.legal_hold, other.pending, turn(other))
     }
 }
 
 impl Version {
     fn new(tag: u64, null: bool, content: Option<Content>) -> Self {
-        Self { tag, file: tag, null, content, tags: Vec::new(), retention: None, legal_hold: false }
+        Self { tag, file: tag, null, content, tags: Vec::new(), retention: None, legal_hold: false, pending: None }
     }
 
     fn may_end(&self, now: i64, bypass: bool) -> bool {
@@ -72,10 +74,12 @@ impl Bucket {
     }
 
     /// A version or delete marker comes; `None` where what it would end is locked.
-    fn bring(&mut self, key: &str, tag: u64, content: Option<Content>, now: i64) -> Option<()> {
+    fn bring(&mut self, key: &str, tag: u64, (content, file): (Option<Content>, bool), now: i64) -> Option<()> {
         let mut version = Version::new(tag, self.versioning != Versioning::Enabled, content);
-        if version.content.is_some() {
-            version.retention = self.lock.flatten().map(|default| default.from(now));
+        match (&version.content, self.lock.flatten()) {
+            (Some(_), Some(default)) if file => version.pending = Some(default),
+            (Some(_), Some(default)) => version.retention = Some(default.from(now)),
+            _ => {}
         }
         let held = self.versions.entry(key.to_owned()).or_default();
         if version.null {
@@ -171,7 +175,12 @@ impl Bucket {
                     let extends = to.is_some_and(|to| to.mode == held.mode && to.until >= held.until);
                     (extends || (held.mode == Mode::Governance && bypass)).then_some(())?;
                 }
-                version.retention = *to;
+                let rule = version.pending.take();
+                version.retention = to.or(rule.map(|rule| rule.from(now)));
+            }
+            AttributeChange::Lock => {
+                let rule = version.pending.take();
+                version.retention = version.retention.or(rule.map(|rule| rule.from(now)));
             }
             AttributeChange::Acl(_) | AttributeChange::File(_) | AttributeChange::Extended(..) => {}
         }
@@ -213,6 +222,8 @@ pub enum Effect {
         tag: u64,
         content: Content,
         absent: bool,
+        /// As a mount makes it.
+        file: bool,
     },
     Delete {
         bucket: String,
@@ -324,16 +335,16 @@ impl Model {
                 };
                 Some(())
             }
-            Effect::Put { bucket, key, tag, content, absent } => {
+            Effect::Put { bucket, key, tag, content, absent, file } => {
                 let held = self.bucket(&bucket)?;
                 (!absent || held.current(&key).is_none()).then_some(())?;
-                held.bring(&key, tag, Some(content), now)
+                held.bring(&key, tag, (Some(content), file), now)
             }
             Effect::Delete { bucket, key, tag } => {
                 let held = self.bucket(&bucket)?;
                 match held.versioning {
                     Versioning::Never => held.end(&key, Which::Null, now, false),
-                    _ => held.bring(&key, tag, None, now),
+                    _ => held.bring(&key, tag, (None, false), now),
                 }
             }
             Effect::Rename { bucket, from, to } => self.bucket(&bucket)?.rename(&from, &to),
@@ -350,7 +361,7 @@ impl Model {
                         let content = Arc::new([&before[..], &content[..]].concat());
                         held.rewrite(&key, &content)
                     }
-                    None => held.bring(&key, tag, Some(content), now),
+                    None => held.bring(&key, tag, (Some(content), false), now),
                 }
             }
             Effect::DeleteVersion { bucket, key, which, bypass } => self.bucket(&bucket)?.end(&key, which, now, bypass),
@@ -376,7 +387,7 @@ impl Model {
                 let uploaded = held.uploads.get(&(key.clone(), upload))?;
                 let named: Option<Vec<_>> = parts.iter().map(|number| uploaded.get(number)).collect();
                 let whole: Vec<u8> = named?.into_iter().flat_map(|part| part.iter().copied()).collect();
-                held.bring(&key, tag, Some(Arc::new(whole)), now)?;
+                held.bring(&key, tag, (Some(Arc::new(whole)), false), now)?;
                 held.uploads.remove(&(key, upload)).map(drop)
             }
             Effect::Abort { bucket, key, upload } => self.bucket(&bucket)?.uploads.remove(&(key, upload)).map(drop),

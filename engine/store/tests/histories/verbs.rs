@@ -116,10 +116,12 @@ impl Run {
                 let absent = self.generator.happens(2000);
                 let small = Body::Small { stored: Bytes::from(content.to_vec()), hash: record_hash(&content) };
                 let precondition = if absent { Precondition::Absent } else { Precondition::None };
-                let draft = draft(content.len(), small);
+                let file = self.generator.happens(3000);
+                let posix = Posix { mode: if file { 0o100_644 } else { 0o640 }, ..Posix::default() };
+                let draft = Draft { posix, ..draft(content.len(), small) };
                 let op = Op::Put { bucket: id, key: key.clone(), draft, precondition };
                 let tag = self.tag();
-                batch.push((op, Effect::Put { bucket, key, tag, content, absent }));
+                batch.push((op, Effect::Put { bucket, key, tag, content, absent, file }));
             }
         }
         self.commit(life, batch)
@@ -195,7 +197,8 @@ impl Run {
         let draft = draft(content.len(), Body::Streamed(vec![extent]));
         let op = Op::Put { bucket: self.ids[&bucket], key: key.clone(), draft, precondition: Precondition::None };
         let tag = self.tag();
-        let result = self.commit(life, vec![(op, Effect::Put { bucket, key, tag, content, absent: false })]);
+        let effect = Effect::Put { bucket, key, tag, content, absent: false, file: false };
+        let result = self.commit(life, vec![(op, effect)]);
         Self::give_stream(life, stream);
         result
     }

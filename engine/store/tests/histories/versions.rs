@@ -68,12 +68,13 @@ impl Run {
     }
 
     fn change(&mut self) -> AttributeChange {
-        match self.below(6) {
+        match self.below(7) {
             0..3 => AttributeChange::Tags(
                 (0..self.below(3)).map(|tag| (format!("t{tag}"), self.tag().to_string())).collect(),
             ),
             3 => AttributeChange::LegalHold(self.generator.happens(3000)),
             4 => AttributeChange::Retention(None),
+            5 => AttributeChange::Lock,
             _ => {
                 let mode = if self.generator.happens(3000) { Mode::Compliance } else { Mode::Governance };
                 // Between the turns that time goes by.

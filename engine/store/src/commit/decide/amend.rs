@@ -42,7 +42,7 @@ impl Decider<'_, '_> {
             let lock = lock_of(&held.record.attributes).map_err(corrupt)?;
             retention::may_end(lock, self.site.compliance, false)?;
         }
-        let attributes = change.apply(&held.record, before, self.site.now).to_bytes()?;
+        let attributes = change.apply(&held.record, before, self.site.now, self.site.compliance).to_bytes()?;
         if attributes == held.record.attributes {
             return Ok(Outcome::Stored(held));
         }

@@ -85,7 +85,7 @@ impl Decider<'_, '_> {
         self.expect_fits(state, held.record.size, Removed::default())?;
         let said = AttributeChange::File(FileChange::default());
         let carried = Attributes { renamed: None, ..attributes_of(&held)? };
-        let attributes = said.apply(&held.record, carried, self.site.now).to_bytes()?;
+        let attributes = said.apply(&held.record, carried, self.site.now, self.site.compliance).to_bytes()?;
         let amended = self.amended(bucket, &said, (source, &held), &others)?;
         let extents = self.renamed_extents(&held.record, copy)?;
         let posix = Posix { inode, ..held.record.posix };
@@ -109,7 +109,8 @@ impl Decider<'_, '_> {
         let rows: Vec<(&str, &Row)> = std::iter::once(first).chain(others).collect();
         let names = rows.len();
         let amend = |(key, row): (&str, &Row)| {
-            let attributes = change.apply(&row.record, attributes_of(row)?, self.site.now).to_bytes()?;
+            let before = attributes_of(row)?;
+            let attributes = change.apply(&row.record, before, self.site.now, self.site.compliance).to_bytes()?;
             let is_extended = matches!(change, AttributeChange::Extended(..));
             if is_extended && (attributes.len() > MAX_EXTENDED || names * attributes.len() > MAX_NAMES_BYTES) {
                 return Err(Error::AttributesTooLarge(attributes.len()));

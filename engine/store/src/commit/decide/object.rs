@@ -12,11 +12,15 @@ use crate::index::Row;
 use crate::index::row::corrupt;
 use crate::journal::{Entry, Removed, Target};
 use crate::object::attributes::lock_of;
-use crate::object::{Attributes, Deleted, Precondition};
+use crate::object::{Attributes, Deleted, Pending, Precondition};
 use crate::record::Record;
 use crate::retention;
 use crate::time::to_seconds;
 use crate::version::VersionId;
+
+/// The bits of a mode that say what kind of file it is of: none for what no mount made.
+const FILE_TYPE: u32 = 0o170_000;
+const DIRECTORY: u32 = 0o040_000;
 
 /// What gives way to a version that comes.
 #[derive(Debug, Default)]
@@ -44,7 +48,12 @@ impl Decider<'_, '_> {
             None => draft.attributes.clone(),
             Some(_) => {
                 let mut attributes = Attributes::decode(&mut Reader(&draft.attributes)).map_err(corrupt)?;
-                self.hold(state, &mut attributes);
+                match draft.posix.mode & FILE_TYPE {
+                    0 => self.hold(state, &mut attributes),
+                    // A directory holds no record of its own.
+                    DIRECTORY => {}
+                    _ => self.await_lock(state, &mut attributes),
+                }
                 attributes.to_bytes()?
             }
         };
@@ -67,6 +76,12 @@ impl Decider<'_, '_> {
     pub(super) fn hold(&self, state: &BucketState, attributes: &mut Attributes) {
         let default = state.default_retention().map(|default| default.from(self.site.compliance));
         attributes.retention = attributes.retention.or(default);
+    }
+
+    /// Has a file's content wait for the lock that its bucket, or else what it takes the place of, asks for.
+    pub(super) fn await_lock(&self, state: &BucketState, attributes: &mut Attributes) {
+        let rule = state.default_retention().or(attributes.pending.map(|held| held.rule));
+        attributes.pending = rule.map(|rule| Pending { rule, since: self.site.compliance });
     }
 
     /// What ends when a version comes. `held` is the current one.

@@ -9,12 +9,14 @@ use crate::crypto::plain_length;
 use crate::error::{Error, Result};
 use crate::index::Row;
 use crate::index::row::corrupt;
+use crate::object::attributes::is_pending;
 use crate::object::pieces::expect_changeable;
 use crate::object::{Attributes, FileFacts, Kept, MAX_NAMES_BYTES, Rewritten};
 use crate::record::{Extent, Posix, Record};
 
 impl Decider<'_, '_> {
-    /// Where versions are kept the one that is there stays, unless its own writer made it for the time being.
+    /// Where versions are kept the one that is there stays, unless its own writer made it for the time being, or it waits for
+    /// its lock.
     pub(super) fn rewrite(
         &mut self,
         (bucket, key): (u32, &str),
@@ -31,15 +33,16 @@ impl Decider<'_, '_> {
         }
         let others = self.all_beside(bucket, key, &held, room)?;
         let (removed, kills) = self.ending((bucket, key), &held, false)?;
+        let is_pending = is_pending(&held.record.attributes).map_err(corrupt)?;
         let way = match state.versioning() {
-            Versioning::Enabled if place.own => Way { replaces: held.record.id, removed, kills },
+            Versioning::Enabled if place.own || is_pending => Way { replaces: held.record.id, removed, kills },
             _ => self.make_way(state, key, Some(held.clone()))?,
         };
         let said = Attributes::decode(&mut Reader(&draft.attributes)).map_err(corrupt)?;
         let others = self.carried_beside(others, &said)?;
         let mut attributes = self.carried(&held)?;
         (attributes.etag, attributes.checksum, attributes.encryption) = (said.etag, said.checksum, said.encryption);
-        self.hold(state, &mut attributes);
+        self.await_lock(state, &mut attributes);
         let record = self.content(&held.record, (draft, kept), attributes.to_bytes()?)?;
         if !others.is_empty() {
             self.expect_fits_all(bucket, record.size, &held, others.len())?;

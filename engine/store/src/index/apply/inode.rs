@@ -1,8 +1,12 @@
-//! Where inode numbers lead: to the keys whose current versions have them, the names of a file.
+//! Where inode numbers lead: to the keys whose current versions have them, the names of a file. And which versions wait for
+//! their lock: where those are kept alone, so that only entries that know of versions are asked.
 
 use super::Applier;
 use crate::index::names::Names;
+use crate::index::row::corrupt;
 use crate::index::{IndexResult, Row, Space, keys};
+use crate::object::attributes::is_pending;
+use crate::record::Record;
 
 impl Applier<'_> {
     /// The names of a file after everything applied so far.
@@ -48,6 +52,22 @@ impl Applier<'_> {
         let Some((bucket, _)) = keys::parse_current(place) else { return Ok(()) };
         let tally = self.tallies.bucket(self.snapshot, bucket)?;
         tally.links = change(tally.links);
+        Ok(())
+    }
+
+    /// A version comes: if it waits for its lock, that is noted.
+    pub(super) fn enter_pending(&mut self, bucket: u32, key: &str, record: &Record) -> IndexResult<()> {
+        if is_pending(&record.attributes).map_err(corrupt)? {
+            self.batch.put(Space::Inodes, keys::pending(record.id), keys::current(bucket, key));
+        }
+        Ok(())
+    }
+
+    /// A version ends, or is about to be another: if it waited for its lock, that is noted no more.
+    pub(super) fn leave_pending(&mut self, record: &Record) -> IndexResult<()> {
+        if is_pending(&record.attributes).map_err(corrupt)? {
+            self.batch.remove(Space::Inodes, keys::pending(record.id));
+        }
         Ok(())
     }
 

@@ -27,6 +27,7 @@ impl Applier<'_> {
                 let row = Row { version: *version, ..Row::plain(lsn, home, record.clone()) };
                 self.tallies.claim(self.snapshot, &record.extents, true)?;
                 self.put_version(*bucket, key, row);
+                self.enter_pending(*bucket, key, record)?;
                 self.count(*bucket, none, Some(record))
             }
             Entry::Marker { bucket, key, .. } => {
@@ -55,6 +56,7 @@ impl Applier<'_> {
                 let (Some((bucket, _)), Some(row)) = (keys::parse_current(key), self.row(space, key)?) else {
                     return Ok(());
                 };
+                self.leave_pending(&row.record)?;
                 self.replace(space, key.to_vec(), None)?;
                 self.count(bucket, one(&row), None)
             }
@@ -62,6 +64,7 @@ impl Applier<'_> {
                 let Some((bucket, name, record)) = keys::parse_version(key) else { return Ok(()) };
                 let Some((Space::Versions, row)) = self.version(bucket, &name, record)? else { return Ok(()) };
                 self.release(&row)?;
+                self.leave_pending(&row.record)?;
                 self.take_version(bucket, &name, &row);
                 if row.marker { Ok(()) } else { self.count(bucket, one(&row), None) }
             }

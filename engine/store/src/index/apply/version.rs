@@ -41,6 +41,7 @@ impl Applier<'_> {
                     self.end(*bucket, key, *replaces)?;
                     self.displace(*bucket, key)?;
                     self.replace(Space::Current, keys::current(*bucket, key), Some(row))?;
+                    self.enter_pending(*bucket, key, record)?;
                 } else {
                     self.restate(lsn, home, (*bucket, key), record)?;
                 }
@@ -138,8 +139,12 @@ impl Applier<'_> {
     /// Ends the version of a record; 0 stands for none.
     fn end(&mut self, bucket: u32, key: &str, record: u64) -> IndexResult<()> {
         match self.version(bucket, key, record)? {
-            Some((Space::Current, _)) => self.replace(Space::Current, keys::current(bucket, key), None),
+            Some((Space::Current, row)) => {
+                self.leave_pending(&row.record)?;
+                self.replace(Space::Current, keys::current(bucket, key), None)
+            }
             Some((_, row)) => {
+                self.leave_pending(&row.record)?;
                 self.release(&row)?;
                 self.take_version(bucket, key, &row);
                 Ok(())
@@ -184,8 +189,10 @@ impl Applier<'_> {
     /// Gives a version other attributes where it stands.
     fn amend(&mut self, bucket: u32, key: &str, record: u64, with: &[u8], by: Target) -> IndexResult<()> {
         let Some((space, mut row)) = self.version(bucket, key, record)? else { return Ok(()) };
+        self.leave_pending(&row.record)?;
         row.record.attributes = with.to_vec();
         row.amendment = Some(by);
+        self.enter_pending(bucket, key, &row.record)?;
         self.rewrite(space, bucket, key, row);
         Ok(())
     }
