@@ -14,6 +14,7 @@ from appliance.quantity import GIB, MIB, Address, Age, Duration, ErasureProfile,
 
 DriveClass = Literal["ssd", "hdd"]
 StorageClass = Literal["STANDARD", "STANDARD_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"]
+NfsVersion = Literal["3", "4.0", "4.1"]
 ObjectOwnership = Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]
 
 
@@ -185,6 +186,28 @@ class EnclosureSection(_Section):
     """The drives in it, of whatever pools. A drive that no enclosure names goes by itself."""
 
 
+class NfsSection(_Section):
+    """How `packstone nfs serve` serves NFS."""
+
+    address: ListenAddress = Address("127.0.0.1", 2049)
+    """HOST:PORT on which NFS is served."""
+
+    versions: list[NfsVersion] = Field(default=["3", "4.0", "4.1"], min_length=1)
+    """Versions of NFS that are served. `"3"` needs rpcbind to run, the others nothing."""
+
+    mount_port: int = Field(default=20048, ge=0, lt=1 << 16)
+    """Port of NFS 3's mount protocol, for firewalls; 0 lets the system choose."""
+
+    grace_period: Duration = Field(default=90.0, ge=1)
+    """How long clients of NFS 4 may take after a restart to reclaim what they had open, while nobody opens anything
+    new;
+    it ends early when all have, and there is none where nobody had."""
+
+    directory: Path = Path("/run/packstone-nfs")
+    """Directory for the mount that is exported, which must stay outside of the data directory, and what is made at each
+    start."""
+
+
 class LogSection(_Section):
     """What the process writes to standard error."""
 
@@ -217,6 +240,7 @@ class Configuration(BaseSettings):
     engine: EngineSection = EngineSection()
     uploads: UploadsSection = UploadsSection()
     files: FilesSection = FilesSection()
+    nfs: NfsSection = NfsSection()
     log: LogSection = LogSection()
 
     pools: list[PoolSection] = []
@@ -256,6 +280,11 @@ class Configuration(BaseSettings):
     def files_socket(self) -> Path:
         """Where the node serves files to mounts."""
         return self.data / "files.sock"
+
+    @property
+    def nfs_state(self) -> Path:
+        """Where NFS keeps what outlives its restarts."""
+        return self.data.absolute() / "nfs"
 
     @property
     def is_embedded(self) -> bool:

@@ -15,8 +15,9 @@ def configure_log(section: LogSection) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(EventFormatter(section.format))
     logging.basicConfig(handlers=[handler], level=section.level.upper(), force=True)
-    # At "info" uvicorn tells what `serve` has said already.
-    logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))
+    # At "info" uvicorn tells what `serve` has said already, and httpx of every request.
+    for chatty in ("uvicorn.error", "httpx"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 class EventFormatter(logging.Formatter):

@@ -193,6 +193,15 @@ class Node:
         with operator_errors():
             self._running().place(bucket, prefix, pool)
 
+    def exports(self) -> list[tuple[str, str, bytes]]:
+        """Bucket, prefix and terms of what other faces export, by bucket and prefix. Raises NotServingError."""
+        return self._running().exports()
+
+    def set_export(self, bucket: str, prefix: str, terms: bytes | None) -> None:
+        """Keep the terms of an export; None: there is none. Raises OperatorError and NotServingError."""
+        with operator_errors():
+            self._running().set_export(bucket, prefix, terms)
+
     def bucket_quota(self, bucket: str) -> packstone_engine.Quota:
         """What a bucket may hold, and what it holds. Raises OperatorError where there is none, and NotServingError."""
         with operator_errors():

@@ -37,6 +37,10 @@ class ProcessSignals:
         os.close(self._writer)
         os.close(self._reader)
 
+    def fileno(self) -> int:
+        """What can be polled until there is a signal to wait for."""
+        return self._reader
+
     def wait(self) -> signal.Signals:
         """The next signal."""
         return signal.Signals(os.read(self._reader, 1)[0])

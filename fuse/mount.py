@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,8 @@ import packstone_engine
 import pyfuse3
 import trio
 
+from appliance.service_notification import notify
+from fuse.device_number import next_free
 from fuse.operations import Operations
 
 _READ_AHEAD_KIB: Final = 1024
@@ -58,14 +61,28 @@ def _unmount_lazily(mountpoint: Path) -> None:
     raise MountError(f"{mountpoint} is a mount whose process died, and can't be unmounted: umount -l {mountpoint}")
 
 
+def _kernel_ends() -> list[int]:
+    """The open files of this process that lead to the kernel's side of FUSE."""
+    numbers = [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]
+    return [number for number in numbers if _leads_to(number) == "/dev/fuse"]
+
+
+def _leads_to(number: int) -> str:
+    try:
+        return str(Path(f"/proc/self/fd/{number}").readlink())
+    except FileNotFoundError:
+        return ""
+
+
 class Mount:
     """One mount of a node's namespace."""
 
-    def __init__(self, socket: Path, mountpoint: Path, *, allow_other: bool) -> None:
-        """Name the node's socket, and the directory to mount on."""
+    def __init__(self, socket: Path, mountpoint: Path, *, allow_other: bool, device: int | None = None) -> None:
+        """Name the node's socket, the directory to mount on, and the minor number that the device shall have."""
         self._socket = socket
         self._mountpoint = mountpoint
         self._allow_other = allow_other
+        self._device = device
 
     def serve(self, ready: Callable[[], None]) -> None:
         """Mount, call `ready`, and answer the kernel until the end. Raises MountError."""
@@ -78,8 +95,9 @@ class Mount:
         if self._allow_other:
             options.add("allow_other")
         try:
-            pyfuse3.init(Operations(files), str(self._mountpoint), options)
-        except RuntimeError as fault:
+            with nullcontext() if self._device is None else next_free(self._device):
+                pyfuse3.init(Operations(files), str(self._mountpoint), options)
+        except (RuntimeError, OSError) as fault:
             raise MountError(f"{self._mountpoint} can't be mounted: {fault}") from fault
         try:
             trio.run(self._run, ready)
@@ -97,6 +115,9 @@ class Mount:
     async def _prepare(self, ready: Callable[[], None]) -> None:
         # The mount point is asked for its device, which is a question to this very process.
         await trio.to_thread.run_sync(self._read_ahead)
+        # Whoever keeps the kernel's end open has questions wait, and not fail, where this process dies.
+        notify("FDSTORE=1\nFDNAME=fuse", _kernel_ends())
+        notify("READY=1")
         ready()
 
     def _read_ahead(self) -> None:

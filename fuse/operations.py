@@ -8,7 +8,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
@@ -17,7 +17,7 @@ import pyfuse3
 import trio
 
 from fuse.attributes import Told, entry_attributes
-from fuse.listing import Listing
+from fuse.listing import Listing, Places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,16 +43,6 @@ def _fuse_errors() -> Iterator[None]:
         raise pyfuse3.FUSEError(errno.ESTALE if number == errno.EBADF else number) from None
 
 
-async def _aside(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Make a call of the node on another thread."""
-
-    def made() -> _T:
-        return call(*args, **kwargs)
-
-    with _fuse_errors():
-        return await trio.to_thread.run_sync(made)
-
-
 class Operations(pyfuse3.Operations):
     """The kernel's questions, for one mount."""
 
@@ -65,11 +55,34 @@ class Operations(pyfuse3.Operations):
         super().__init__()
         self._files = files
         self._listings: dict[int, Listing] = {}
+        self._places = Places()
         self._numbers = count(1)
         # What the kernel's pages of a file were read of, as of its last opening here.
         self._cached: dict[int, int] = {}
         # Of open files.
         self._inodes: dict[int, int] = {}
+
+    async def _aside(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Make a call of the node on another thread."""
+
+        def made() -> _T:
+            try:
+                return call(*args, **kwargs)
+            except OSError as fault:
+                self._before_telling(fault)
+                raise
+
+        with _fuse_errors():
+            return await trio.to_thread.run_sync(made)
+
+    def _before_telling(self, fault: OSError) -> None:
+        """Wait for the node where it may have ended before it answered: who is told that, must look what became of it.
+
+        So NFS has time to end in, too: its clients ask again then, and are never told.
+        """
+        if fault.errno == errno.EIO:
+            with suppress(OSError):
+                self._files.space()
 
     # Names
 
@@ -112,22 +125,22 @@ class Operations(pyfuse3.Operations):
             change["mtime"] = attr.st_mtime_ns
         if not change:
             return await self.getattr(inode, ctx)
-        return entry_attributes(await _aside(self._files.change, inode, **change))
+        return entry_attributes(await self._aside(self._files.change, inode, **change))
 
     async def mkdir(
         self, parent_inode: "InodeT", name: "FileNameT", mode: "ModeT", ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Make a directory; at the top, a bucket."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
-        return entry_attributes(await _aside(self._files.make_directory, parent_inode, name, made))
+        return entry_attributes(await self._aside(self._files.make_directory, parent_inode, name, made))
 
     async def rmdir(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
         """Remove an empty directory; at the top, a bucket."""
-        await _aside(self._files.remove_directory, parent_inode, name)
+        await self._aside(self._files.remove_directory, parent_inode, name)
 
     async def unlink(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
         """Delete a file, as its bucket keeps versions."""
-        await _aside(self._files.unlink, parent_inode, name)
+        await self._aside(self._files.unlink, parent_inode, name)
 
     async def rename(
         self,
@@ -142,13 +155,13 @@ class Operations(pyfuse3.Operations):
         if flags & ~pyfuse3.RENAME_NOREPLACE:
             raise pyfuse3.FUSEError(errno.EINVAL)
         keep = bool(flags & pyfuse3.RENAME_NOREPLACE)
-        await _aside(self._files.rename, parent_inode_old, name_old, parent_inode_new, name_new, keep)
+        await self._aside(self._files.rename, parent_inode_old, name_old, parent_inode_new, name_new, keep)
 
     async def symlink(
         self, parent_inode: "InodeT", name: "FileNameT", target: "FileNameT", ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Make a symbolic link."""
-        told = await _aside(self._files.link, parent_inode, name, target, (0o777, ctx.uid, ctx.gid, 0))
+        told = await self._aside(self._files.link, parent_inode, name, target, (0o777, ctx.uid, ctx.gid, 0))
         return entry_attributes(told)
 
     async def readlink(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "FileNameT":
@@ -164,7 +177,7 @@ class Operations(pyfuse3.Operations):
         ctx: pyfuse3.RequestContext,
     ) -> pyfuse3.EntryAttributes:
         """Give a file one more name."""
-        return entry_attributes(await _aside(self._files.hard_link, inode, new_parent_inode, new_name))
+        return entry_attributes(await self._aside(self._files.hard_link, inode, new_parent_inode, new_name))
 
     async def mknod(
         self,
@@ -176,8 +189,8 @@ class Operations(pyfuse3.Operations):
     ) -> pyfuse3.EntryAttributes:
         """Make a regular file, a named pipe, or the node of a socket or a device."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, rdev)
-        told, handle = await _aside(self._files.create, parent_inode, name, made, True, False)
-        await _aside(self._files.release, handle)
+        told, handle = await self._aside(self._files.create, parent_inode, name, made, True, False)
+        await self._aside(self._files.release, handle)
         return entry_attributes(told)
 
     # Directories
@@ -185,16 +198,16 @@ class Operations(pyfuse3.Operations):
     async def opendir(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "FileHandleT":
         """Open a directory."""
         number = next(self._numbers)
-        self._listings[number] = Listing(self._files, inode)
+        self._listings[number] = Listing(self._files, inode, self._places)
         return pyfuse3.FileHandleT(number)
 
     async def readdir(self, fh: "FileHandleT", start_id: int, token: pyfuse3.ReaddirToken) -> None:
         """Give entries from a position on, until the kernel has enough."""
-        listing, position = self._listings[fh], start_id
+        listing = self._listings[fh]
+        if not listing.knows(start_id):
+            await self._aside(listing.seek, start_id)
         with _fuse_errors():
-            while (entry := listing.entry(position)) is not None:
-                name, told = entry
-                position += 1
+            for name, position, told in listing.entries(start_id):
                 if not pyfuse3.readdir_reply(token, pyfuse3.FileNameT(name), entry_attributes(told), position):
                     return
 
@@ -215,7 +228,7 @@ class Operations(pyfuse3.Operations):
         """Make a file and open it."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
         exclusive, empty = bool(flags & os.O_EXCL), bool(flags & os.O_TRUNC)
-        told, handle = await _aside(self._files.create, parent_inode, name, made, exclusive, empty)
+        told, handle = await self._aside(self._files.create, parent_inode, name, made, exclusive, empty)
         return self._opened(told, handle), entry_attributes(told)
 
     async def open(self, inode: "InodeT", flags: "FlagT", ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
@@ -224,7 +237,7 @@ class Operations(pyfuse3.Operations):
         # What empties a file writes it, though it is opened for reading.
         write = empty or bool(flags & _WRITES)
         if empty:
-            told, handle = await _aside(self._files.open, inode, write, empty)
+            told, handle = await self._aside(self._files.open, inode, write, empty)
         else:
             with _fuse_errors():
                 told, handle = self._files.open(inode, write, empty)
@@ -239,7 +252,7 @@ class Operations(pyfuse3.Operations):
     async def read(self, fh: "FileHandleT", off: int, size: int) -> bytes:
         """Read; fewer bytes than asked at the end alone."""
         if size > _MANY_BYTES:
-            return await _aside(self._files.read, fh, off, size)
+            return await self._aside(self._files.read, fh, off, size)
         with _fuse_errors():
             return self._files.read(fh, off, size)
 
@@ -256,21 +269,25 @@ class Operations(pyfuse3.Operations):
         """Take bytes; they are durable after fsync or close."""
         with self._changing(fh):
             if len(buf) >= _MANY_BYTES:
-                await _aside(self._files.write, fh, off, buf)
-            else:
-                with _fuse_errors():
+                await self._aside(self._files.write, fh, off, buf)
+                return len(buf)
+            with _fuse_errors():
+                try:
                     self._files.write(fh, off, buf)
+                except OSError as fault:
+                    await trio.to_thread.run_sync(self._before_telling, fault)
+                    raise
         return len(buf)
 
     async def flush(self, fh: "FileHandleT") -> None:
         """Publish what was written, at every close of the file by a process: errors are told to it."""
         with self._changing(fh):
-            await _aside(self._files.publish, fh)
+            await self._aside(self._files.publish, fh)
 
     async def fsync(self, fh: "FileHandleT", datasync: bool) -> None:
         """Make what was written durable, and visible on every face."""
         with self._changing(fh):
-            await _aside(self._files.publish, fh)
+            await self._aside(self._files.publish, fh)
 
     async def fsyncdir(self, fh: "FileHandleT", datasync: bool) -> None:
         """Do nothing: names are durable when they are answered."""
@@ -279,7 +296,7 @@ class Operations(pyfuse3.Operations):
         """Close. Nobody waits for it: a fault is logged."""
         try:
             with self._changing(fh):
-                await _aside(self._files.release, fh)
+                await self._aside(self._files.release, fh)
         except pyfuse3.FUSEError as fault:
             _log.warning("a file could not be closed: what was written last is lost", extra={"reason": str(fault)})
         finally:
@@ -302,7 +319,7 @@ class Operations(pyfuse3.Operations):
 
     async def setxattr(self, inode: "InodeT", name: "XAttrNameT", value: bytes, ctx: pyfuse3.RequestContext) -> None:
         """Set an extended attribute."""
-        await _aside(self._files.set_extended, inode, name, value, 0)
+        await self._aside(self._files.set_extended, inode, name, value, 0)
 
     async def getxattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> bytes:
         """Read an extended attribute."""
@@ -316,4 +333,4 @@ class Operations(pyfuse3.Operations):
 
     async def removexattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> None:
         """Take an extended attribute away."""
-        await _aside(self._files.remove_extended, inode, name)
+        await self._aside(self._files.remove_extended, inode, name)

@@ -1,5 +1,6 @@
 """Renders docs/configuration.md from the configuration's model: `python scripts/document_configuration.py`."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,7 +15,7 @@ from appliance.quantity import Address, Profile, format_size
 DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 _LISTS: Final[dict[str, type[BaseModel]]] = {"pools": PoolSection, "enclosures": EnclosureSection}
 _SIZES: Final = ("_size", "_limit", "_reserve")
-_DURATIONS: Final = {"_timeout": (1, "s"), "_interval": (60, "min"), "_after": (86400, "d")}
+_DURATIONS: Final = {"_timeout": (1, "s"), "_interval": (60, "min"), "_after": (86400, "d"), "grace_period": (1, "s")}
 
 _HEAD: Final = """\
 # Configuration
@@ -106,7 +107,7 @@ def _default(name: str, field: FieldInfo) -> str:
     for ending, (seconds, unit) in _DURATIONS.items():
         if name.endswith(ending):
             return f'`"{value / seconds:g} {unit}"`'
-    return f"`{value}`"
+    return f"`{json.dumps(value) if isinstance(value, list) else value}`"
 
 
 def _table(rows: list[_Row]) -> Iterator[str]:

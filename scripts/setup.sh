@@ -31,6 +31,30 @@ install_debian() {
     DEBIAN_FRONTEND=noninteractive sh -c "apt-get update -q && $install"
 }
 
+need_nfs() {
+    # What the tests of NFS run. The packages' services are neither started nor left to be started: they would listen on
+    # every address.
+    local policy=/usr/sbin/policy-rc.d installed=0
+    if command -v ganesha.nfsd >/dev/null && command -v rpcbind >/dev/null && command -v ip >/dev/null &&
+        [[ -e /usr/include/nfsc/libnfs.h ]] && compgen -G '/usr/lib/*/ganesha/libfsalvfs.so' >/dev/null; then
+        return
+    fi
+    if ((EUID == 0)) && [[ ! -e $policy ]]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+        installed=1
+    fi
+    install_debian nfs-ganesha nfs-ganesha-vfs rpcbind iproute2 libnfs-dev
+    if command -v systemctl >/dev/null; then
+        systemctl --quiet disable rpcbind.socket rpcbind.service nfs-ganesha.service || true
+    fi
+    if ((installed)); then
+        rm -f "$policy"
+        trap - EXIT
+    fi
+}
+
 find_python() {
     # The first Python 3.11 that runs: a version manager's stand-in may be first in PATH and lead nowhere.
     local candidate
@@ -110,6 +134,7 @@ once pins requirements.txt -- install_pins requirements.txt
 once packstone pyproject.toml -- install_packstone
 if [[ $purpose == test ]]; then
     need_commands aws:awscli s3cmd:s3cmd rclone:rclone openssl:openssl c++:g++
+    need_nfs
     once test-pins requirements-dev.txt -- install_pins requirements-dev.txt
 elif [[ $purpose == fuzz ]]; then
     need_commands c++:g++

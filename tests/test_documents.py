@@ -39,7 +39,7 @@ def test_the_configuration_page_is_the_models() -> None:
 def test_every_key_is_documented_with_a_meaning() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
     rows = {cells[0].strip("` "): cells for line in page.splitlines() if len(cells := line.split("|")[1:-1]) == 4}
-    sections = {"s3", "control", "engine", "uploads", "files", "log"}
+    sections = {"s3", "control", "engine", "uploads", "files", "nfs", "log"}
     assert set(keys()) - sections <= set(rows)
     assert [key for key, cells in rows.items() if not cells[3].strip()] == []
 

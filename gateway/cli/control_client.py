@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlencode
 
 import httpx
@@ -46,6 +46,10 @@ from gateway.control.documents import (
     WormEvent,
 )
 from gateway.control.server import SOCKET_NAME
+from gateway.nfs.export import Export, ExportRequest, Place, Terms
+from gateway.nfs.report import NfsDocument, Report, Wanted
+
+_REPORT_SECONDS: Final = 5.0
 
 
 class ControlClient:
@@ -158,6 +162,24 @@ class ControlClient:
         request = RestoreRequest(configuration=configuration)
         return RestoredDocument.model_validate(self._ask("POST", "/configuration", request.model_dump()))
 
+    def nfs(self) -> NfsDocument:
+        """What is exported by NFS, and how that goes."""
+        return NfsDocument.model_validate(self._ask("GET", "/nfs"))
+
+    def add_export(self, place: Place, terms: Terms, *, replace: bool) -> Export:
+        """Export a bucket or a folder of one; with `replace`, in place of how it is exported."""
+        request = ExportRequest(place=place, terms=terms, replace=replace)
+        return Export.model_validate(self._ask("POST", "/nfs/exports", request.model_dump()))
+
+    def remove_export(self, place: Place) -> None:
+        """Export it no more."""
+        self._ask("POST", "/nfs/exports/remove", place.model_dump())
+
+    def report_nfs(self, report: Report) -> list[Export]:
+        """Say how NFS is, and return what is to be exported; for the process that serves it, which can't wait long."""
+        answer = self._ask("PUT", "/nfs/report", report.model_dump(), timeout=_REPORT_SECONDS)
+        return Wanted.model_validate(answer).exports
+
     def explain(self, user: str, action: str, resource: str) -> ExplanationDocument:
         """Say which statement decides whether `user` may do `action` on `resource`."""
         asked = urlencode({"user": user, "action": action, "resource": resource})
@@ -191,9 +213,9 @@ class ControlClient:
                 raise OperatorError(_fault(answer))
             yield from answer.iter_lines()
 
-    def _ask(self, method: str, path: str, body: object = None) -> object:
+    def _ask(self, method: str, path: str, body: object = None, timeout: float | None = None) -> object:
         with self._reached():
-            answer = self._http.request(method, path, json=body)
+            answer = self._http.request(method, path, json=body, timeout=timeout or self._http.timeout)
             if answer.is_error:
                 raise OperatorError(_fault(answer))
             return json.loads(answer.content)

@@ -21,6 +21,7 @@ from gateway.cli import (
     listing,
     lost,
     mount,
+    nfs,
     pin,
     policy,
     pool,
@@ -46,6 +47,7 @@ app.command("init")(initialise.init)
 app.command("serve")(serve.serve)
 app.command("mount")(mount.mount)
 app.command("pin")(pin.pin)
+app.add_typer(nfs.app, name="nfs")
 app.command("status")(status.status)
 app.command("seal")(seal.seal)
 app.command("checkpoint")(checkpoint.checkpoint)

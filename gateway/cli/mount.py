@@ -12,6 +12,17 @@ MountpointArgument = Annotated[Path, typer.Argument(metavar="MOUNTPOINT", help="
 AllowOtherOption = Annotated[
     bool, typer.Option("--allow-other", help="Let other users in, within what mode bits allow them.")
 ]
+DeviceOption = Annotated[
+    int | None,
+    typer.Option(
+        "--device",
+        metavar="NUMBER",
+        min=1,
+        max=65535,
+        help="The minor number that the device shall have, for who exports the mount; takes root.",
+        show_default="the lowest free one",
+    ),
+]
 
 
 def mount(
@@ -19,6 +30,7 @@ def mount(
     data: DataOption = None,
     config: ConfigOption = None,
     allow_other: AllowOtherOption = False,
+    device: DeviceOption = None,
 ) -> None:
     """Mount the buckets of the node that serves DIR, each a directory, and serve the mount until it ends.
 
@@ -26,6 +38,7 @@ def mount(
     """
     from appliance.configuration_sources import load
     from appliance.log import configure_log
+    from gateway.cli.serve import allow_open_files
 
     try:
         from fuse.mount import Mount, MountError
@@ -34,8 +47,11 @@ def mount(
 
     configuration = load(data, config, {})
     configure_log(configuration.log)
+    if device is not None:
+        # A file for each of the numbers below, for a moment.
+        allow_open_files()
     try:
-        Mount(configuration.files_socket, mountpoint.absolute(), allow_other=allow_other).serve(
+        Mount(configuration.files_socket, mountpoint.absolute(), allow_other=allow_other, device=device).serve(
             lambda: typer.echo(f"packstone mounted on {mountpoint}")
         )
     except MountError as fault:

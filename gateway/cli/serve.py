@@ -50,13 +50,13 @@ def serve(
     addresses = {section: {"address": address} for section, address in given.items() if address is not None}
     configuration = load(data, config, addresses)
     configure_log(configuration.log)
-    _allow_open_files()
+    allow_open_files()
     with DataLock(configuration.data):
         _prepare(configuration)
         _run(configuration)
 
 
-def _allow_open_files() -> None:
+def allow_open_files() -> None:
     """Every segment that was read keeps its shards' files open: a login's usual 1,024 are soon used up."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

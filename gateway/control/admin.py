@@ -31,13 +31,15 @@ from gateway.control.documents import (
     StatusDocument,
 )
 from gateway.control.drives import drive_routes
+from gateway.control.nfs import nfs_routes
 from gateway.control.pools import pool_routes
 from gateway.control.quota import quota_routes
 from gateway.control.verification import Verification
 from gateway.control.worm import worm_routes
+from gateway.nfs.report import Watch
 
 
-def admin_app(node: Node) -> FastAPI:
+def admin_app(node: Node, nfs: Watch) -> FastAPI:
     """The application behind `control.sock`.
 
     An OperatorError is answered with 409, or 503 while the node doesn't serve, and a `FaultDocument`.
@@ -46,6 +48,7 @@ def admin_app(node: Node) -> FastAPI:
     app.add_exception_handler(OperatorError, _refuse)
     app.include_router(drive_routes(node))
     app.include_router(pool_routes(node))
+    app.include_router(nfs_routes(node, nfs))
     app.include_router(quota_routes(node))
     app.include_router(worm_routes(node))
     verification = Verification(node)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from appliance.node import Node
+from gateway.nfs.report import Watch
 
 
 class EngineCollector(Collector):
@@ -27,9 +28,38 @@ class EngineCollector(Collector):
             yield family
 
 
-def metrics_registry(node: Node) -> CollectorRegistry:
+class NfsCollector(Collector):
+    """What `packstone nfs serve` told last, while it tells anything."""
+
+    def __init__(self, watch: Watch) -> None:
+        """A collector of what is told to `watch`."""
+        self._watch = watch
+
+    def collect(self) -> Iterator[Metric]:
+        """Whether NFS is served, and, where it is told of, what and how well."""
+        report = self._watch.report()
+        up = report is not None and report.up
+        yield GaugeMetricFamily("packstone_nfs_up", "Whether NFS is served (1) or not (0).", value=float(up))
+        served, faulty, connections = (0, 0, 0)
+        restarts = {"ganesha": 0, "mount": 0}
+        if report is not None:
+            served, faulty, connections = len(report.served), len(report.faults), report.connections
+            restarts = {"ganesha": report.ganesha_restarts, "mount": report.mount_restarts}
+        yield GaugeMetricFamily("packstone_nfs_exports", "Exports that NFS serves.", value=served)
+        yield GaugeMetricFamily("packstone_nfs_faulty_exports", "Exports that NFS can't serve.", value=faulty)
+        yield GaugeMetricFamily("packstone_nfs_connections", "Connections of NFS clients.", value=connections)
+        counted = CounterMetricFamily(
+            "packstone_nfs_restarts", "Restarts by `packstone nfs serve`.", labels=["process"]
+        )
+        for process, count in restarts.items():
+            counted.add_metric([process], count)
+        yield counted
+
+
+def metrics_registry(node: Node, nfs: Watch) -> CollectorRegistry:
     """A registry of its own, so that nothing a library registers globally is published."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     registry.register(EngineCollector(node))
+    registry.register(NfsCollector(nfs))
     return registry

@@ -8,14 +8,15 @@ from starlette.routing import Route
 
 from appliance.node import Node
 from gateway.control.metrics import metrics_registry
+from gateway.nfs.report import Watch
 
 
-def observation_app(node: Node) -> Starlette:
+def observation_app(node: Node, nfs: Watch) -> Starlette:
     """The application behind the control address; nothing in it changes anything or shows an object's name.
 
     Plain Starlette: a restart waits for this one, and FastAPI takes a quarter of a second to import.
     """
-    registry = metrics_registry(node)
+    registry = metrics_registry(node, nfs)
 
     async def live(_request: Request) -> JSONResponse:
         return JSONResponse({"live": True})

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from appliance.errors import OperatorError
 from appliance.node import Node
 from appliance.quantity import Address
+from gateway.nfs.report import Watch
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -30,6 +31,7 @@ class ControlServer:
     def __init__(self, node: Node) -> None:
         """A server that isn't bound yet."""
         self._node = node
+        self._nfs = Watch()
         self._socket_path = node.configuration.data / SOCKET_NAME
         self._sockets: list[socket.socket] = []
         self._stopping = threading.Event()
@@ -97,7 +99,10 @@ class ControlServer:
 
         certificate, key = self._tls_files
         servers = []
-        for app, tls in ((Administration(self._node), False), (observation_app(self._node), certificate is not None)):
+        for app, tls in (
+            (Administration(self._node, self._nfs), False),
+            (observation_app(self._node, self._nfs), certificate is not None),
+        ):
             settings = uvicorn.Config(
                 app,
                 log_config=None,
@@ -124,9 +129,10 @@ class ControlServer:
 class Administration:
     """The administration's ASGI application, imported when it is first asked: nobody's restart waits for FastAPI."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, nfs: Watch) -> None:
         """An application over `node` that isn't imported yet."""
         self._node = node
+        self._nfs = nfs
         self._app: FastAPI | None = None
         self._importing = asyncio.Lock()
 
@@ -140,7 +146,7 @@ class Administration:
     def _import(self) -> "FastAPI":
         from gateway.control.admin import admin_app
 
-        return admin_app(self._node)
+        return admin_app(self._node, self._nfs)
 
 
 def bind_private(path: Path) -> socket.socket:

@@ -162,13 +162,13 @@ def test_two_pools_share_neither_name_nor_drive(tmp_path: Path) -> None:
 
 def test_every_key_can_be_set_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What no key takes is refused under each key's own variable, so each variable is read."""
-    paths = ("tls_certificate", "tls_key", "access_log", "issuer_authorities")
+    paths = ("tls_certificate", "tls_key", "access_log", "issuer_authorities", "directory")
     settable = [key for key in keys() if "." in key and not key.startswith("pools.") and not key.endswith(paths)]
     assert len(settable) > 15
     for key in settable:
         variable = "PACKSTONE_" + key.replace(".", "__").upper()
         with monkeypatch.context() as patch:
-            patch.setenv(variable, {"s3.region": "", "s3.domains": "3"}.get(key, "no such value"))
+            patch.setenv(variable, {"s3.region": "", "s3.domains": "3", "nfs.versions": "3"}.get(key, "no such value"))
             with pytest.raises(ConfigurationError, match=variable):
                 load(tmp_path)
 

@@ -250,6 +250,19 @@ impl Node {
         py.detach(|| self.store.place(&grant, bucket, prefix, pool)).map_err(quota::of_bucket(bucket))
     }
 
+    /// (bucket, prefix, terms)
+    fn exports(&self) -> PyResult<Vec<(String, String, Vec<u8>)>> {
+        let exports = self.store.exports(&administer()?).map_err(from_store)?;
+        Ok(exports.into_iter().map(|export| (export.bucket, export.prefix, export.terms.to_vec())).collect())
+    }
+
+    #[pyo3(signature = (bucket, prefix, terms))]
+    fn set_export(&self, py: Python<'_>, bucket: &str, prefix: &str, terms: Option<Vec<u8>>) -> PyResult<()> {
+        let grant = administer()?;
+        py.detach(|| self.store.set_export(&grant, bucket, prefix, terms.map(Into::into)))
+            .map_err(quota::of_bucket(bucket))
+    }
+
     fn create_pool(&self, py: Python<'_>, settings: &PoolSettings) -> PyResult<usize> {
         let (grant, settings) = (administer()?, settings.to_store()?);
         py.detach(|| self.store.create_pool(&grant, &settings)).map_err(from_recovery)

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use packstone_access::Action;
-use packstone_store::Error;
 use packstone_store::object::{BucketState, ListEntry, ListQuery, Version};
 use packstone_store::time::from_system_time;
+use packstone_store::{Error, NameChange};
 
 use crate::content::{Place, Seen};
 use crate::number::{self, Implicit, Kind, ROOT};
@@ -317,7 +317,14 @@ impl Files {
             Node::Directory(directory) => {
                 let held = directory.attributes();
                 let changed = self.changed.get(&directory.inode).unwrap_or(0);
-                Attributes { mtime: held.mtime.max(changed), ctime: held.ctime.max(changed), ..held }
+                let (mtime, ctime) = (held.mtime.max(changed), held.ctime.max(changed));
+                // By these go NFS clients that keep names, some by the one and some by the other.
+                match self.store.names_changed(directory.bucket.bucket.id, &directory.path) {
+                    // What was set since stands.
+                    NameChange::By(then) if then > ctime => Attributes { mtime: then, ctime: then, ..held },
+                    NameChange::By(_) => Attributes { mtime, ctime, ..held },
+                    NameChange::Before(start) => Attributes { mtime, ctime: ctime.max(start), ..held },
+                }
             }
             Node::File(file) => self.attributes_of(&file.version)?,
             Node::View(view) => view.attributes(),

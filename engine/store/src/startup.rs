@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -23,6 +23,7 @@ use crate::index::apply::Marks;
 use crate::index::row::{BucketRow, DocumentRow};
 use crate::index::{Index, IndexError, IndexResult, Snapshot, Space, keys};
 use crate::journal::LiveSet;
+use crate::name_changes::NameChanges;
 use crate::node::{Hardware, Roster};
 use crate::object::{Bucket, Document};
 use crate::placement::MovingCounts;
@@ -35,6 +36,7 @@ use crate::roster::keep_places;
 use crate::scrubbing::ScrubCounts;
 use crate::segment::{self, Home, shard};
 use crate::shortage::Shortage;
+use crate::time::from_system_time;
 use crate::time::to_system_time;
 
 /// Drives and what their journals say.
@@ -238,6 +240,7 @@ fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>,
         lsn: AtomicU64::new(recovered.next_lsn - 1),
         epoch: AtomicU64::new(recovered.epoch.number),
         moving: MovingCounts::default(),
+        name_changes: NameChanges::new(from_system_time(SystemTime::now())),
         shortage: Shortage::default(),
         places: Mutex::default(),
         buckets: ArcSwap::default(),

@@ -459,6 +459,14 @@ class Node:
         Raises OperatorError where there is no such bucket or pool, or the bucket has too many rules.
         """
 
+    def exports(self) -> list[tuple[str, str, bytes]]:
+        """(bucket, prefix, terms) of all exports, by bucket and prefix."""
+    def set_export(self, bucket: str, prefix: str, terms: bytes | None) -> None:
+        """Put the terms of an export in place of what is said of that prefix; None: take it away.
+
+        Raises OperatorError where there is no such bucket, or it has too many documents.
+        """
+
     def create_pool(self, settings: PoolSettings) -> int:
         """Make a pool of empty directories, or take in those that it lacks, and return how many those were.
 

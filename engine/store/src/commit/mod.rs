@@ -44,6 +44,7 @@ use crate::index::Index;
 use crate::index::apply::Applier;
 use crate::journal::batch::Batch;
 use crate::journal::{Claim, Entry, Journal, LiveSet};
+use crate::name_changes::NameChanges;
 use crate::node::Hardware;
 use crate::object::{Bucket, Document};
 use crate::placement::MovingCounts;
@@ -82,6 +83,7 @@ pub struct Shared {
     pub losses: Losses,
     pub scrubbing: ScrubCounts,
     pub moving: MovingCounts,
+    pub name_changes: NameChanges,
     pub checkpoints: CheckpointCounts,
     /// Pieces of objects that were read since start.
     pub reads: AtomicU64,
@@ -273,6 +275,9 @@ impl Core {
         self.shared.index.write(applier.finish())?;
         self.lags = false;
         self.shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
+        for entry in entries {
+            self.shared.name_changes.note(entry, self.last_time);
+        }
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use packstone_access::{Action, Grant};
 
 use super::encryption::KEY_KINDS;
+use super::export::EXPORT;
 use crate::commit::{BucketState, Op, Outcome};
 use crate::dictionary::DICTIONARY;
 use crate::error::{Error, Result};
@@ -79,7 +80,7 @@ const KINDS: &[(&str, Action, Action)] = &[
 /// Whether documents of that kind are a bucket's configuration, which makes sense on another node too.
 #[must_use]
 pub fn is_configuration(kind: &str) -> bool {
-    KINDS.iter().any(|(held, ..)| *held == kind) || [QUOTA, OWNER, PLACEMENT].contains(&kind)
+    KINDS.iter().any(|(held, ..)| *held == kind) || [QUOTA, OWNER, PLACEMENT, EXPORT].contains(&kind)
 }
 
 /// Whether documents of that kind are written by the engine and no face: keys, the WORM ledger, how far scrubbing came,

@@ -9,6 +9,7 @@ use super::{Attributes, Version};
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::commit::BucketState;
 use crate::error::{Error, Result};
+use crate::name_changes::NameChange;
 use crate::record::{Posix, Record};
 use crate::store::Store;
 
@@ -115,6 +116,12 @@ impl Store {
     #[must_use]
     pub fn bucket_of_id(&self, id: u32) -> Option<std::sync::Arc<BucketState>> {
         self.inner.shared.buckets.load().by_id(id).cloned()
+    }
+
+    /// When names in or below a directory may have changed last.
+    #[must_use]
+    pub fn names_changed(&self, bucket: u32, path: &str) -> NameChange {
+        self.inner.shared.name_changes.latest(bucket, path)
     }
 
     /// That the current version of a key may be changed: none is that is locked.

@@ -1,0 +1,37 @@
+//! Directories know when names in or below them changed.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test: a panic is its answer")]
+
+mod node;
+
+use node::{Node, body, profile};
+use packstone_store::{NameChange, Store};
+
+/// When names in or below a directory changed since the start; 0 where none did.
+fn changed(store: &Store, path: &str) -> i64 {
+    let bucket = store.bucket_state("ticks").unwrap().bucket.id;
+    match store.names_changed(bucket, path) {
+        NameChange::By(then) => then,
+        NameChange::Before(_) => 0,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_counts_for_all_directories_above_it_and_no_other() {
+    let node = Node::new(profile(2, 1));
+    let store = node.open();
+    node::create_bucket(&store, "ticks").await;
+    assert_eq!(changed(&store, ""), 0);
+    node::put(&store, "ticks", "a/b/first", &body(1, 10)).await;
+    let first = changed(&store, "a/b/");
+    assert!(first > 0);
+    assert_eq!((changed(&store, "a/"), changed(&store, "")), (first, first));
+    assert_eq!((changed(&store, "a/c/"), changed(&store, "b/")), (0, 0));
+    node::put(&store, "ticks", "a/b/first", &body(2, 10)).await;
+    let second = changed(&store, "a/b/");
+    assert!(second > first, "what S3 puts is another file under the name");
+    node::delete(&store, "ticks", "a/b/first").await;
+    assert!(changed(&store, "a/b/") > second);
+    node::put(&store, "ticks", "other", &body(3, 10)).await;
+    assert!(changed(&store, "") > changed(&store, "a/b/"));
+    node::close(&store);
+}

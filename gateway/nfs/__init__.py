@@ -1,0 +1,1 @@
+"""NFS: the namespace exported by NFS-Ganesha, over a mount of its own."""
