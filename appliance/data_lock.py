@@ -26,7 +26,7 @@ class DataLock:
         path = data / FILE_NAME
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as fault:
             raise OperatorError(f"{path}: can't be opened: {fault.strerror}") from None
         try:

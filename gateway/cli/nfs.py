@@ -198,7 +198,14 @@ def serve(data: DataOption = None, config: ConfigOption = None) -> None:
     configure_log(configuration.log)
     if os.geteuid() != 0:
         raise OperatorError("NFS takes root, to act as the users that clients name: run this as root")
-    directory = configuration.nfs.directory.absolute()
+    directory = configuration.nfs.directory.resolve()
+    configuration = configuration.model_copy(
+        update={"nfs": configuration.nfs.model_copy(update={"directory": directory})}
+    )
+    if not configuration.data.is_dir():
+        raise OperatorError(f"{configuration.data}: there is no such directory: start the node first")
+    if configuration.nfs_state.is_symlink():
+        raise OperatorError(f"{configuration.nfs_state}: is a symbolic link: put a directory there")
     if directory.is_relative_to(configuration.data.absolute()):
         raise OperatorError(
             f"nfs.directory {directory}: must stay outside of the data directory: it holds a mount of it"

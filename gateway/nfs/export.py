@@ -7,12 +7,11 @@ nowhere.
 """
 
 import ipaddress
-import re
 import secrets
 from collections.abc import Collection
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from appliance.errors import OperatorError
 
@@ -22,12 +21,19 @@ NOBODY: Final = 65534
 _MOST: Final = 65535
 _LONGEST_NAME: Final = 255
 _LONGEST: Final = 1024
-_UNWRITABLE: Final = re.compile(r"[\x00-\x1f\x7f\"'\\]")
-"""What can't be written into Ganesha's configuration, quoted or not."""
+_UNWRITABLE: Final = frozenset("\"'\\")
+
+
+def is_writable(text: str) -> bool:
+    """Whether Ganesha's configuration can have it, quoted or not."""
+    return text.isprintable() and not _UNWRITABLE & set(text)
 
 
 def parse_client(text: str) -> str:
     """A host's address or a network, as Ganesha compares it. Raises ValueError on anything else."""
+    if "%" in text:
+        # What stands behind it in an IPv6 address is anything at all.
+        raise ValueError(f"{text!r} names an interface: say the address without it")
     try:
         network = ipaddress.ip_network(text.strip())
     except ValueError:
@@ -67,6 +73,21 @@ class Place(BaseModel):
     bucket: str
     prefix: str = ""
 
+    @model_validator(mode="after")
+    def _exportable(self) -> Self:
+        """Whoever says it: a place that a mount shows, and that Ganesha can be told."""
+        if self.prefix and not self.prefix.endswith("/"):
+            raise ValueError(f"{self.prefix!r} is no folder: it ends without a slash")
+        for name in (self.bucket, *self.prefix.split("/")[:-1]):
+            if name in {"", ".", ".."} or "/" in name or len(name.encode()) > _LONGEST_NAME:
+                raise ValueError(f"{name!r} is no directory's name: docs/namespace.md says which there are")
+        if not is_writable(self.path) or len(self.prefix.encode()) > _LONGEST:
+            raise ValueError(
+                f"{str(self)!r} can't be exported: NFS-Ganesha takes no quotes, backslashes and characters that don't "
+                f"print in a path, and no more than {_LONGEST} bytes; export a directory above it"
+            )
+        return self
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """A place from BUCKET or BUCKET/PREFIX.
@@ -76,17 +97,11 @@ class Place(BaseModel):
         bucket, _, path = text.removeprefix("s3://").strip("/").partition("/")
         if not bucket:
             raise OperatorError(f"{text!r} is not BUCKET or BUCKET/PREFIX")
-        for name in (bucket, *path.split("/")) if path else (bucket,):
-            if name in {"", ".", ".."} or len(name.encode()) > _LONGEST_NAME:
-                raise OperatorError(
-                    f"{text!r}: {name!r} is no directory's name: docs/namespace.md says which there are"
-                )
-        if _UNWRITABLE.search(text) or len(path.encode()) >= _LONGEST:
-            raise OperatorError(
-                f"{text!r} can't be exported: NFS-Ganesha takes no quotes, backslashes and control characters in a "
-                f"path, and no more than {_LONGEST} bytes; export a directory above it"
-            )
-        return cls(bucket=bucket, prefix=f"{path}/" if path else "")
+        try:
+            return cls(bucket=bucket, prefix=f"{path}/" if path else "")
+        except ValidationError as fault:
+            reason = fault.errors()[0]["msg"].removeprefix("Value error, ")
+            raise OperatorError(f"{text!r}: {reason}") from None
 
     @property
     def path(self) -> str:

@@ -20,7 +20,7 @@ import jinja2
 
 from appliance.configuration import NfsSection
 from appliance.errors import OperatorError
-from gateway.nfs.export import Export
+from gateway.nfs.export import Export, is_writable
 
 _START_SECONDS: Final = 20
 _END_SECONDS: Final = 10
@@ -164,7 +164,7 @@ class Ganesha:
 
 def _quoted(text: str) -> str:
     """A string of Ganesha's configuration, which knows no escapes. Raises OperatorError for what would end it."""
-    if not text.isprintable() or any(sign in text for sign in "\"'\\"):
+    if not is_writable(text):
         raise OperatorError(f"{text!r} can't stand in NFS-Ganesha's configuration: use a path without quotes")
     return f'"{text}"'
 

@@ -60,8 +60,17 @@ class _Look:
     def _run(self) -> None:
         for place in self._places:
             try:
-                held = (self._mountpoint / place.path.removeprefix("/")).lstat()
+                self.seen[place] = self._inode(place)
             except OSError:
                 self.seen[place] = None
-            else:
-                self.seen[place] = held.st_ino if stat.S_ISDIR(held.st_mode) else None
+
+    def _inode(self, place: Place) -> int | None:
+        """The directory's inode number, reached by no symbolic link: one might lead out of the mount."""
+        at, held = self._mountpoint, self._mountpoint.lstat()
+        device = held.st_dev
+        for name in place.path.strip("/").split("/"):
+            at /= name
+            held = at.lstat()
+            if not stat.S_ISDIR(held.st_mode) or held.st_dev != device:
+                return None
+        return held.st_ino

@@ -7,8 +7,8 @@
 //!
 //! - more than M drives are outside of it, in two domains at least. Then any two sets of drives that may be missing leave one drive in
 //!   common, which was told of every epoch that took effect;
-//! - every live journal stands in two domains at least. That is known where a drive which is current has the [`digest`] of who
-//!   sits where in its superblock. It is forgotten with each epoch that begins by another one, before a journal is placed by
+//! - every live journal stands in two domains at least. That is known where one of the drives that know the newest epoch has the
+//!   [`digest`] of who sits where in its superblock. It is forgotten with each epoch that begins by another one, before a journal is placed by
 //!   that, and noted once all journals that live are spread by it. Where none has it, M drives are the most.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

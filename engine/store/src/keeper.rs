@@ -93,6 +93,8 @@ struct Work {
     displaced: Mutex<mover::Displaced>,
     /// Streams that compaction could do nothing about, and since when.
     passed_over: Mutex<HashMap<u64, Instant>>,
+    /// Bytes that were claimed of streams, as their TOCs say, of those that were asked.
+    claims_of: Mutex<HashMap<u64, u64>>,
     /// Streams that are whole, but whose `Sealed` could not be committed yet.
     finished: Mutex<Vec<SegmentInfo>>,
     /// Erased segments that a reader may still hold.
@@ -156,6 +158,7 @@ impl Keepers {
             compacting: Mutex::new(()),
             displaced: Mutex::default(),
             passed_over: Mutex::default(),
+            claims_of: Mutex::default(),
             finished: Mutex::default(),
             erased: Mutex::default(),
             left_open: Mutex::new(left_open),

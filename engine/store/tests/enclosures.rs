@@ -170,3 +170,56 @@ async fn what_is_configured_anew_counts_once_a_start_has_spread_the_journals() {
     check(&store, 20..30).await;
     close(store);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_drive_knows_that_missed_an_epoch_counts_for_nothing() {
+    let mut node = seated();
+    close(node.open());
+    let seats = node.settings.enclosures.clone();
+    let away = [node.drive(8)];
+    // Journals of this start stand on the first drives, which the last drive isn't told of.
+    node.settings.enclosures = Default::default();
+    unplug(&away);
+    let store = node.open();
+    node::create_bucket(&store, "ticks").await;
+    fill(&store, 0..5).await;
+    close(store);
+    plug(&away);
+    node.settings.enclosures = seats;
+    unplug(&shelf(&node, 0));
+    let refused = Store::open(&node.settings).unwrap_err().to_string();
+    assert!(refused.contains("3 of the appliance's 9 drives are out of use"), "{refused}");
+    plug(&shelf(&node, 0));
+    let store = node.open();
+    check(&store, 0..5).await;
+    close(store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn less_parity_makes_no_enclosure_that_may_go() {
+    let mut node = seated();
+    // All but one drive of the others are in the first enclosure.
+    for number in 0..7 {
+        let drive = node.drive(number);
+        node.settings.enclosures.note(drive, SHELVES[0]);
+    }
+    close(node.open());
+    let others = [node.drive(7), node.drive(8)];
+    unplug(&others);
+    let store = node.open();
+    node::create_bucket(&store, "ticks").await;
+    fill(&store, 0..5).await;
+    close(store);
+    plug(&others);
+    node.settings.enclosures.note(node.drive(7), SHELVES[1]);
+    node.settings.pools[0].profile.parity = 1;
+    let first: Vec<_> = (0..7).map(|number| node.drive(number)).collect();
+    unplug(&first);
+    assert!(Store::open(&node.settings).is_err());
+    plug(&first);
+    // Both that were away are as many as the parity of before makes up for.
+    node.settings.pools[0].profile.parity = 2;
+    let store = node.open();
+    check(&store, 0..5).await;
+    close(store);
+}

@@ -18,6 +18,8 @@ const CELL: u64 = 4 << 20;
 const PART: u64 = 256 << 10;
 /// Cells of each doubling of the offset, once they are larger than the smallest.
 const CELLS: u64 = 512;
+/// Bytes of the largest cell of a file with few names: a piece may have 5 GiB.
+const LARGEST_CELL: u64 = 4 << 30;
 /// Parts of a large cell.
 const PARTS: u64 = 64;
 /// The most pieces of a file with one name: fewer than S3 may append to.
@@ -59,7 +61,7 @@ impl Grid {
     /// The cell that a byte lies in.
     pub fn cell(self, at: u64) -> Range<u64> {
         let doubling = 1 << at.max(1).ilog2();
-        let length = (doubling / CELLS).max(CELL) << self.coarser;
+        let length = (doubling / CELLS).clamp(CELL, LARGEST_CELL) << self.coarser;
         let start = at / length * length;
         start..start + length
     }

@@ -57,20 +57,22 @@ pub fn adopt_profiles(shared: &Shared, superblocks: &Superblocks, copies: usize)
 }
 
 /// Has every drive in use know which drives are in which enclosure, as they are configured, where every live journal is spread
-/// over them: `is_spread`. The commit loop counts on it from then on. Drives that can't take it go out of use.
+/// over them: `is_spread`; else that this isn't known. The commit loop counts on it just as long. Drives that can't take it
+/// go out of use.
 ///
 /// # Errors
 /// No drive is left.
 pub fn adopt_enclosures(shared: &Shared, superblocks: &Superblocks, is_spread: bool) -> Result<()> {
     let roster = Roster::clone(&shared.hardware.roster());
-    let digest = enclosure::digest(&roster.members);
-    if digest != 0 && !is_spread {
-        return Ok(());
-    }
+    let digest = if is_spread { enclosure::digest(&roster.members) } else { 0 };
     if superblocks.lock().values().any(|superblock| superblock.enclosures != digest) {
         write(shared, superblocks, move |superblock| superblock.enclosures = digest)?;
     }
-    shared.hardware.reform(Roster { enclosures_count: digest != 0, ..roster });
+    if roster.enclosures_count != (digest != 0) {
+        // Not the roster as it was before: a drive may have gone out of use by the write.
+        let roster = Roster::clone(&shared.hardware.roster());
+        shared.hardware.reform(Roster { enclosures_count: digest != 0, ..roster });
+    }
     Ok(())
 }
 

@@ -13,6 +13,8 @@ pub struct FileFacts {
     pub payload: u64,
     /// Of these, bytes that live entries claim.
     pub live: u64,
+    /// Of a stream in which no claim died, bytes that were claimed as it was sealed: what lives of a claim may be less.
+    pub claimed: u64,
     /// Entries in its TOC, and how many of them are dead.
     pub entries: u64,
     pub dead: u64,
@@ -25,8 +27,10 @@ impl FileFacts {
     #[must_use]
     pub fn dead_share(&self) -> f64 {
         let (dead, all) = match self.payload {
-            // Where nothing died the rest is padding, which another stream would have too.
-            _ if self.kind == SegmentKind::Stream && self.dead == 0 => (0, 1),
+            // What nobody claimed is padding, which another stream would have too.
+            _ if self.kind == SegmentKind::Stream && self.dead == 0 => {
+                (self.claimed.saturating_sub(self.live), self.claimed.max(1))
+            }
             0 => (self.dead.min(self.entries), self.entries),
             payload => (payload.saturating_sub(self.live), payload),
         };
@@ -112,7 +116,7 @@ mod tests {
     use super::*;
 
     fn packed(id: u64, payload: u64, live: u64) -> FileFacts {
-        FileFacts { id, kind: SegmentKind::Packed, payload, live, entries: 10, dead: 0, displaced: 0 }
+        FileFacts { id, kind: SegmentKind::Packed, payload, live, claimed: payload, entries: 10, dead: 0, displaced: 0 }
     }
 
     #[test]
@@ -128,15 +132,31 @@ mod tests {
 
     #[test]
     fn a_stream_without_claims_goes_first() {
-        let stream =
-            FileFacts { id: 9, kind: SegmentKind::Stream, payload: 5, live: 0, entries: 1, dead: 3, displaced: 0 };
+        let stream = FileFacts {
+            id: 9,
+            kind: SegmentKind::Stream,
+            payload: 5,
+            live: 0,
+            claimed: 5,
+            entries: 1,
+            dead: 3,
+            displaced: 0,
+        };
         assert_eq!(choose(&[packed(2, 100, 10), stream], 0.25, 90), Choice::EraseStream(9));
     }
 
     #[test]
     fn a_half_dead_stream_is_copied() {
-        let stream =
-            FileFacts { id: 9, kind: SegmentKind::Stream, payload: 10, live: 5, entries: 1, dead: 1, displaced: 0 };
+        let stream = FileFacts {
+            id: 9,
+            kind: SegmentKind::Stream,
+            payload: 10,
+            live: 5,
+            claimed: 10,
+            entries: 1,
+            dead: 1,
+            displaced: 0,
+        };
         assert_eq!(choose(&[stream], 0.25, 90), Choice::Restream(vec![9]));
         let emptier = FileFacts { id: 10, live: 1, ..stream };
         assert_eq!(choose(&[stream, emptier], 0.25, 90), Choice::Restream(vec![10, 9]));
@@ -144,9 +164,25 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_of_which_little_lives_is_copied_and_padding_is_not() {
+        let stream = FileFacts { kind: SegmentKind::Stream, dead: 0, ..packed(9, 100, 4) };
+        assert_eq!(choose(&[stream], 0.25, 90), Choice::Restream(vec![9]));
+        assert_eq!(choose(&[FileFacts { claimed: 5, ..stream }], 0.25, 90), Choice::Nothing);
+        assert_eq!(choose(&[FileFacts { claimed: 0, ..stream }], 0.25, 90), Choice::Nothing);
+    }
+
+    #[test]
     fn segments_of_kills_alone_are_gathered() {
-        let kills =
-            |id| FileFacts { id, kind: SegmentKind::Packed, payload: 0, live: 0, entries: 10, dead: 0, displaced: 0 };
+        let kills = |id| FileFacts {
+            id,
+            kind: SegmentKind::Packed,
+            payload: 0,
+            live: 0,
+            claimed: 0,
+            entries: 10,
+            dead: 0,
+            displaced: 0,
+        };
         let many: Vec<_> = (0..BARE as u64).map(kills).collect();
         assert_eq!(choose(&many, 0.25, 90), Choice::Pack((0..BARE as u64).collect()));
         assert_eq!(choose(&many[1..], 0.25, 90), Choice::Nothing);
@@ -154,8 +190,16 @@ mod tests {
 
     #[test]
     fn a_segment_of_dead_kills_goes_too() {
-        let kills =
-            FileFacts { id: 4, kind: SegmentKind::Packed, payload: 0, live: 0, entries: 10, dead: 10, displaced: 0 };
+        let kills = FileFacts {
+            id: 4,
+            kind: SegmentKind::Packed,
+            payload: 0,
+            live: 0,
+            claimed: 0,
+            entries: 10,
+            dead: 10,
+            displaced: 0,
+        };
         assert_eq!(choose(&[kills], 0.25, 90), Choice::Pack(vec![4]));
     }
 

@@ -95,6 +95,19 @@ fn note(member: &Member, path: &str, error: &std::io::Error) {
     member.note_fault(format!("{path}: {error}"));
 }
 
+/// Bytes that entries claimed of a sealed stream, by its TOC.
+///
+/// # Errors
+/// That can't be read.
+pub fn claimed(segment: &Segment) -> Result<u64, SegmentError> {
+    let toc = segment.read_toc()?;
+    let claims = toc.iter().filter_map(|logged| match &logged.entry {
+        Entry::Claims(claims) => Some(claims.iter().map(|claim| claim.bytes).sum::<u64>()),
+        _ => None,
+    });
+    Ok(claims.sum())
+}
+
 /// Live bytes and dead entries of a file, as the index counts them.
 ///
 /// # Errors

@@ -78,10 +78,14 @@ pub fn together<P: Ord>(tenants: Vec<Tenant>, pool_of: impl Fn(&Tenant) -> P) ->
     groups.into_iter().map(|((pool, _), tenants)| (pool, tenants)).collect()
 }
 
-/// The step that gives another one what was copied for one of them: it claims that for itself.
+/// The step that gives another one what was copied for one of them: it claims that for itself, and keeps its own claims on
+/// the rest.
 #[must_use]
 pub fn shared(step: &Relocation, (place, row): Tenant) -> Relocation {
-    Relocation { place, lsn: row.lsn, ..step.clone() }
+    let moved = step.extents.iter().flatten();
+    let of_each = |(own, moved): (&Extent, &Extent)| if own.segment == step.from { *moved } else { *own };
+    let extents = row.record.extents.iter().zip(moved).map(of_each).collect();
+    Relocation { place, lsn: row.lsn, extents: Some(extents), ..step.clone() }
 }
 
 /// How the row under that key is found again, whatever space its version is in by then.

@@ -4,12 +4,14 @@
 //! lost is found again after a restart.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use crate::commit::Shared;
 use crate::compaction::{Tenant, tenants};
 use crate::index::{IndexResult, Place, keys};
+use crate::segment::rebuild::Pace;
 use crate::segment::{Home, Segment, SegmentKind};
 use crate::version::VersionId;
 
@@ -37,15 +39,22 @@ struct Loss {
 }
 
 impl Loss {
-    fn of(shared: &Shared, segment: &Segment, tenants: Vec<Tenant>) -> Self {
+    /// `None` where `pace` ended it.
+    fn of(shared: &Shared, segment: &Segment, tenants: Vec<Tenant>, pace: &Pace<'_>) -> Option<Self> {
         let mut loss = Self::default();
-        for tenant in tenants.into_iter().filter(|tenant| !can_read(segment, tenant)) {
-            loss.count += 1;
-            if loss.named.len() < MOST_NAMED {
-                loss.named.push(name(shared, segment.info.id, &tenant));
+        for tenant in tenants {
+            let began = Instant::now();
+            if !can_read(segment, &tenant) {
+                loss.count += 1;
+                if loss.named.len() < MOST_NAMED {
+                    loss.named.push(name(shared, segment.info.id, &tenant));
+                }
+            }
+            if !pace(began.elapsed()) {
+                return None;
             }
         }
-        loss
+        Some(loss)
     }
 }
 
@@ -59,13 +68,17 @@ impl Losses {
     ///
     /// # Errors
     /// A fault of the index.
-    pub fn examine(&self, shared: &Shared, segments: &BTreeSet<u64>) -> IndexResult<()> {
+    pub fn examine(&self, shared: &Shared, segments: &BTreeSet<u64>, pace: &Pace<'_>) -> IndexResult<()> {
         let ids: Vec<u64> = segments.iter().copied().collect();
         let mut tenants = tenants(shared, &ids)?;
         for id in ids {
             let loss = match shared.table.get(id) {
                 Some(Home::Segment(segment)) => {
-                    Loss::of(shared, &segment.apart(&shared.hardware), tenants.remove(&id).unwrap_or_default())
+                    let tenants = tenants.remove(&id).unwrap_or_default();
+                    match Loss::of(shared, &segment.apart(&shared.hardware), tenants, pace) {
+                        Some(loss) => loss,
+                        None => return Ok(()),
+                    }
                 }
                 _ => Loss::default(),
             };
@@ -79,6 +92,12 @@ impl Losses {
             }
         }
         Ok(())
+    }
+
+    /// The segments of which something couldn't be read.
+    #[must_use]
+    pub fn segments(&self) -> BTreeSet<u64> {
+        self.0.lock().keys().copied().collect()
     }
 
     /// Whether something of a segment couldn't be read when that was looked for last.

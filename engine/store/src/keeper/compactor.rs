@@ -8,6 +8,7 @@ use super::{COMPACTION_PAUSE, MOVES, Work};
 use crate::commit::{Op, Outcome};
 use crate::compaction::{self, Choice, CutShort, FileFacts, Tenant};
 use crate::error::{Error, Result};
+use crate::index::row::FileTally;
 use crate::index::{Place, Space};
 use crate::recovery::replay;
 use crate::segment::{Home, Segment, SegmentKind};
@@ -55,6 +56,7 @@ impl Work {
         for id in ids {
             let Some(Home::Segment(segment)) = self.shared.table.get(*id) else { continue };
             self.queue.commit_blocking(Op::Erase { id: *id })?;
+            self.claims_of.lock().remove(id);
             self.erased.lock().push(segment);
         }
         self.unlink_erased();
@@ -90,7 +92,9 @@ impl Work {
             let (id, kind, payload) = (info.id, info.kind, info.payload);
             let entries = u64::from(info.toc.entries);
             let displaced = displaced.get(&id).copied().unwrap_or(0);
-            facts.push(FileFacts { id, kind, payload, live: tally.live, entries, dead: tally.dead, displaced });
+            let claimed = self.claimed(segment, &tally)?;
+            let (live, dead) = (tally.live, tally.dead);
+            facts.push(FileFacts { id, kind, payload, live, claimed, entries, dead, displaced });
         }
         // What could not be done a while ago stands in nobody's way now.
         let mut passed_over = self.passed_over.lock();
@@ -218,6 +222,22 @@ impl Work {
             self.shared.moving.moved.fetch_add(bytes, Ordering::Relaxed);
         }
         Ok(moved)
+    }
+
+    /// Bytes of a stream that were claimed, where that decides whether it is worth copying; else all that it has room for. What
+    /// its TOC says is read once.
+    fn claimed(&self, segment: &Segment, tally: &FileTally) -> Result<u64> {
+        let info = &segment.info;
+        let may_be_worth_it = (info.payload.saturating_sub(tally.live)) as f64 > self.dead_share * info.payload as f64;
+        if info.kind != SegmentKind::Stream || tally.dead > 0 || !may_be_worth_it {
+            return Ok(info.payload);
+        }
+        if let Some(known) = self.claims_of.lock().get(&info.id) {
+            return Ok(*known);
+        }
+        let claimed = compaction::claimed(&segment.apart(&self.shared.hardware))?;
+        self.claims_of.lock().insert(info.id, claimed);
+        Ok(claimed)
     }
 
     fn pool_of_tenant(&self, (place, row): &Tenant) -> Option<u8> {

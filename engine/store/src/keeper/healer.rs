@@ -44,6 +44,9 @@ struct Ward {
     /// Shards that were made with gaps, and whether that is put down.
     torn: BTreeSet<Wound>,
     torn_kept: bool,
+    /// When that was tried last, and when objects were looked for last.
+    put_down: Option<Instant>,
+    examined: Option<Instant>,
     /// Segments of which something can't be read, or couldn't before.
     suspect: BTreeSet<u64>,
     /// The drives that were looked at.
@@ -110,8 +113,11 @@ impl Work {
             }
             ward.open.append(&mut found);
             ward.order.clear();
-            // What could not be made may have been for want of this drive.
+            // What could not be made, or read, may have been for want of this drive.
             ward.stuck.clear();
+            ward.open.extend(&ward.torn);
+            ward.suspect.extend(self.shared.losses.segments());
+            ward.examined = None;
         }
         ward.known = online;
         let roster = self.shared.hardware.roster();
@@ -140,7 +146,7 @@ impl Work {
         self.shared.healing.open.store(ward.open.len() as u64, Ordering::Relaxed);
         self.shared.healing.stuck.store(ward.stuck.len() as u64, Ordering::Relaxed);
         let Some(wound) = next else {
-            self.name_losses(ward);
+            self.name_losses(ward, pace);
             return false;
         };
         let Wound { segment, shard } = wound;
@@ -164,7 +170,10 @@ impl Work {
             Ok(lost) => {
                 tracing::error!("shard {shard} of segment {segment:016x} lacks {lost} places that too few others have");
                 ward.suspect.insert(segment);
-                ward.torn_kept &= !ward.torn.insert(wound);
+                if ward.torn.insert(wound) {
+                    ward.torn_kept = false;
+                    self.shared.healing.lost.fetch_add(lost, Ordering::Relaxed);
+                }
                 ward.put_off(wound);
             }
             Err(Error::ShuttingDown) => {}
@@ -181,19 +190,25 @@ impl Work {
     }
 
     /// Finds out which objects can't be read for what could not be healed, and puts down what was made with gaps.
-    fn name_losses(&self, ward: &mut Ward) {
-        let suspect = std::mem::take(&mut ward.suspect);
-        if !suspect.is_empty()
-            && let Err(error) = self.shared.losses.examine(&self.shared, &suspect)
-        {
-            tracing::warn!(%error, "which objects can't be read could not be found out");
-            ward.suspect = suspect;
+    fn name_losses(&self, ward: &mut Ward, pace: &Pace<'_>) {
+        let losses = &self.shared.losses;
+        // A look is a walk through the index: what is known already is not looked at each time that it is tried again.
+        let was_just_now = ward.examined.is_some_and(|at| at.elapsed() < LONGEST_BACK_OFF);
+        let is_news = ward.suspect.iter().any(|segment| !losses.knows(*segment));
+        if !ward.suspect.is_empty() && (is_news || !was_just_now) {
+            match losses.examine(&self.shared, &ward.suspect, pace) {
+                Ok(()) => ward.suspect.clear(),
+                Err(error) => tracing::warn!(%error, "which objects can't be read could not be found out"),
+            }
+            ward.examined = Some(Instant::now());
         }
         let is_there = |wound: &Wound| self.shared.table.get(wound.segment).is_some();
         let before = ward.torn.len();
         ward.torn.retain(is_there);
-        if !ward.torn_kept || ward.torn.len() < before {
+        ward.torn_kept &= ward.torn.len() == before;
+        if !ward.torn_kept && ward.put_down.is_none_or(|at| at.elapsed() >= READ_ENDS) {
             ward.torn_kept = self.keep_torn(&ward.torn);
+            ward.put_down = Some(Instant::now());
         }
     }
 
@@ -297,7 +312,6 @@ impl Work {
                 let counts = &self.shared.healing;
                 counts.healed.fetch_add(1, Ordering::Relaxed);
                 counts.bytes.fetch_add(healed.bytes, Ordering::Relaxed);
-                counts.lost.fetch_add(healed.lost, Ordering::Relaxed);
                 Ok(healed.lost)
             }
             _ => {

@@ -131,6 +131,9 @@ impl Kept {
                 all.push((number, pieces.get(usize::from(piece))?));
             }
         }
+        let mut taken: Vec<u16> = self.runs.iter().flat_map(|(_, kept)| kept.clone()).collect();
+        taken.sort_unstable();
+        let is_taken_once = taken.windows(2).all(|pair| pair.first() != pair.last());
         all.sort_by_key(|(number, _)| *number);
         let is_whole = all.iter().zip(1..).all(|((number, _), place)| *number == place);
         // One piece is one body.
@@ -138,7 +141,7 @@ impl Kept {
         let extents = all
             .iter()
             .flat_map(|(number, run)| run.iter().map(|extent| Extent { part: number_of(*number), ..*extent }));
-        (is_whole && all.len() <= usize::from(MAX_PARTS)).then(|| extents.collect())
+        (is_whole && is_taken_once && all.len() <= usize::from(MAX_PARTS)).then(|| extents.collect())
     }
 }
 

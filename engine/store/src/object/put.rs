@@ -542,9 +542,12 @@ impl Streaming {
     /// Appends one stripe; blocks.
     fn append(&mut self, store: &Inner, stripe: &[u8]) -> Result<()> {
         let hardware = &store.shared.hardware;
-        if self.stream.is_full() && self.length > 0 {
+        if self.stream.is_full() {
+            // With what pieces left in it that have ended.
             self.sync(store)?;
-            self.close_extent();
+            if self.length > 0 {
+                self.close_extent();
+            }
             let next = store.streams.take(self.stream.info.pool)?;
             self.row = next.next_row();
             self.full.push(std::mem::replace(&mut self.stream, next));

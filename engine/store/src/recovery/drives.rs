@@ -373,8 +373,11 @@ impl Inventory {
     pub fn enclosures_count(&self) -> bool {
         let digest = enclosure::digest(&self.members);
         let online = self.members.values().filter(|member| member.online());
-        let mut told = online.filter_map(|member| self.superblocks.get(&member.number));
-        digest != 0 && self.drives <= self.members.len() && told.any(|held| held.enclosures == digest)
+        let told = online.filter_map(|member| self.superblocks.get(&member.number));
+        // What a drive was told that has missed an epoch says nothing of that epoch's journals, seen or not.
+        let newest = told.clone().map(|held| held.epoch.number).max();
+        let mut newest = told.filter(|held| Some(held.epoch.number) == newest);
+        digest != 0 && self.drives <= self.members.len() && newest.any(|held| held.enclosures == digest)
     }
 
     /// # Errors
@@ -388,7 +391,12 @@ impl Inventory {
             .map(|member| format!("{} ({})", member.drive.path(), member.reason()))
             .collect();
         let nameless = self.drives.saturating_sub(self.members.len());
-        let is_enclosure = || self.enclosures_count() && enclosure::is_one_that_may_go(&self.members, most);
+        let is_enclosure = || {
+            // Drives that were told of a larger parity may have been that many, and missing, when a journal was placed.
+            let told = self.superblocks.values().map(|held| usize::from(held.profile.parity)).max().unwrap_or(0);
+            let configured = self.pools.iter().map(|pool| usize::from(pool.profile.parity)).max().unwrap_or(0);
+            self.enclosures_count() && enclosure::is_one_that_may_go(&self.members, told.max(configured))
+        };
         if out.len() + nameless > most && !is_enclosure() {
             let unnamed =
                 if nameless > 0 { format!("; {nameless} of its drives are not configured") } else { String::new() };

@@ -84,7 +84,10 @@ impl Run {
                 let (id, kind, payload, entries) = (info.id, info.kind, info.payload, u64::from(info.toc.entries));
                 // Nobody counts here: what is said to belong elsewhere may not.
                 let displaced = if self.generator.happens(3000) { tally.live } else { 0 };
-                facts.push(FileFacts { id, kind, payload, live: tally.live, entries, dead: tally.dead, displaced });
+                let is_stream = kind == SegmentKind::Stream;
+                let claimed = if is_stream { compaction::claimed(segment)? } else { payload };
+                let (live, dead) = (tally.live, tally.dead);
+                facts.push(FileFacts { id, kind, payload, live, claimed, entries, dead, displaced });
             }
         }
         facts.sort_by_key(|fact| fact.id);

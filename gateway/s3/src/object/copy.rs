@@ -270,6 +270,7 @@ fn inherited(version: &Version, own: impl Iterator<Item = (SystemHeader, String)
     let mut attributes = Attributes {
         retention: None,
         legal_hold: false,
+        pending: None,
         acl: None,
         upload: None,
         encryption: None,

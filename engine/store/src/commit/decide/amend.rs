@@ -30,7 +30,7 @@ impl Decider<'_, '_> {
             return Err(is_marker(&held));
         }
         let before = attributes_of(&held)?;
-        if let AttributeChange::Retention(_) | AttributeChange::LegalHold(_) = change
+        if let AttributeChange::Retention(_) | AttributeChange::LegalHold(_) | AttributeChange::Lock = change
             && !state.is_lockable()
         {
             return Err(Error::NoObjectLock);

@@ -24,4 +24,6 @@ fn what_is_kept_and_what_is_written_make_one_list() {
     assert_eq!(kept(vec![(1, 2..4)]).with(&held, &[]), None);
     assert_eq!(kept(vec![(1, 0..1)]).with(&held, &[extent(10, 3)]), None);
     assert_eq!(kept(vec![(1, 0..1)]).with(&held, &[extent(10, 1)]), None);
+    // A piece that is taken twice would be claimed once.
+    assert_eq!(kept(vec![(1, 0..2), (3, 1..2)]).with(&held, &[]), None);
 }
