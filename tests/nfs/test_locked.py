@@ -54,7 +54,7 @@ def test_no_way_changes_it(client: Client, way: str) -> None:
     assert sorted(client.list("/")) == ["other", "record"]
 
 
-def test_a_bucket_that_locks_by_default_is_read_alone(nfs: Nfs) -> None:
+def test_what_is_written_where_locks_are_the_default_is_locked_by_chmod(nfs: Nfs) -> None:
     s3 = nfs.node.client()
     s3.create_bucket(Bucket="default-locked", ObjectLockEnabledForBucket=True)
     retention = {"Mode": "GOVERNANCE", "Days": 1}
@@ -66,7 +66,12 @@ def test_a_bucket_that_locks_by_default_is_read_alone(nfs: Nfs) -> None:
     nfs.node.command("nfs", "export", "add", "default-locked", "--client", CLIENT[0], "--squash", "none")
     with nfs.mount("default-locked") as client:
         assert client.read(KEPT) == b"kept"
-        ways: list[Callable[[], None]] = [lambda: client.write("/new", b"x"), lambda: client.do("mkdir", "/new")]
-        for way in ways:
-            with pytest.raises(OSError, match=r"ROFS|Read-only"):
-                way()
+        client.write("/new", b"record")
+        client.do("chmod", "/new", 0o444)
+        for way in ("unlink", "truncate"):
+            arguments = (0,) if way == "truncate" else ()
+            with pytest.raises(OSError, match=r"PERM|ACCES"):
+                client.do(way, "/new", *arguments)
+        assert client.read("/new") == b"record"
+    kept = s3.get_object_retention(Bucket="default-locked", Key="new")["Retention"]
+    assert kept["Mode"] == "GOVERNANCE"

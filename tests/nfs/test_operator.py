@@ -139,6 +139,8 @@ def refused(nfs: Nfs, within: list[str], data: Path, **settings: str) -> str:
 
 def test_what_keeps_it_from_serving_gets_one_line(nfs: Nfs, tmp_path: Path) -> None:
     within, elsewhere = nfs.network.within, tmp_path / "data"
+    assert "there is no such directory: start the node first" in refused(nfs, within, elsewhere)
+    elsewhere.mkdir()
     other = {"PACKSTONE_NFS__DIRECTORY": str(tmp_path / "run")}
     assert "in use by another packstone, process" in refused(nfs, within, elsewhere)
     assert "in use by another packstone, process" in refused(nfs, within, nfs.node.data, **other)

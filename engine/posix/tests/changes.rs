@@ -158,6 +158,31 @@ fn what_was_replaced_comes_back_as_space() {
     assert!(node.stored() <= 2 << 20, "{} bytes of nothing", node.stored());
 }
 
+#[test]
+fn what_is_dead_under_a_claim_that_lives_comes_back() {
+    let (mut node, mount, bucket) = ready(Node::new().with_streams(1 << 30));
+    let mut model = body(1, 40 * MIB);
+    let inode = streamed(&mount, bucket, "file", &model);
+    node.seal();
+    let handle = mount.open(inode, true).unwrap();
+    // All of it but one cell, so that the one claim on the one stream lives.
+    for at in (4..40).map(|at| at * MIB) {
+        write(&mount, handle, &mut model, at, &body(at as u64, MIB));
+    }
+    mount.publish(handle).unwrap();
+    mount.release(handle).unwrap();
+    node.seal();
+    node.restart_without_index();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // 60 MiB with parity, and 54 that are dead at first.
+    while node.stored() > 70 << 20 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(node.stored() <= 70 << 20, "{} bytes for 40 MiB", node.stored());
+    assert!(node.get("file").unwrap() == model);
+    node.expect_sound();
+}
+
 /// Two versions claim no bytes together: each is whole, whatever becomes of the other.
 #[test]
 fn a_bucket_that_keeps_versions_has_each_of_them_whole() {

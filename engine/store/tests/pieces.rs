@@ -138,3 +138,26 @@ async fn what_is_not_there_can_not_be_kept() {
     assert!(node::get(&store, "bkt", KEY).await.unwrap() == held.concat());
     node::close(&store);
 }
+
+/// A piece of one stripe ends before the next one asks whether the stream is full.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_pieces_leave_a_stream_that_is_full() {
+    let mut node = Node::new(profile(3, 1));
+    node.settings.stream_size = 8 << 20;
+    let store = node.open();
+    node::create_bucket(&store, "bkt").await;
+    node::put(&store, "bkt", KEY, b"").await;
+    let mut writer = store.file_writer(&grant(Action::PutObject, "bkt", KEY), place(&store), None, None).unwrap();
+    let pieces: Vec<_> = (0..40).map(|number| body(number, 1_200_000)).collect();
+    for piece in &pieces {
+        writer.write(piece.clone().into()).await.unwrap();
+        writer.end_piece().await.unwrap();
+    }
+    commit(writer).await.unwrap();
+    tokio::task::block_in_place(|| store.seal()).unwrap();
+    let files = std::fs::read_dir(node.drive(0).join("segments")).unwrap();
+    let largest = files.map(|file| file.unwrap().metadata().unwrap().len()).max().unwrap();
+    assert!(largest <= 5 << 20, "a shard of {largest} bytes in streams of 8 MiB");
+    expect(&store, &pieces.iter().map(Vec::as_slice).collect::<Vec<_>>()).await;
+    node::close(&store);
+}
