@@ -179,6 +179,7 @@ impl Bucket {
                 version.retention = to.or(rule.map(|rule| rule.from(now)));
             }
             AttributeChange::Lock => {
+                lockable.then_some(())?;
                 let rule = version.pending.take();
                 version.retention = version.retention.or(rule.map(|rule| rule.from(now)));
             }
