@@ -274,6 +274,7 @@ impl Store {
         let roster = shared.hardware.roster();
         for pool in &roster.pools {
             let classes = StorageClass::ALL.into_iter();
+            let is_seated = pool.members.iter().any(|member| member.enclosure.is_some());
             let is_own = |class| roster.pool_of(class).is_some_and(|held| held.number == pool.number);
             let mut status = PoolStatus {
                 name: pool.name.clone(),
@@ -305,7 +306,7 @@ impl Store {
                 };
                 let in_use = |number: &DriveNumber| shared.hardware.in_use(*number).is_some();
                 status.degraded += usize::from(!segment.info.drives.iter().all(in_use));
-                status.crowded += usize::from(healing::is_crowded(&roster, &segment.info));
+                status.crowded += usize::from(is_seated && healing::is_crowded(&roster, &segment.info));
                 status.segments += 1;
                 status.bytes += bytes;
                 status.dead += bytes.saturating_sub(live);

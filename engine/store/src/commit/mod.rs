@@ -415,7 +415,6 @@ impl Core {
     fn keep_time(&mut self) -> Result<()> {
         self.fence_retired()?;
         superblocks::keep_time(&self.shared, &self.log.superblocks)?;
-        self.review_enclosures()?;
         self.fence_retired()
     }
 

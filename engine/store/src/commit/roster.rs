@@ -10,7 +10,6 @@ use super::log::check_strength;
 use super::{Core, superblocks};
 use crate::drive::superblock::MOST_REMOVED;
 use crate::drive::{DriveNumber, NO_DRIVE, Superblock};
-use crate::enclosure;
 use crate::error::{Error, Result};
 use crate::node::Roster;
 use crate::pool::Pool;
@@ -70,7 +69,6 @@ impl Core {
         self.shared.hardware.reform(next);
         self.arrivals.push((number, self.shared.next_file.load(Ordering::Relaxed)));
         self.open_anew(number)?;
-        self.review_enclosures()?;
         let now = self.now();
         if let Err(error) = self.fence(now) {
             // It is a member by now: the next commit begins the epoch, or says why not.
@@ -94,21 +92,6 @@ impl Core {
         }
         self.shared.hardware.reform(next);
         self.rotate().inspect_err(|_| self.shared.hardware.reform(before))
-    }
-
-    /// Counts on enclosures where every live journal stands in two domains by the drives in use, and else no more, until those
-    /// that don't are sealed. While one is gone there is nothing to choose: a restart would do as the loop does.
-    pub(super) fn review_enclosures(&self) -> Result<()> {
-        let roster = self.shared.hardware.roster();
-        if roster.members.len() - roster.online().len() > roster.most_parity() {
-            return Ok(());
-        }
-        let mut journals = self.living.closed.values().chain([&self.log.journal]);
-        let is_spread = journals.all(|journal| {
-            let members = journal.copies.iter().map(|copy| &copy.member);
-            enclosure::is_spread(members.filter(|member| member.online()))
-        });
-        superblocks::adopt_enclosures(&self.shared, &self.log.superblocks, is_spread)
     }
 
     /// A journal that no drive in use has.

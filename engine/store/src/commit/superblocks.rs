@@ -65,7 +65,12 @@ pub fn adopt_profiles(shared: &Shared, superblocks: &Superblocks, copies: usize)
 pub fn adopt_enclosures(shared: &Shared, superblocks: &Superblocks, is_spread: bool) -> Result<()> {
     let roster = Roster::clone(&shared.hardware.roster());
     let digest = if is_spread { enclosure::digest(&roster.members) } else { 0 };
-    if superblocks.lock().values().any(|superblock| superblock.enclosures != digest) {
+    let is_news = {
+        let held = superblocks.lock();
+        let mut told = roster.members.values().filter(|member| member.online()).map(|member| held.get(&member.number));
+        told.any(|held| held.is_some_and(|superblock| superblock.enclosures != digest))
+    };
+    if is_news {
         write(shared, superblocks, move |superblock| superblock.enclosures = digest)?;
     }
     if roster.enclosures_count != (digest != 0) {
