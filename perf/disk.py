@@ -66,17 +66,17 @@ def forget(folder: Path) -> None:
 
 def blocks_by_folder(folder: Path) -> dict[str, int]:
     """Bytes of disk blocks below each entry of `folder`, directories' own blocks included, preallocated ones too."""
-    return {entry.name: _blocks(entry) for entry in sorted(folder.iterdir())}
+    return {entry.name: blocks(entry) for entry in sorted(folder.iterdir())}
 
 
-def _blocks(path: Path) -> int:
-    """Bytes; a file that goes away while it is counted counts as nothing."""
+def blocks(path: Path) -> int:
+    """Bytes of disk blocks of `path` and all below it; a file that goes away while it is counted counts as nothing."""
     try:
         own = path.lstat().st_blocks * BLOCK
         children = list(path.iterdir()) if path.is_dir() and not path.is_symlink() else []
     except FileNotFoundError:
         return 0
-    return own + sum(_blocks(child) for child in children)
+    return own + sum(blocks(child) for child in children)
 
 
 def read_into_cache(folder: Path) -> None:

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from perf import bench as benches
-from perf import deletion, dictionaries, drives, growth, guard, machine, peer, restart, scenario, table
+from perf import deletion, dictionaries, drives, growth, guard, halving, machine, peer, restart, scenario, table
 from perf.bench import Bench, Scale
 from perf.generator import Generator
 from perf.server import NotMeasurableError, Packstone, no_op_floor
@@ -34,6 +34,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "guard": guard.guard,
     "drives": drives.drives,
     "restart": restart.restart,
+    "halved": halving.halved,
     "deleted": deletion.deleted,
 }
 """In the order in which they run: put fills the servers for all others, deleted empties ours."""

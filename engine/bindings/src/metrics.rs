@@ -77,6 +77,12 @@ fn store(status: &Status) -> Vec<Metric> {
         ),
         metric(
             "gauge",
+            "renamed_directories",
+            "Directories that were renamed and whose keys have not all moved.",
+            one(status.redirects as f64),
+        ),
+        metric(
+            "gauge",
             "bucket_quota_bytes",
             "Bytes that a bucket may hold, where it has such a quota.",
             of_quotas(|quota| quota.bytes),

@@ -27,6 +27,7 @@ impl Errno {
     pub const NOT_TEXT: Self = Self(libc::EILSEQ);
     pub const PROTOCOL: Self = Self(libc::EPROTO);
     pub const RANGE: Self = Self(libc::ERANGE);
+    pub const BUSY: Self = Self(libc::EBUSY);
     pub const READ_ONLY: Self = Self(libc::EROFS);
     pub const STALE: Self = Self(libc::ESTALE);
     pub const TOO_LARGE: Self = Self(libc::EFBIG);
@@ -55,6 +56,7 @@ impl From<Error> for Errno {
             | Error::Denied(_) => libc::EACCES,
             Error::InvalidBucketState(_) => libc::EOPNOTSUPP,
             Error::Changed | Error::DocumentChanged => libc::ESTALE,
+            Error::Renaming => libc::EBUSY,
             Error::QuotaExceeded => libc::EDQUOT,
             Error::TooLarge { .. } | Error::TooManyParts => libc::EFBIG,
             Error::TooManyNames => libc::EMLINK,

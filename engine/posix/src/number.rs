@@ -99,6 +99,12 @@ impl Implicit {
         self.0.get(&inode)
     }
 
+    /// The paths below one of a bucket whose numbers were told, that one too.
+    pub fn below(&self, bucket: u32, path: &str) -> Vec<Box<str>> {
+        let told = self.0.iter().map(|(_, told)| told);
+        told.filter(|(of, held)| *of == bucket && held.starts_with(path)).map(|(_, held)| held).collect()
+    }
+
     /// Whether a path may have that number.
     pub fn may_have(bucket: u32, path: &str, inode: u64) -> bool {
         candidates(bucket, path).any(|number| number == inode)

@@ -227,21 +227,7 @@ fn a_directory_is_renamed_with_all_that_is_in_it() {
 }
 
 #[test]
-fn what_is_too_much_for_one_batch_is_left_to_be_copied() {
-    let (node, mount, bucket) = ready();
-    for at in 0..1001 {
-        node.put(&format!("many/{at}"), b"");
-    }
-    assert_eq!(mount.rename((bucket, "many"), (bucket, "else"), false), Err(libc::EXDEV));
-    node.delete("many/0");
-    node.delete("many/1");
-    mount.rename((bucket, "many"), (bucket, "else"), false).unwrap();
-    assert_eq!(mount.names(mount.walk("else").unwrap()).len(), 999);
-    for at in 0..5 {
-        node.put(&format!("bytes/{at}"), &body(at, 1 << 20));
-    }
-    assert_eq!(mount.rename((bucket, "bytes"), (bucket, "else2"), false), Err(libc::EXDEV));
-
+fn what_keeps_versions_is_left_to_be_copied() {
     let versioned = Node::new();
     versioned.create_bucket(&[("versioning", &[1])]);
     let mount = versioned.mount();

@@ -72,6 +72,9 @@ pub enum Error {
     /// Something else came between reading what was asked for and deciding it.
     #[error("the object has changed meanwhile")]
     Changed,
+    /// A directory at, above or below one of the paths was renamed, and its keys have not all moved.
+    #[error("an earlier rename of a directory is still being carried out: try again")]
+    Renaming,
     /// The token of a request is that of another one.
     #[error("this token was given with another request")]
     TokenReused,

@@ -11,6 +11,7 @@ mod checkpointer;
 mod compactor;
 mod healer;
 mod mover;
+mod redirector;
 mod returns;
 mod scrubber;
 mod sealer;
@@ -177,6 +178,7 @@ impl Keepers {
         threads.push(run("packstone-move", Work::move_loop)?);
         threads.push(run("packstone-compact", Work::compact_loop)?);
         threads.push(run("packstone-mark", Work::checkpoint_loop)?);
+        threads.push(run("packstone-rename", Work::redirect_loop)?);
         Ok(Self { work, threads, committer })
     }
 

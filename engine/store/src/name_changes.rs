@@ -62,7 +62,12 @@ impl NameChanges {
             | Entry::Marker { bucket, key, .. } => (*bucket, key),
             _ => return,
         };
-        let mut path = key.as_str();
+        self.note_key(bucket, key, now);
+    }
+
+    /// Notes that a key came or went.
+    pub fn note_key(&self, bucket: u32, key: &str, now: i64) {
+        let mut path = key;
         while let Some((above, _)) = path.rsplit_once('/') {
             self.note_at(bucket, key.get(..=above.len()).unwrap_or_default(), now);
             path = above;

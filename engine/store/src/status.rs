@@ -172,6 +172,8 @@ pub struct Status {
     pub quota_refusals: u64,
     /// Uploads that were aborted since start because nobody completed them.
     pub abandoned_uploads: u64,
+    /// Renames of directories whose keys have not all moved.
+    pub redirects: u64,
     /// Dictionaries of all buckets, and how many of them were put since start.
     pub dictionaries: u64,
     pub trained_dictionaries: u64,
@@ -227,6 +229,7 @@ impl Store {
             dictionaries: held.states().map(|state| state.dictionaries().iter().count() as u64).sum(),
             trained_dictionaries: self.inner.trainer.lock().as_ref().map_or(0, Trainer::trained),
             compressed: self.inner.compressed.read(),
+            redirects: shared.buckets.load().redirects().count() as u64,
             abandoned_uploads: shared.abandoned_uploads.load(std::sync::atomic::Ordering::Relaxed),
         })
     }

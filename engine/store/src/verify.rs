@@ -137,7 +137,7 @@ impl Inner {
         let home = self.shared.table.get(extent.segment).ok_or_else(gone)?;
         match &home {
             Home::Segment(segment) if segment.info.kind == SegmentKind::Stream => Ok(segment.check_stream(extent)?),
-            _ => self.read_record(&home, extent).map(|_| ()),
+            _ => Self::read_record(&home, extent).map(|_| ()),
         }
     }
 }

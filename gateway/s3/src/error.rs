@@ -63,6 +63,8 @@ pub(crate) fn from_store(error: Error) -> S3Error {
         }
         Error::PreconditionFailed => S3ErrorCode::PreconditionFailed,
         Error::Changed => S3ErrorCode::ConditionalRequestConflict,
+        // No request of S3's renames a directory.
+        Error::Renaming => S3ErrorCode::SlowDown,
         Error::TokenReused => {
             return custom(
                 "IdempotencyParameterMismatch",

@@ -114,6 +114,15 @@ impl OpenFiles {
         self.open.lock().get(&inode).map(|slot| slot.file.clone())
     }
 
+    /// The open files whose keys begin with a path. One that is being worked on counts.
+    pub fn below(&self, bucket: &str, path: &str) -> Vec<Arc<OpenFile>> {
+        let is_below = |file: &Arc<OpenFile>| match file.content.try_lock() {
+            Ok(content) => content.place.as_ref().is_some_and(|at| at.bucket == bucket && at.key.starts_with(path)),
+            Err(_) => true,
+        };
+        self.open.lock().values().map(|slot| slot.file.clone()).filter(is_below).collect()
+    }
+
     /// One more handle on a file, which writes or doesn't; `own` where the opener has just made it.
     pub fn open(&self, object: Object, place: Place, write: bool, own: bool) -> Arc<OpenFile> {
         let inode = object.version.file.inode;

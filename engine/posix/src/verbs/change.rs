@@ -56,6 +56,7 @@ impl Files {
 
     /// Gives a file another length, and publishes it with what was written to it.
     async fn resize(&self, file: &File, size: u64) -> Result<(), Errno> {
+        self.settle_file(file).await?;
         let open = self.open_file(file, true)?;
         let mut outcome = open.truncate(self, size).await;
         if outcome.is_ok() {

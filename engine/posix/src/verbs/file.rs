@@ -74,6 +74,9 @@ impl Files {
     }
 
     async fn opened(&self, file: &File, write: bool, empty: bool) -> Result<(Attributes, Arc<OpenFile>), Errno> {
+        if write {
+            self.settle_file(file).await?;
+        }
         let open = self.open_file(file, write)?;
         if write
             && empty
@@ -83,6 +86,12 @@ impl Files {
             return Err(error);
         }
         Ok((self.attributes_of(&file.version)?, open))
+    }
+
+    /// Sees to it that what is written next goes on with the version that is there.
+    pub(crate) async fn settle_file(&self, file: &File) -> Result<(), Errno> {
+        let grant = self.may(Action::PutObject, &file.bucket.bucket.name, &file.key)?;
+        Ok(self.store.settle(&grant).await?)
     }
 
     pub(crate) fn open_file(&self, file: &File, write: bool) -> Result<Arc<OpenFile>, Errno> {

@@ -86,6 +86,12 @@ impl Node {
         self
     }
 
+    /// Directories that were renamed and whose keys have not all moved.
+    pub fn redirects(&self) -> u64 {
+        let may = authorise(&Actor::Root, Action::Administer, Resource::Node).unwrap();
+        self.store().status(&may).unwrap().redirects
+    }
+
     /// Bytes of all segments on all drives.
     pub fn stored(&self) -> u64 {
         let folders = (0..3).map(|n| self.scratch.path().join(format!("drive{n}/segments")));

@@ -9,6 +9,7 @@ use super::derived::Derived;
 use crate::configuration::{MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, Rules, Versioning, check_owner};
 use crate::dictionary::{DICTIONARY, Dictionaries};
 use crate::error::{Error, Result};
+use crate::index::redirect::{REDIRECT, Redirects};
 use crate::object::{Bucket, Document};
 use crate::placement::{self, PLACEMENT};
 use crate::quota::{OWNER, Quota};
@@ -25,6 +26,7 @@ pub struct BucketState {
     owner: Option<Arc<str>>,
     dictionaries: Dictionaries,
     placement: placement::Rules,
+    redirects: Redirects,
 }
 
 impl BucketState {
@@ -38,6 +40,7 @@ impl BucketState {
             owner: None,
             dictionaries: Dictionaries::default(),
             placement: placement::Rules::default(),
+            redirects: Redirects::default(),
         }
     }
 
@@ -56,6 +59,9 @@ impl BucketState {
         }
         if kind == PLACEMENT {
             next.placement = value.map(placement::Rules::decode).transpose()?.unwrap_or_default();
+        }
+        if kind == REDIRECT {
+            next.redirects = self.redirects.with(self.bucket.id, name, value)?;
         }
         match document {
             Some(document) => next.documents.insert((kind.into(), name.into()), document),
@@ -95,6 +101,12 @@ impl BucketState {
     #[must_use]
     pub fn placement(&self) -> &placement::Rules {
         &self.placement
+    }
+
+    /// Renames of directories whose keys are still on their way.
+    #[must_use]
+    pub fn redirects(&self) -> &Redirects {
+        &self.redirects
     }
 
     /// Whose it is, where somebody's quota may bound it.
@@ -149,11 +161,17 @@ pub struct Buckets {
     by_id: HashMap<u32, Arc<BucketState>>,
     /// Of owners that have one.
     owner_quotas: HashMap<Box<str>, Quota>,
+    /// Of all buckets: the same allocation as long as they are the same.
+    redirects: Arc<Redirects>,
 }
 
 impl Buckets {
     pub fn insert(&mut self, state: BucketState) {
         let state = Arc::new(state);
+        let held = self.by_id(state.bucket.id).map(|held| &held.redirects);
+        if held.unwrap_or(&Redirects::default()) != &state.redirects {
+            self.redirects = Arc::new(self.redirects.with_those_of(state.bucket.id, &state.redirects));
+        }
         self.by_id.insert(state.bucket.id, state.clone());
         self.by_name.insert(state.bucket.name.clone(), state);
     }
@@ -161,6 +179,9 @@ impl Buckets {
     pub fn remove(&mut self, name: &str) {
         if let Some(state) = self.by_name.remove(name) {
             self.by_id.remove(&state.bucket.id);
+            if !state.redirects.is_empty() {
+                self.redirects = Arc::new(self.redirects.with_those_of(state.bucket.id, &Redirects::default()));
+            }
         }
     }
 
@@ -189,6 +210,11 @@ impl Buckets {
         let owner = state.owner().filter(|_| !self.owner_quotas.is_empty());
         let shared = owner.and_then(|owner| Some((self.quota_of(owner)?, self.owned_by(owner).collect())));
         own.into_iter().chain(shared).collect()
+    }
+
+    #[must_use]
+    pub fn redirects(&self) -> &Arc<Redirects> {
+        &self.redirects
     }
 
     #[must_use]

@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 pub use buckets::{BucketState, Buckets};
-pub use op::{Beside, Body, Draft, Op, Outcome, Relocation};
+pub use op::{Beside, Body, Draft, Op, Outcome, Relocation, Unmoved};
 use parking_lot::Mutex;
 pub use queue::CommitQueue;
 
@@ -40,8 +40,9 @@ use crate::drive::{DriveNumber, Places};
 use crate::erasure::ErasureError;
 use crate::error::{Error, Result};
 use crate::healing::{HealingCounts, Losses};
-use crate::index::Index;
 use crate::index::apply::Applier;
+use crate::index::redirect::REDIRECT;
+use crate::index::{Index, Namespace, Snapshot};
 use crate::journal::batch::Batch;
 use crate::journal::{Claim, Entry, Journal, LiveSet};
 use crate::name_changes::NameChanges;
@@ -118,6 +119,23 @@ impl Shared {
         };
         self.table.insert_all(&infos.map(home).collect::<Result<Vec<_>, ErasureError>>()?);
         Ok(())
+    }
+
+    /// The index as requests see it: with the renames of directories that are in effect.
+    ///
+    /// A redirect is in `buckets` before the index has its entry, and is taken from there after the index has the last row
+    /// moved. So a snapshot that was taken while they stayed the same goes with them.
+    #[must_use]
+    pub fn namespace(&self) -> Box<dyn Snapshot> {
+        loop {
+            let before = self.buckets.load();
+            let snapshot = self.index.snapshot();
+            if !Arc::ptr_eq(before.redirects(), self.buckets.load().redirects()) {
+                continue;
+            }
+            let redirects = before.redirects();
+            return if redirects.is_empty() { snapshot } else { Box::new(Namespace::new(snapshot, redirects.clone())) };
+        }
     }
 
     fn change_buckets(&self, change: impl Fn(&mut Buckets)) {
@@ -277,8 +295,29 @@ impl Core {
         self.shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
         for entry in entries {
             self.shared.name_changes.note(entry, self.last_time);
+            self.note_redirected(entry);
         }
         Ok(())
+    }
+
+    /// Names also change where a redirect has them seen.
+    fn note_redirected(&self, entry: &Entry) {
+        let (changes, now) = (&self.shared.name_changes, self.last_time);
+        let buckets = self.shared.buckets.load();
+        match entry {
+            Entry::Document { scope, kind, .. } if kind == REDIRECT => {
+                for redirect in buckets.redirects().of(*scope) {
+                    changes.note_key(*scope, &redirect.from, now);
+                    changes.note_key(*scope, &redirect.to, now);
+                }
+            }
+            Entry::Kill { bucket, key, .. } => {
+                for destination in buckets.redirects().of(*bucket).filter_map(|held| held.destination_of(key)) {
+                    changes.note_key(*bucket, &destination, now);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Follows what an entry does to the live set.
@@ -309,6 +348,9 @@ impl Core {
                         buckets.insert(next);
                     }
                 });
+                if kind == REDIRECT {
+                    self.shared.buckets.load().redirects().note_begun(*scope, name);
+                }
             }
             Entry::BucketDelete { name, .. } => self.shared.change_buckets(|buckets| buckets.remove(name)),
             Entry::StreamOpen(info) => {
@@ -341,7 +383,11 @@ impl Core {
             Entry::Kill { .. } | Entry::KillVersion { .. } | Entry::Marker { .. } => {
                 self.shared.removed_rows.fetch_add(1, Ordering::Relaxed);
             }
-            Entry::Put { record, .. } | Entry::PutVersion { record, .. } | Entry::Part { record, .. } => {
+            Entry::Put { bucket, key, record, .. } => {
+                self.shared.buckets.load().redirects().note_put(*bucket, key);
+                note_claims(&mut self.shared.claims.lock(), lsn, &record.extents);
+            }
+            Entry::PutVersion { record, .. } | Entry::Part { record, .. } => {
                 note_claims(&mut self.shared.claims.lock(), lsn, &record.extents);
             }
             _ => {}

@@ -141,6 +141,22 @@ pub enum Op {
         /// How many extents they had together.
         extents: usize,
     },
+    /// The same for any number of them: in effect at once, and carried out by [`Op::Bring`].
+    Redirect {
+        bucket: u32,
+        from: String,
+        to: String,
+    },
+    /// Moves rows that redirects of a bucket are about; those that are not as they were said to be stay where they are.
+    Bring {
+        bucket: u32,
+        /// Keys, and where their rows go.
+        moves: Vec<(String, String)>,
+        /// Of the small records among them.
+        copies: Vec<StoredCopy>,
+        /// How many extents they had together.
+        extents: usize,
+    },
     /// Makes a key one more name of the file whose inode number the current version of another key has.
     Link {
         bucket: u32,
@@ -255,6 +271,7 @@ impl Op {
                 | Self::AbortUpload { .. }
                 | Self::AbandonUpload { .. }
                 | Self::RenameTree { .. }
+                | Self::Redirect { .. }
                 | Self::Relocate(_)
                 | Self::CloseJournal
                 | Self::ApproveTime { .. }
@@ -263,6 +280,23 @@ impl Op {
                 | Self::OpenPool(_)
                 | Self::Dismiss { .. }
         )
+    }
+
+    /// The bucket and keys whose current versions it is about, where it names them one by one.
+    #[must_use]
+    pub fn keys(&self) -> Option<(u32, Vec<&str>)> {
+        match self {
+            Self::Put { bucket, key, .. }
+            | Self::Rewrite { bucket, key, .. }
+            | Self::Append { bucket, key, .. }
+            | Self::Delete { bucket, key, .. }
+            | Self::Amend { bucket, key, .. }
+            | Self::CompleteUpload { bucket, key, .. } => Some((*bucket, vec![key])),
+            Self::Rename { bucket, source, destination, .. } | Self::Link { bucket, source, destination, .. } => {
+                Some((*bucket, vec![source, destination]))
+            }
+            _ => None,
+        }
     }
 
     /// Whether it asks for space that comes back to nobody.
@@ -345,12 +379,14 @@ impl Op {
                     let stored = copy.as_ref().map_or(0, |copy| copy.stored.len());
                     (2 * (MAX_PATH + MAX_ENCODED) + stored + extents * NAMED + beside.weight(0)) as u64
                 }
-                Self::RenameTree { tree, copies, extents, .. } => {
+                Self::RenameTree { tree: TreeMove { moves, .. }, copies, extents, .. }
+                | Self::Bring { moves, copies, extents, .. } => {
                     let stored: usize = copies.iter().map(|copy| copy.stored.len()).sum();
-                    let keys: usize = tree.moves.iter().map(|(from, to)| from.len() + to.len()).sum();
-                    let entries = keys + tree.moves.len() * (TREE_ATTRIBUTES + 1024);
+                    let keys: usize = moves.iter().map(|(from, to)| from.len() + to.len()).sum();
+                    let entries = keys + moves.len() * (TREE_ATTRIBUTES + 1024);
                     (entries + stored + extents * NAMED) as u64
                 }
+                Self::Redirect { from, to, .. } => (2 * (from.len() + to.len())) as u64 + (200 << 10),
                 Self::Amend { key, actor, change, beside, .. } => {
                     let others = beside.weight(change.weight());
                     (2 * key.len() + actor.len() + MAX_ENCODED + others) as u64
@@ -378,6 +414,16 @@ impl Op {
     }
 }
 
+/// What stands in the way of an operation, which is to be asked for again.
+#[derive(Clone, Debug)]
+pub struct Unmoved {
+    pub bucket: u32,
+    /// Keys, and where their rows go.
+    pub moves: Vec<(String, String)>,
+    /// The operation, given back.
+    pub op: Option<Box<Op>>,
+}
+
 #[derive(Clone, Debug)]
 pub enum Outcome {
     Done,
@@ -389,6 +435,8 @@ pub enum Outcome {
     Document(u64),
     /// How many rows were moved.
     Moved(usize),
+    /// Nothing was decided: rows must be brought first to where they have been renamed to.
+    Unmoved(Unmoved),
     /// Whether the segment is still there, and has no other shard on that drive.
     Placed(bool),
     /// Whether the compliance clock goes on.

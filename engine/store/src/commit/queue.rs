@@ -116,7 +116,10 @@ impl CommitQueue {
         let _ends = Ends(self);
         while let Some((ops, answers)) = self.next_batch() {
             let outcomes = core.commit(&ops);
-            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            for ((answer, op), mut outcome) in answers.into_iter().zip(ops).zip(outcomes) {
+                if let Ok(Outcome::Unmoved(unmoved)) = &mut outcome {
+                    unmoved.op = Some(Box::new(op));
+                }
                 // A client that went away does not undo what was committed.
                 let _ = answer.send(outcome);
             }

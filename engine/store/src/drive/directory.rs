@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,9 @@ use rustix::io::{Errno, ReadWriteFlags};
 
 use super::{Drive, DriveFile, Space};
 use crate::checksum::BLOCK;
+
+/// Bytes that one piece of advice is about.
+const AHEAD: usize = 512 << 10;
 
 #[derive(Debug)]
 pub struct DirectoryDrive {
@@ -153,6 +157,15 @@ impl DriveFile for RealFile {
         let (Ok(offset), Ok(length)) = (i64::try_from(offset), i64::try_from(length)) else { return };
         // SAFETY: the descriptor is open as long as `self`, and the call touches no memory of this process.
         unsafe { libc::sync_file_range(self.file.as_raw_fd(), offset, length, libc::SYNC_FILE_RANGE_WRITE) };
+    }
+
+    fn will_read(&self, offset: u64, length: u64) {
+        // The kernel reads no more than that ahead at once.
+        for at in (offset..offset + length).step_by(AHEAD) {
+            let most = NonZeroU64::new((offset + length - at).min(AHEAD as u64));
+            // It promises nothing, and the read that follows meets the same fault.
+            let _ = rustix::fs::fadvise(&self.file, at, most, rustix::fs::Advice::WillNeed);
+        }
     }
 
     fn length(&self) -> io::Result<u64> {

@@ -82,6 +82,8 @@ pub trait DriveFile: Send + Sync + Debug {
     fn sync(&self) -> io::Result<()>;
     /// Asks for a range to be written out soon, and promises nothing.
     fn start_writeback(&self, offset: u64, length: u64);
+    /// Says that a range will be read soon, and waits for nothing.
+    fn will_read(&self, _offset: u64, _length: u64) {}
     fn length(&self) -> io::Result<u64>;
 }
 

@@ -158,6 +158,10 @@ impl DriveFile for TimedFile {
         });
     }
 
+    fn will_read(&self, offset: u64, length: u64) {
+        self.file.will_read(offset, length);
+    }
+
     fn length(&self) -> io::Result<u64> {
         self.call(|file| file.length())
     }

@@ -12,13 +12,16 @@ pub mod list;
 #[cfg(any(test, feature = "simulator"))]
 pub mod memory;
 pub mod names;
+mod namespace;
 pub mod place;
+pub mod redirect;
 pub mod row;
 pub mod tallies;
 
 use std::fmt::Debug;
 use std::ops::{Bound, Deref};
 
+pub use namespace::Namespace;
 pub use place::Place;
 pub use row::{Mark, Row};
 

@@ -350,6 +350,17 @@ pub fn identity(bytes: &[u8]) -> IndexResult<(u64, u64)> {
     Ok((lsn, home))
 }
 
+/// The id of the record of a row.
+///
+/// # Errors
+/// A value that is no such row.
+pub fn record_id(bytes: &[u8]) -> IndexResult<u64> {
+    let flags = bytes.get(16).copied().unwrap_or_default();
+    let before = 17 + if flags & VERSION == 0 { 0 } else { 16 } + if flags & AMENDED == 0 { 0 } else { 16 };
+    let [id] = numbers(bytes.get(before..).unwrap_or_default())?;
+    Ok(id)
+}
+
 /// The amendment that a row of a record took.
 ///
 /// # Errors

@@ -126,7 +126,7 @@ impl Store {
             let (key, change, actor) = (grant.key().to_owned(), change.clone(), actor.clone());
             let beside = if change.is_of_file() { self.inner.beside(bucket, &key)? } else { Beside::default() };
             let op = Op::Amend { bucket, key, version, change, actor, bypass, beside };
-            match self.inner.queue.commit(op).await {
+            match self.inner.commit(op).await {
                 Err(Error::Changed) => {}
                 Ok(Outcome::Stored(row)) => return Version::from_row(&row, false),
                 Ok(_) => return Err(Error::Unavailable("an answer to something else".into())),

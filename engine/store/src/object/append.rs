@@ -67,7 +67,7 @@ impl Store {
     ) -> Result<(ObjectWriter, Option<Version>)> {
         grant.covers(Action::PutObject)?;
         let state = self.bucket_of(grant)?;
-        let snapshot = self.inner.shared.index.snapshot();
+        let snapshot = self.inner.shared.namespace();
         let value = snapshot.get(Space::Current, &keys::current(state.bucket.id, grant.key()))?;
         let held = value.map(|value| Row::decode_whole(&value, &*snapshot)).transpose()?;
         if let Some(row) = &held {

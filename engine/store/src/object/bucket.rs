@@ -42,7 +42,7 @@ impl Store {
 
     /// Whether there is a version of a key, or a delete marker.
     fn is_key(&self, bucket: u32, key: &str) -> Result<bool> {
-        let snapshot = self.inner.shared.index.snapshot();
+        let snapshot = self.inner.shared.namespace();
         let is_current = snapshot.get(Space::Current, &keys::current(bucket, key))?.is_some();
         Ok(is_current || crate::index::list::newest(&*snapshot, bucket, key)?.is_some())
     }

@@ -63,7 +63,7 @@ impl Store {
         let bucket = self.bucket_of(grant)?.bucket.id;
         let place = keys::current(bucket, grant.key());
         let current = || -> Result<Option<Row>> {
-            let snapshot = self.inner.shared.index.snapshot();
+            let snapshot = self.inner.shared.namespace();
             let held = snapshot.get(Space::Current, &place)?;
             Ok(held.map(|value| Row::decode_brief(&value)).transpose()?)
         };
@@ -87,7 +87,7 @@ impl Store {
     ) -> Result<Deleted> {
         let bucket = self.bucket_of(grant)?.bucket.id;
         let op = Op::Delete { bucket, key: grant.key().to_owned(), version, precondition, bypass };
-        match self.inner.queue.commit(op).await? {
+        match self.inner.commit(op).await? {
             Outcome::Deleted(deleted) => Ok(deleted),
             _ => Err(Error::Unavailable("an answer to something else".into())),
         }

@@ -11,6 +11,7 @@ use super::export::EXPORT;
 use crate::commit::{BucketState, Op, Outcome};
 use crate::dictionary::DICTIONARY;
 use crate::error::{Error, Result};
+use crate::index::redirect::REDIRECT;
 use crate::index::row::DocumentRow;
 use crate::index::{Space, keys};
 use crate::keeper::torn::TORN;
@@ -84,9 +85,9 @@ pub fn is_configuration(kind: &str) -> bool {
 }
 
 /// Whether documents of that kind are written by the engine and no face: keys, the WORM ledger, how far scrubbing came,
-/// dictionaries.
+/// dictionaries, redirects.
 pub(super) fn is_engines_own(kind: &str) -> bool {
-    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL, SCRUB, TORN, DICTIONARY, LEAVING].contains(&kind)
+    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL, SCRUB, TORN, DICTIONARY, LEAVING, REDIRECT].contains(&kind)
 }
 
 #[derive(Clone, Copy)]

@@ -121,7 +121,13 @@ impl Store {
     /// When names in or below a directory may have changed last.
     #[must_use]
     pub fn names_changed(&self, bucket: u32, path: &str) -> NameChange {
-        self.inner.shared.name_changes.latest(bucket, path)
+        let latest = self.inner.shared.name_changes.latest(bucket, path);
+        let buckets = self.inner.shared.buckets.load();
+        let came = buckets.redirects().of(bucket).filter(|redirect| path.starts_with(&*redirect.to));
+        match (latest, came.map(|redirect| redirect.since).max()) {
+            (NameChange::By(then) | NameChange::Before(then), Some(since)) if since > then => NameChange::By(since),
+            (latest, _) => latest,
+        }
     }
 
     /// That the current version of a key may be changed: none is that is locked.

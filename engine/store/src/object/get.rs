@@ -59,7 +59,7 @@ impl Store {
     pub fn describe(&self, grant: &Grant, version: Option<VersionId>) -> Result<Version> {
         covers_one_of(grant, DESCRIBES)?;
         let state = self.bucket_of(grant)?;
-        let (row, latest) = find(&*self.inner.shared.index.snapshot(), &state, grant.key(), version)?;
+        let (row, latest) = find(&*self.inner.shared.namespace(), &state, grant.key(), version)?;
         Version::from_row(&row, latest)
     }
 
@@ -71,7 +71,7 @@ impl Store {
         grant.covers(if version.is_some() { Action::GetObjectVersion } else { Action::GetObject })?;
         let state = self.bucket_of(grant)?;
         for _ in 0..TRIES {
-            let snapshot = self.inner.shared.index.snapshot();
+            let snapshot = self.inner.shared.namespace();
             let (row, latest) = find(&*snapshot, &state, grant.key(), version)?;
             if let Some(homes) = self.inner.pin(&row.record.extents) {
                 let version = Version::from_row(&row, latest)?;
@@ -147,7 +147,7 @@ impl Inner {
     }
 
     /// A whole small record's stored bytes.
-    pub(crate) fn read_record(&self, home: &Home, extent: &Extent) -> Result<Vec<u8>> {
+    pub(crate) fn read_record(home: &Home, extent: &Extent) -> Result<Vec<u8>> {
         match home {
             Home::Journal(journal) => Ok(journal.read(extent)?),
             Home::Segment(segment) => Ok(segment.read_record(extent)?),
@@ -176,7 +176,7 @@ impl Object {
     ) -> Result<Self> {
         let bucket = store.shared.buckets.load().by_id(bucket).cloned().ok_or(Error::NoSuchBucket)?;
         for _ in 0..TRIES {
-            let snapshot = store.shared.index.snapshot();
+            let snapshot = store.shared.namespace();
             let value = snapshot.get(Space::Current, &keys::current(bucket.bucket.id, name))?;
             let row = value.map(|value| Row::decode_whole(&value, &*snapshot)).transpose()?;
             let row = row.filter(|row| row.record.id == record).ok_or(Error::Changed)?;

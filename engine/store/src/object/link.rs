@@ -34,7 +34,7 @@ impl Store {
             let (source, destination) = (source.key().to_owned(), destination.key().to_owned());
             let beside = self.inner.beside(bucket, &source)?;
             let op = Op::Link { bucket, source, destination, inode, copy, extents, beside };
-            match self.inner.queue.commit(op).await {
+            match self.inner.commit(op).await {
                 Err(Error::Changed) => {}
                 Ok(Outcome::Stored(row)) => return Version::from_row(&row, true),
                 Ok(_) => return Err(Error::Unavailable("an answer to something else".into())),
@@ -62,13 +62,13 @@ impl Store {
 
 impl Inner {
     fn names(&self, inode: u64) -> Result<Names> {
-        let value = self.shared.index.snapshot().get(Space::Inodes, &keys::inode(inode))?;
+        let value = self.shared.namespace().get(Space::Inodes, &keys::inode(inode))?;
         Ok(value.map(|value| Names::decode(&value)).transpose()?.unwrap_or_default())
     }
 
     /// The other names of the file that is at a key.
     pub(super) fn beside(&self, bucket: u32, key: &str) -> Result<Beside> {
-        let snapshot = self.shared.index.snapshot();
+        let snapshot = self.shared.namespace();
         let attributes = |key: &str| -> Result<Option<(u64, usize)>> {
             let value = snapshot.get(Space::Current, &keys::current(bucket, key))?;
             let row = value.map(|value| Row::decode_brief(&value)).transpose()?;

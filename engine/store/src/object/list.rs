@@ -15,7 +15,7 @@ impl Store {
     pub fn list(&self, grant: &Grant, query: &ListQuery) -> Result<ListPage> {
         grant.covers(Action::ListBucket)?;
         let bucket = self.bucket_of(grant)?.bucket.id;
-        let snapshot = self.inner.shared.index.snapshot();
+        let snapshot = self.inner.shared.namespace();
         list::objects(&*snapshot, bucket, query)
     }
 
@@ -26,7 +26,7 @@ impl Store {
     pub fn list_versions(&self, grant: &Grant, query: &VersionQuery) -> Result<VersionPage> {
         grant.covers(Action::ListBucketVersions)?;
         let bucket = self.bucket_of(grant)?.bucket.id;
-        let snapshot = self.inner.shared.index.snapshot();
+        let snapshot = self.inner.shared.namespace();
         list::versions(&*snapshot, bucket, query)
     }
 }

@@ -69,7 +69,7 @@ impl Store {
         let bucket = shared.buckets.load().state(bucket).ok_or(Error::NoSuchBucket)?.bucket.id;
         let after = after.map(|(key, version)| (key, Some(version)));
         let query = VersionQuery { after, limit: LOOKED_AT, ..VersionQuery::default() };
-        let page = list::versions(&*shared.index.snapshot(), bucket, &query)?;
+        let page = list::versions(&*shared.namespace(), bucket, &query)?;
         let now = to_seconds(shared.compliance.now().compliance);
         let next = page.entries.last().filter(|_| page.truncated).and_then(place);
         Ok(LockedPage { versions: page.entries.into_iter().filter_map(|entry| held(entry, now)).collect(), next })

@@ -21,7 +21,8 @@ mod placement;
 mod put;
 mod quota;
 mod read;
-mod rename;
+mod redirect;
+pub(crate) mod rename;
 mod rename_tree;
 pub(crate) mod upload;
 

@@ -57,7 +57,7 @@ impl Store {
     pub fn file_changer(&self, grant: &Grant, place: Rewritten, size: u64) -> Result<ObjectWriter> {
         grant.covers(Action::PutObject)?;
         let state = self.bucket_of(grant)?;
-        let snapshot = self.inner.shared.index.snapshot();
+        let snapshot = self.inner.shared.namespace();
         let held = snapshot.get(Space::Current, &keys::current(state.bucket.id, grant.key()))?;
         let row = held.map(|value| Row::decode_whole(&value, &*snapshot)).transpose()?;
         let row = row.filter(|row| row.record.id == place.record).ok_or(Error::Changed)?;

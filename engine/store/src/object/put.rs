@@ -131,7 +131,7 @@ impl Store {
         if !self.inner.shared.has_several_pools() {
             return Ok(writer);
         }
-        let snapshot = self.inner.shared.index.snapshot();
+        let snapshot = self.inner.shared.namespace();
         let held = snapshot.get(Space::Current, &keys::current(writer.bucket, &writer.key))?;
         let row = held.map(|value| Row::decode_whole(&value, &*snapshot)).transpose()?;
         Ok(writer.in_class(row.map(|row| StorageClass::of_encoded(&row.record.attributes)).unwrap_or_default()))
@@ -488,7 +488,7 @@ impl ObjectWriter {
             }
             Destination::Stream => return Err(Error::Unavailable("a piece that nothing names".into())),
         };
-        let outcome = store.queue.commit(op).await;
+        let outcome = store.commit(op).await;
         drop(held);
         match outcome? {
             Outcome::Stored(row) => Version::from_row(&row, true),

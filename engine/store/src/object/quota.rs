@@ -30,7 +30,7 @@ impl Store {
     pub fn bucket_quota(&self, grant: &Grant, bucket: &str) -> Result<(Quota, Usage)> {
         grant.covers(Action::Administer)?;
         let state = self.bucket_state(bucket).ok_or(Error::NoSuchBucket)?;
-        let usage = usage_of(&*self.inner.shared.index.snapshot(), state.bucket.id)?;
+        let usage = usage_of(&*self.inner.shared.namespace(), state.bucket.id)?;
         Ok((state.quota().unwrap_or_default(), usage))
     }
 
@@ -50,7 +50,7 @@ impl Store {
     pub fn owner_quota(&self, grant: &Grant, owner: &str) -> Result<(Quota, Usage)> {
         grant.covers(Action::Administer)?;
         let buckets = self.inner.shared.buckets.load();
-        let snapshot = self.inner.shared.index.snapshot();
+        let snapshot = self.inner.shared.namespace();
         let mut usage = Usage::default();
         for bucket in buckets.owned_by(owner) {
             usage = usage.plus(usage_of(&*snapshot, bucket)?);
@@ -83,7 +83,7 @@ impl Store {
         if limits.is_empty() {
             return Ok(());
         }
-        let snapshot = self.inner.shared.index.snapshot();
+        let snapshot = self.inner.shared.namespace();
         let bucket = state.bucket.id;
         let removed = match destination {
             // The loop knows which version ends when the object comes, or the upload that a part is of; a piece ends none.

@@ -189,10 +189,7 @@ impl ObjectReader {
             None => {
                 let stored = match home.read_cached(&extent) {
                     Some(stored) => stored,
-                    None => {
-                        let store = self.store.clone();
-                        blocking(move || store.read_record(&home, &extent)).await?
-                    }
+                    None => blocking(move || Inner::read_record(&home, &extent)).await?,
                 };
                 let stored = Bytes::from(stored);
                 self.store.cache.insert(self.record.id, &stored);

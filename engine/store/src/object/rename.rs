@@ -4,16 +4,20 @@
 //! they are written once more with the entry of the new key, as they are stored. They are read before the commit loop
 //! decides, and count only if the version is still the one that they were read of.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use packstone_access::{Action, Grant};
 
 use super::put::blocking;
 use super::{Attributes, Etag, Version};
 use crate::checksum::Hash;
-use crate::commit::{Op, Outcome};
+use crate::commit::{Op, Outcome, Shared};
 use crate::error::{Error, Result};
-use crate::index::{Row, Space, keys};
-use crate::store::Store;
+use crate::index::{Row, Snapshot, Space, keys};
+use crate::record::Extent;
+use crate::segment::Home;
+use crate::store::{Inner, Store};
 
 /// How often a rename is tried anew when the source changes under it.
 const TRIES: usize = 8;
@@ -123,7 +127,7 @@ impl Store {
                 copy,
                 extents,
             };
-            match self.inner.queue.commit(op).await {
+            match self.inner.commit(op).await {
                 Err(Error::Changed) => {}
                 Ok(Outcome::Stored(row)) => return Version::from_row(&row, true),
                 Ok(_) => return Err(Error::Unavailable("an answer to something else".into())),
@@ -135,23 +139,59 @@ impl Store {
 
     /// The stored bytes of a key's current version where they live with its entry, and how many extents it has.
     pub(super) async fn stored_copy(&self, bucket: u32, key: &str) -> Result<(Option<StoredCopy>, usize)> {
+        self.inner.stored_copy(bucket, key, Shared::namespace).await
+    }
+}
+
+/// A row's stored bytes, if they live with its entry.
+pub(crate) enum Stored {
+    /// They stand in so many extents of streams.
+    Apart(usize),
+    AtHand(StoredCopy),
+    OnDrives {
+        record: u64,
+        home: Home,
+        extent: Extent,
+    },
+    /// Compaction has moved them since the row was read: it says by now where to.
+    Moved,
+}
+
+impl Inner {
+    pub(super) async fn stored_copy(
+        self: &Arc<Self>,
+        bucket: u32,
+        key: &str,
+        view: impl Fn(&Shared) -> Box<dyn Snapshot>,
+    ) -> Result<(Option<StoredCopy>, usize)> {
         for _ in 0..TRIES {
-            let snapshot = self.inner.shared.index.snapshot();
-            let Some(value) = snapshot.get(Space::Current, &keys::current(bucket, key))? else { return Ok((None, 0)) };
-            let row = Row::decode_whole(&value, &*snapshot)?;
-            drop(snapshot);
-            let Some(extent) = row.record.small().copied() else { return Ok((None, row.record.extents.len())) };
-            // Where its file is gone, compaction has moved it: the row says where to.
-            let Some(home) = self.inner.shared.table.get(extent.segment) else { continue };
-            let stored = match home.read_cached(&extent) {
-                Some(stored) => stored,
-                None => {
-                    let store = self.inner.clone();
-                    blocking(move || store.read_record(&home, &extent)).await?
+            let stored = stored_of(&self.shared, &*view(&self.shared), &keys::current(bucket, key))?;
+            return match stored {
+                None => Ok((None, 0)),
+                Some(Stored::Apart(extents)) => Ok((None, extents)),
+                Some(Stored::AtHand(copy)) => Ok((Some(copy), 1)),
+                Some(Stored::OnDrives { record, home, extent }) => {
+                    let stored = blocking(move || Inner::read_record(&home, &extent)).await?;
+                    Ok((Some(StoredCopy { record, stored: stored.into(), hash: extent.hash }), 1))
                 }
+                Some(Stored::Moved) => continue,
             };
-            return Ok((Some(StoredCopy { record: row.record.id, stored: stored.into(), hash: extent.hash }), 1));
         }
         Err(Error::Changed)
     }
+}
+
+/// Where the stored bytes of a row of `Current` are; `None` where there is none.
+pub(crate) fn stored_of(shared: &Shared, snapshot: &dyn Snapshot, place: &[u8]) -> Result<Option<Stored>> {
+    let Some(value) = snapshot.get(Space::Current, place)? else { return Ok(None) };
+    let row = Row::decode_whole(&value, snapshot)?;
+    let Some(extent) = row.record.small().copied() else {
+        return Ok(Some(Stored::Apart(row.record.extents.len())));
+    };
+    let Some(home) = shared.table.get(extent.segment) else { return Ok(Some(Stored::Moved)) };
+    let record = row.record.id;
+    Ok(Some(match home.read_cached(&extent) {
+        Some(stored) => Stored::AtHand(StoredCopy { record, stored: stored.into(), hash: extent.hash }),
+        None => Stored::OnDrives { record, home, extent },
+    }))
 }

@@ -59,7 +59,7 @@ impl Store {
             extents += named;
         }
         let tree = TreeMove { from: from.to_owned(), to: to.to_owned(), moves };
-        match self.inner.queue.commit(Op::RenameTree { bucket, tree, copies, extents }).await? {
+        match self.inner.commit(Op::RenameTree { bucket, tree, copies, extents }).await? {
             Outcome::Moved(_) => Ok(()),
             _ => Err(Error::Unavailable("an answer to something else".into())),
         }

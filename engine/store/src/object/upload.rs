@@ -40,7 +40,7 @@ impl Store {
         // 0 stands for no upload in the journal.
         let upload = UploadId(u128::from_le_bytes(id).max(1));
         let op = Op::OpenUpload { bucket, key: grant.key().to_owned(), upload, attributes: encoded };
-        self.inner.queue.commit(op).await?;
+        self.inner.commit(op).await?;
         Ok(upload)
     }
 
@@ -113,7 +113,7 @@ impl Store {
             posix: Posix::of(grant.actor()),
             precondition,
         };
-        match self.inner.queue.commit(op).await? {
+        match self.inner.commit(op).await? {
             Outcome::Stored(row) => Version::from_row(&row, true),
             _ => Err(Error::Unavailable("an answer to something else".into())),
         }
@@ -126,7 +126,7 @@ impl Store {
     pub fn completed_upload(&self, grant: &Grant, upload: UploadId) -> Result<Version> {
         grant.covers(Action::PutObject)?;
         let state = self.bucket_of(grant)?;
-        let snapshot = self.inner.shared.index.snapshot();
+        let snapshot = self.inner.shared.namespace();
         let value = snapshot.get(Space::Current, &keys::current(state.bucket.id, grant.key()))?;
         let row = Row::decode_whole(&value.ok_or(Error::NoSuchUpload)?, &*snapshot)?;
         let version = Version::from_row(&row, true)?;
@@ -141,7 +141,7 @@ impl Store {
         grant.covers(Action::AbortMultipartUpload)?;
         let bucket = self.bucket_of(grant)?.bucket.id;
         let op = Op::AbortUpload { bucket, key: grant.key().to_owned(), upload };
-        self.inner.queue.commit(op).await.map(|_| ())
+        self.inner.commit(op).await.map(|_| ())
     }
 
     /// Open uploads in order of (key, id).

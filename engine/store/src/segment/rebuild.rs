@@ -7,8 +7,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aligned_vec::{AVec, ConstAlign};
-
 use super::shard::{Blocks, crcs, header};
 use super::shards::Shards;
 use super::stream::encode_stripe;
@@ -18,8 +16,6 @@ use super::{Segment, SegmentError, SegmentKind};
 use crate::checksum::{BLOCK, block_align};
 use crate::drive::{DriveFile, Patience};
 use crate::node::Hardware;
-
-type Aligned = AVec<u8, ConstAlign<BLOCK>>;
 
 /// Called after each step with how long it took; `false` ends the work.
 pub type Pace<'a> = dyn Fn(Duration) -> bool + 'a;
@@ -261,7 +257,10 @@ impl Segment {
             }
             let id = self.info.id;
             let read = move |shards: &Arc<Shards>, shard| {
-                shards.read(shard, Patience::Whole, move |read_at| blocks.read(read_at, id, shard))
+                let bytes = shards.read(shard, Patience::Whole, move |read_at| blocks.read(read_at, id, shard));
+                // While these are worked on, the drive reads what comes next.
+                shards.will_read(shard, blocks.offset + blocks.length, STEP);
+                bytes
             };
             for (shard, bytes) in self.shards.ask(hardware, &next, read) {
                 if let Some(slot) = given.get_mut(shard) {
@@ -276,7 +275,9 @@ fn keep_pace(pace: &Pace<'_>, began: Instant) -> Result<(), SegmentError> {
     if pace(began.elapsed()) { Ok(()) } else { Err(io::Error::from(io::ErrorKind::Interrupted).into()) }
 }
 
+/// Writes, and has the drive begin with it while the next step is read: the sync has little left to wait for.
 fn write(file: &Arc<dyn DriveFile>, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    let aligned: Aligned = AVec::from_slice(BLOCK, bytes);
-    file.write_past_cache_at(offset, &aligned)
+    file.write_at(offset, bytes)?;
+    file.start_writeback(offset, bytes.len() as u64);
+    Ok(())
 }

@@ -139,6 +139,13 @@ impl Shards {
         })
     }
 
+    /// Says that bytes of a shard's file will be read soon. For a job of the executor.
+    pub fn will_read(&self, shard: usize, offset: u64, length: u64) {
+        if let Ok(file) = self.open(shard) {
+            file.will_read(offset, length);
+        }
+    }
+
     /// Asks several shards at once, and notes their faults. A drive that does not answer in time goes out of use.
     pub fn ask(
         self: &Arc<Self>,

@@ -44,7 +44,12 @@ impl Segment {
         }
         let end = (row + STEP.max(LONGEST)).min(self.info.toc.offset);
         let length = usize::try_from(end - row).unwrap_or(0);
-        let read = move |shards: &Arc<Shards>, shard| shards.read_up_to(shard, BLOCK as u64 + row, length);
+        let read = move |shards: &Arc<Shards>, shard| {
+            let bytes = shards.read_up_to(shard, BLOCK as u64 + row, length);
+            // While these are worked on, the drive reads what comes next.
+            shards.will_read(shard, BLOCK as u64 + end, STEP);
+            bytes
+        };
         *window = Window { start: row, end, shards: vec![Vec::new(); self.shards.count()] };
         for (shard, bytes) in self.shards.ask(hardware, of, read) {
             if let (Some(slot), Ok(bytes)) = (window.shards.get_mut(shard), bytes) {

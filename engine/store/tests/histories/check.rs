@@ -48,14 +48,14 @@ fn read_row(shared: &Shared, value: &[u8], snapshot: &dyn Snapshot, what: &str) 
 /// One object as a GET gives it.
 pub fn get(shared: &Shared, bucket: &str, key: &str) -> Option<Content> {
     let id = shared.buckets.load().get(bucket)?.id;
-    let snapshot = shared.index.snapshot();
+    let snapshot = shared.namespace();
     let value = snapshot.get(Space::Current, &keys::current(id, key)).unwrap()?;
     Some(read_row(shared, &value, &*snapshot, &format!("{bucket}/{key}")).1)
 }
 
 /// Ids of a key's versions and delete markers, newest first.
 pub fn versions(shared: &Shared, bucket: u32, key: &str) -> Vec<VersionId> {
-    let snapshot = shared.index.snapshot();
+    let snapshot = shared.namespace();
     let query = VersionQuery { prefix: key.to_owned(), limit: 1000, ..VersionQuery::default() };
     let page = list::versions(&*snapshot, bucket, &query).unwrap();
     let of_key = page.entries.into_iter().filter_map(|entry| match entry {
@@ -68,7 +68,7 @@ pub fn versions(shared: &Shared, bucket: u32, key: &str) -> Vec<VersionId> {
 
 /// Everything that the store holds; panics where counters do not agree with it.
 pub fn observe(shared: &Shared) -> Model {
-    let snapshot = shared.index.snapshot();
+    let snapshot = shared.namespace();
     let mut live: BTreeMap<u64, u64> = BTreeMap::new();
     let mut claim = |row: &Row| {
         row.record.extents.iter().for_each(|extent| *live.entry(extent.segment).or_default() += extent.length);
@@ -78,7 +78,7 @@ pub fn observe(shared: &Shared) -> Model {
         }
     };
     let mut model = Model::default();
-    let links = check_names(&*snapshot);
+    let links = check_names(&*shared.index.snapshot());
     let node = snapshot.prefix(Space::Documents, &keys::documents(0, KIND)).map(|pair| {
         let (key, value) = pair.unwrap();
         (keys::parse_document(&key).unwrap().2.to_owned(), DocumentRow::decode(&value).unwrap().value)

@@ -16,6 +16,7 @@ mod model;
 mod moves;
 mod node;
 mod parts;
+mod redirects;
 mod roster;
 mod run;
 mod verbs;

@@ -147,6 +147,20 @@ impl Bucket {
         Some(())
     }
 
+    /// All versions below one path become those below another.
+    fn redirect(&mut self, from: &str, to: &str) -> Option<()> {
+        (self.versioning == Versioning::Never).then_some(())?;
+        (!self.versions.keys().any(|key| key.starts_with(to) && key != to)).then_some(())?;
+        let below: Vec<String> = self.versions.keys().filter(|key| key.starts_with(from)).cloned().collect();
+        (!below.is_empty()).then_some(())?;
+        self.versions.remove(to);
+        for key in below {
+            let held = self.versions.remove(&key)?;
+            self.versions.insert([to, &key[from.len()..]].concat(), held);
+        }
+        Some(())
+    }
+
     fn amend(
         &mut self,
         key: &str,
@@ -232,6 +246,12 @@ pub enum Effect {
         tag: u64,
     },
     Rename {
+        bucket: String,
+        from: String,
+        to: String,
+    },
+    /// Of a directory; both end with a slash.
+    Redirect {
         bucket: String,
         from: String,
         to: String,
@@ -349,6 +369,7 @@ impl Model {
                 }
             }
             Effect::Rename { bucket, from, to } => self.bucket(&bucket)?.rename(&from, &to),
+            Effect::Redirect { bucket, from, to } => self.bucket(&bucket)?.redirect(&from, &to),
             Effect::Link { bucket, from, to } => self.bucket(&bucket)?.link(&from, &to),
             Effect::Rewrite { bucket, key, content } => self.bucket(&bucket)?.rewrite(&key, &content),
             Effect::Append { bucket, key, tag, content, stays } => {

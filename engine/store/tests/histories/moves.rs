@@ -20,7 +20,9 @@ const ROOM: Beside = Beside { names: 100, bytes: 1 << 16 };
 impl Run {
     pub fn moves(&mut self, life: &mut Life) -> Step {
         let Some(bucket) = self.bucket() else { return Ok(()) };
-        match self.below(6) {
+        match self.below(9) {
+            6 | 7 => self.redirect(life, &bucket),
+            8 => self.carry(life),
             0 => self.rename(life, bucket),
             1 => self.append(life, bucket),
             2 => self.link(life, bucket),
@@ -31,7 +33,7 @@ impl Run {
 
     /// The row of a key's current version.
     fn row(&self, life: &Life, bucket: &str, key: &str) -> Option<Row> {
-        let snapshot = life.core.shared.index.snapshot();
+        let snapshot = life.core.shared.namespace();
         let value = snapshot.get(Space::Current, &keys::current(self.ids[bucket], key)).unwrap()?;
         Some(Row::decode_whole(&value, &*snapshot).unwrap())
     }
@@ -45,7 +47,7 @@ impl Run {
     }
 
     /// A key that has an object, most of the time.
-    fn held_key(&mut self, bucket: &str) -> String {
+    pub fn held_key(&mut self, bucket: &str) -> String {
         let held: Vec<String> = self.model.buckets[bucket].objects().map(|(key, _)| key.clone()).collect();
         let held = pick(&held, &mut self.generator).cloned();
         held.filter(|_| !self.generator.happens(1500)).unwrap_or_else(|| self.key())
@@ -53,6 +55,7 @@ impl Run {
 
     fn append(&mut self, life: &mut Life, bucket: String) -> Step {
         let (key, length) = (self.held_key(&bucket), self.below(40_000) + 1);
+        self.settle_keys(life, &bucket, &[&key])?;
         let row = self.row(life, &bucket, &key);
         let offset = row.as_ref().map_or(0, |row| row.record.size);
         let content = self.body(length);
@@ -92,6 +95,7 @@ impl Run {
 
     fn link(&mut self, life: &mut Life, bucket: String) -> Step {
         let (from, to) = (self.held_key(&bucket), self.key());
+        self.settle_keys(life, &bucket, &[&from, &to])?;
         let copy = self.copy(life, &bucket, &from);
         let inode = self.row(life, &bucket, &from).map_or(0, |row| row.record.inode());
         let op = Op::Link {
@@ -109,6 +113,7 @@ impl Run {
     /// As a mount publishes what was written to a file.
     fn rewrite(&mut self, life: &mut Life, bucket: String) -> Step {
         let key = self.held_key(&bucket);
+        self.settle_keys(life, &bucket, &[&key])?;
         let is_never = self.model.buckets[&bucket].versioning == Versioning::Never;
         let Some(row) = self.row(life, &bucket, &key).filter(|_| is_never) else { return Ok(()) };
         let streams = self.generator.happens(5000);
@@ -133,6 +138,7 @@ impl Run {
     /// put between.
     fn replace_pieces(&mut self, life: &mut Life, bucket: String) -> Step {
         let key = self.held_key(&bucket);
+        self.settle_keys(life, &bucket, &[&key])?;
         let is_never = self.model.buckets[&bucket].versioning == Versioning::Never;
         let row = self.row(life, &bucket, &key).filter(|row| is_never && row.record.size > 0);
         let Some(row) = row.filter(|row| row.record.small().is_none()) else { return Ok(()) };
@@ -178,6 +184,7 @@ impl Run {
 
     fn rename(&mut self, life: &mut Life, bucket: String) -> Step {
         let (from, to) = (self.held_key(&bucket), self.key());
+        self.settle_keys(life, &bucket, &[&from, &to])?;
         let copy = self.copy(life, &bucket, &from);
         let op = Op::Rename {
             bucket: self.ids[&bucket],

@@ -273,10 +273,17 @@ impl Run {
 
     /// Commits one batch and holds each answer against the model.
     pub fn commit(&mut self, life: &mut Life, batch: Vec<(Op, Effect)>) -> Step {
+        if batch.len() > 1 && !life.core.shared.buckets.load().redirects().is_empty() {
+            // What must be moved first is told of one at a time.
+            return batch.into_iter().try_for_each(|one| self.commit(life, vec![one]));
+        }
         let mut after = self.model.clone();
         let expected: Vec<bool> = batch.iter().map(|(_, effect)| after.apply(effect, seconds())).collect();
         let ops: Vec<Op> = batch.iter().map(|(op, _)| op.clone()).collect();
-        let answers = life.core.commit(&ops);
+        let answers = match &*ops {
+            [op] => vec![self.commit_settled(life, op)],
+            ops => life.core.commit(ops),
+        };
         if answers.iter().any(|answer| matches!(answer, Err(Error::OutOfSpace))) {
             return Err(Error::OutOfSpace);
         }

@@ -87,7 +87,7 @@ impl Run {
     /// Few keys, so that they are overwritten; one may be another's prefix, or hold a NUL.
     pub fn key(&mut self) -> String {
         let number = self.below(12);
-        format!("k{}{}", number, ["", "/x", "\0", "é"][self.below(4) as usize])
+        format!("k{}{}", number, ["", "/", "/x", "/y/é", "\0", "é"][self.below(6) as usize])
     }
 
     pub fn objects(&mut self, life: &mut Life) -> Step {
@@ -95,7 +95,10 @@ impl Run {
         let mut batch = Vec::new();
         for _ in 0..self.below(4) + 1 {
             let bucket = self.bucket().unwrap_or(first.clone());
-            let (id, key) = (self.ids[&bucket], self.key());
+            let is_renaming = life.core.shared.buckets.load().redirects().of(self.ids[&bucket]).next().is_some();
+            // What is there is on its way, then.
+            let key = if is_renaming { self.held_key(&bucket) } else { self.key() };
+            let id = self.ids[&bucket];
             if self.generator.happens(3000) {
                 let op = Op::Delete {
                     bucket: id,

@@ -111,6 +111,7 @@ impl Run {
         let bucket = self.bucket();
         let (kind, name, value, scope, effect) = match (self.below(6), bucket.filter(|bucket| bucket != "bucket0")) {
             (0..3, Some(bucket)) => {
+                self.carry_all(life, &bucket)?;
                 let to = if self.generator.happens(6000) { Versioning::Enabled } else { Versioning::Suspended };
                 let (scope, value) = (self.ids[&bucket], to.encode());
                 (VERSIONING, String::new(), value, scope, Effect::Versioning { bucket, to })

@@ -30,6 +30,7 @@ impl Face {
 
         let cipher = if offset == 0 { self.cipher(&asker, &grant, &encrypted).await? } else { None };
         let customer = encrypted.customer().map(Customer::key);
+        self.store.settle(&grant).await.map_err(from_store)?;
         let appender = self.store.appender(&grant, offset, Some(announced.length), cipher, customer);
         let (mut writer, base) = appender.map_err(from_store)?;
         if base.is_none() {

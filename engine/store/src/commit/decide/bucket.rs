@@ -87,6 +87,11 @@ impl Decider<'_, '_> {
             if begins && self.applier.tally(scope)?.links > 0 {
                 return Err(Error::InvalidBucketState("files in it have several names: give each file one name first"));
             }
+            if begins && !held.redirects().is_empty() {
+                return Err(Error::InvalidBucketState(
+                    "a directory in it is being renamed: try again when that is done",
+                ));
+            }
         }
         let held = self.applier.snapshot().get(Space::Documents, &keys::document(scope, kind, name))?;
         let held = held.map(|held| row::identity(&held)).transpose()?;

@@ -8,6 +8,7 @@ mod ledger;
 mod names;
 mod object;
 mod quota;
+mod redirect;
 mod rename;
 mod rename_tree;
 mod restate;
@@ -118,6 +119,9 @@ impl<'live, 'index> Decider<'live, 'index> {
         if op.grows() && !self.site.room {
             return Err(Error::OutOfSpace);
         }
+        if let Some(unmoved) = self.unmoved_of(op)? {
+            return Ok(Outcome::Unmoved(unmoved));
+        }
         match op {
             Op::CreateBucket { name, documents } => self.create_bucket(name, documents),
             Op::DeleteBucket { name } => self.delete_bucket(name),
@@ -132,12 +136,16 @@ impl<'live, 'index> Decider<'live, 'index> {
                 self.rewrite((*bucket, key), place, (draft, kept.as_ref()), *beside)
             }
             Op::Delete { bucket, key, version, precondition, bypass } => {
+                let standing = self.standing_at(*bucket, key)?;
+                let key = standing.as_deref().unwrap_or(key);
                 self.delete(*bucket, key, *version, precondition, bypass.as_deref())
             }
             Op::Rename { bucket, source, destination, terms, copy, .. } => {
                 self.rename(*bucket, (source, destination), terms, copy.as_ref())
             }
             Op::RenameTree { bucket, tree, copies, .. } => self.rename_tree(*bucket, tree, copies),
+            Op::Redirect { bucket, from, to } => self.redirect(*bucket, from, to),
+            Op::Bring { bucket, moves, copies, .. } => self.bring_all(*bucket, moves, copies),
             Op::Link { bucket, source, destination, inode, copy, beside, .. } => {
                 self.link(*bucket, (source, destination), *inode, copy.as_ref(), *beside)
             }

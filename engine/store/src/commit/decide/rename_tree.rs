@@ -47,7 +47,7 @@ impl Decider<'_, '_> {
     }
 
     /// Nothing stands against it any more: whatever would, was asked before the first entry.
-    fn bring_over(
+    pub(super) fn bring_over(
         &mut self,
         bucket: u32,
         (source, destination): (&str, &str),
@@ -69,7 +69,7 @@ impl Decider<'_, '_> {
     }
 
     /// Up to so many keys that begin with a path.
-    fn keys_below(&self, bucket: u32, path: &str, limit: usize) -> Result<Vec<String>> {
+    pub(super) fn keys_below(&self, bucket: u32, path: &str, limit: usize) -> Result<Vec<String>> {
         let mut found = Vec::new();
         for pair in self.applier.snapshot().prefix(Space::Current, &keys::current(bucket, path)).take(limit) {
             found.extend(keys::object_key(&pair?.0).map(str::to_owned));
