@@ -55,10 +55,11 @@ class Places:
 class Listing:
     """One open directory. Used by one task at a time: the kernel has one request on it under way."""
 
-    def __init__(self, files: packstone_engine.Files, inode: int, places: Places) -> None:
-        """Begin at the first entry; nothing is asked yet."""
+    def __init__(self, files: packstone_engine.Files, inode: int, places: Places, uid: int) -> None:
+        """Begin at the first entry, for whoever opens it; nothing is asked yet."""
         self._files = files
         self._inode = inode
+        self._uid = uid
         self._places = places
         self._position, self._place = 0, b""
         self._page: _Page = ()
@@ -86,7 +87,7 @@ class Listing:
             self._at += 1
 
     def _turn(self) -> bool:
-        self._page, self._at = self._files.list(self._inode, self._place, self._limit), 0
+        self._page, self._at = self._files.list(self._uid, self._inode, self._place, self._limit), 0
         self._limit = min(_PAGE, 2 * self._limit)
         return bool(self._page)
 
@@ -101,7 +102,7 @@ class Listing:
 
     def _sought(self, position: int) -> bytes:
         place = b""
-        while page := self._files.list(self._inode, place, _PAGE):
+        while page := self._files.list(self._uid, self._inode, place, _PAGE):
             for _, place, _ in page:
                 if position_of(place) == position:
                     return place

@@ -77,19 +77,27 @@ def _leads_to(number: int) -> str:
 class Mount:
     """One mount of a node's namespace."""
 
-    def __init__(self, socket: Path, mountpoint: Path, *, allow_other: bool, device: int | None = None) -> None:
-        """Name the node's socket, the directory to mount on, and the minor number that the device shall have."""
+    def __init__(
+        self, socket: Path, mountpoint: Path, *, allow_other: bool, device: int | None = None, user: str = ""
+    ) -> None:
+        """Name the node's socket, the directory to mount on, and the minor number that the device shall have.
+
+        `user` is whose policies are asked where a uid is no user's; root's without one.
+        """
         self._socket = socket
         self._mountpoint = mountpoint
         self._allow_other = allow_other
         self._device = device
+        self._user = user
 
     def serve(self, ready: Callable[[], None]) -> None:
         """Mount, call `ready`, and answer the kernel until the end. Raises MountError."""
         replace_stale(self._mountpoint)
         try:
-            files = packstone_engine.Files.connect(str(self._socket))
+            files = packstone_engine.Files.connect(str(self._socket), self._user)
         except OSError as fault:
+            if fault.errno == errno.ENOKEY:
+                raise MountError(f"there is no user {self._user}: `packstone user ls` shows who there is") from fault
             raise MountError(f"no node serves files on {self._socket}: start `packstone serve` first") from fault
         options = {"fsname=packstone", "subtype=packstone", "default_permissions"}
         if self._allow_other:

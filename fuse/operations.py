@@ -1,5 +1,7 @@
 """What the kernel asks of the mount, each a question to the node and its answer.
 
+Each question says by `ctx.uid` whose process asks, and the node decides whether it may.
+
 Concurrency: all of it runs on trio's one thread. What the node answers from its index is asked there; what waits for a
 drive, or moves many bytes, is asked on another thread, so that everybody else's questions go on meanwhile.
 """
@@ -30,7 +32,17 @@ _T = TypeVar("_T")
 _MANY_BYTES: Final = 128 * 1024
 _WRITES: Final = os.O_WRONLY | os.O_RDWR
 _BLOCK: Final = 4096
+_TOLD: Final = {
+    # Of a node that was restarted: what was open there is gone.
+    errno.EBADF: errno.ESTALE,
+    # Whom the mount speaks for is no more.
+    errno.ENOKEY: errno.EACCES,
+}
 _log = logging.getLogger(__name__)
+
+
+def _reads(flags: int) -> bool:
+    return flags & os.O_ACCMODE != os.O_WRONLY
 
 
 @contextmanager
@@ -39,8 +51,7 @@ def _fuse_errors() -> Iterator[None]:
         yield
     except OSError as fault:
         number = errno.EIO if fault.errno is None else fault.errno
-        # Of a node that was restarted: what was open there is gone.
-        raise pyfuse3.FUSEError(errno.ESTALE if number == errno.EBADF else number) from None
+        raise pyfuse3.FUSEError(_TOLD.get(number, number)) from None
 
 
 class Operations(pyfuse3.Operations):
@@ -91,7 +102,7 @@ class Operations(pyfuse3.Operations):
     ) -> pyfuse3.EntryAttributes:
         """Look a name up."""
         with _fuse_errors():
-            return entry_attributes(self._files.lookup(parent_inode, name))
+            return entry_attributes(self._files.lookup(ctx.uid, parent_inode, name))
 
     async def getattr(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
         """Say what is known of a file."""
@@ -125,22 +136,22 @@ class Operations(pyfuse3.Operations):
             change["mtime"] = attr.st_mtime_ns
         if not change:
             return await self.getattr(inode, ctx)
-        return entry_attributes(await self._aside(self._files.change, inode, **change))
+        return entry_attributes(await self._aside(self._files.change, ctx.uid, inode, handle=fh, **change))
 
     async def mkdir(
         self, parent_inode: "InodeT", name: "FileNameT", mode: "ModeT", ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Make a directory; at the top, a bucket."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
-        return entry_attributes(await self._aside(self._files.make_directory, parent_inode, name, made))
+        return entry_attributes(await self._aside(self._files.make_directory, ctx.uid, parent_inode, name, made))
 
     async def rmdir(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
         """Remove an empty directory; at the top, a bucket."""
-        await self._aside(self._files.remove_directory, parent_inode, name)
+        await self._aside(self._files.remove_directory, ctx.uid, parent_inode, name)
 
     async def unlink(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
         """Delete a file, as its bucket keeps versions."""
-        await self._aside(self._files.unlink, parent_inode, name)
+        await self._aside(self._files.unlink, ctx.uid, parent_inode, name)
 
     async def rename(
         self,
@@ -155,19 +166,21 @@ class Operations(pyfuse3.Operations):
         if flags & ~pyfuse3.RENAME_NOREPLACE:
             raise pyfuse3.FUSEError(errno.EINVAL)
         keep = bool(flags & pyfuse3.RENAME_NOREPLACE)
-        await self._aside(self._files.rename, parent_inode_old, name_old, parent_inode_new, name_new, keep)
+        names = (parent_inode_old, name_old, parent_inode_new, name_new)
+        await self._aside(self._files.rename, ctx.uid, *names, keep)
 
     async def symlink(
         self, parent_inode: "InodeT", name: "FileNameT", target: "FileNameT", ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Make a symbolic link."""
-        told = await self._aside(self._files.link, parent_inode, name, target, (0o777, ctx.uid, ctx.gid, 0))
+        made = (0o777, ctx.uid, ctx.gid, 0)
+        told = await self._aside(self._files.link, ctx.uid, parent_inode, name, target, made)
         return entry_attributes(told)
 
     async def readlink(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "FileNameT":
         """Say where a symbolic link leads."""
         with _fuse_errors():
-            return pyfuse3.FileNameT(self._files.read_link(inode))
+            return pyfuse3.FileNameT(self._files.read_link(ctx.uid, inode))
 
     async def link(
         self,
@@ -177,7 +190,8 @@ class Operations(pyfuse3.Operations):
         ctx: pyfuse3.RequestContext,
     ) -> pyfuse3.EntryAttributes:
         """Give a file one more name."""
-        return entry_attributes(await self._aside(self._files.hard_link, inode, new_parent_inode, new_name))
+        told = await self._aside(self._files.hard_link, ctx.uid, inode, new_parent_inode, new_name)
+        return entry_attributes(told)
 
     async def mknod(
         self,
@@ -189,7 +203,8 @@ class Operations(pyfuse3.Operations):
     ) -> pyfuse3.EntryAttributes:
         """Make a regular file, a named pipe, or the node of a socket or a device."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, rdev)
-        told, handle = await self._aside(self._files.create, parent_inode, name, made, True, False)
+        how = (False, True, False)
+        told, handle = await self._aside(self._files.create, ctx.uid, parent_inode, name, made, how)
         await self._aside(self._files.release, handle)
         return entry_attributes(told)
 
@@ -198,7 +213,7 @@ class Operations(pyfuse3.Operations):
     async def opendir(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "FileHandleT":
         """Open a directory."""
         number = next(self._numbers)
-        self._listings[number] = Listing(self._files, inode, self._places)
+        self._listings[number] = Listing(self._files, inode, self._places, ctx.uid)
         return pyfuse3.FileHandleT(number)
 
     async def readdir(self, fh: "FileHandleT", start_id: int, token: pyfuse3.ReaddirToken) -> None:
@@ -227,20 +242,20 @@ class Operations(pyfuse3.Operations):
     ) -> tuple[pyfuse3.FileInfo, pyfuse3.EntryAttributes]:
         """Make a file and open it."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
-        exclusive, empty = bool(flags & os.O_EXCL), bool(flags & os.O_TRUNC)
-        told, handle = await self._aside(self._files.create, parent_inode, name, made, exclusive, empty)
+        how = (_reads(flags), bool(flags & os.O_EXCL), bool(flags & os.O_TRUNC))
+        told, handle = await self._aside(self._files.create, ctx.uid, parent_inode, name, made, how)
         return self._opened(told, handle), entry_attributes(told)
 
     async def open(self, inode: "InodeT", flags: "FlagT", ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
         """Open a file that is there; the kernel leaves it to the mount to truncate it."""
         empty = bool(flags & os.O_TRUNC)
         # What empties a file writes it, though it is opened for reading.
-        write = empty or bool(flags & _WRITES)
+        how = (_reads(flags), empty or bool(flags & _WRITES), empty)
         if empty:
-            told, handle = await self._aside(self._files.open, inode, write, empty)
+            told, handle = await self._aside(self._files.open, ctx.uid, inode, how)
         else:
             with _fuse_errors():
-                told, handle = self._files.open(inode, write, empty)
+                told, handle = self._files.open(ctx.uid, inode, how)
         return self._opened(told, handle)
 
     def _opened(self, told: Told, handle: int) -> pyfuse3.FileInfo:
@@ -319,18 +334,18 @@ class Operations(pyfuse3.Operations):
 
     async def setxattr(self, inode: "InodeT", name: "XAttrNameT", value: bytes, ctx: pyfuse3.RequestContext) -> None:
         """Set an extended attribute."""
-        await self._aside(self._files.set_extended, inode, name, value, 0)
+        await self._aside(self._files.set_extended, ctx.uid, inode, name, value, 0)
 
     async def getxattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> bytes:
         """Read an extended attribute."""
         with _fuse_errors():
-            return self._files.extended(inode, name)
+            return self._files.extended(ctx.uid, inode, name)
 
     async def listxattr(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "Sequence[XAttrNameT]":
         """Name the extended attributes."""
         with _fuse_errors():
-            return [pyfuse3.XAttrNameT(name.encode()) for name in self._files.list_extended(inode)]
+            return [pyfuse3.XAttrNameT(name.encode()) for name in self._files.list_extended(ctx.uid, inode)]
 
     async def removexattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> None:
         """Take an extended attribute away."""
-        await self._aside(self._files.remove_extended, inode, name)
+        await self._aside(self._files.remove_extended, ctx.uid, inode, name)

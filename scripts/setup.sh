@@ -133,7 +133,7 @@ once uv requirements-uv.txt -- install_uv
 once pins requirements.txt -- install_pins requirements.txt
 once packstone pyproject.toml -- install_packstone
 if [[ $purpose == test ]]; then
-    need_commands aws:awscli s3cmd:s3cmd rclone:rclone openssl:openssl c++:g++
+    need_commands aws:awscli s3cmd:s3cmd rclone:rclone openssl:openssl c++:g++ git:git rsync:rsync
     need_nfs
     once test-pins requirements-dev.txt -- install_pins requirements-dev.txt
 elif [[ $purpose == fuzz ]]; then

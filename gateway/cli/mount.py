@@ -10,7 +10,7 @@ from gateway.cli.options import ConfigOption, DataOption
 
 MountpointArgument = Annotated[Path, typer.Argument(metavar="MOUNTPOINT", help="An empty directory.")]
 AllowOtherOption = Annotated[
-    bool, typer.Option("--allow-other", help="Let other users in, within what mode bits allow them.")
+    bool, typer.Option("--allow-other", help="Let other users in, within what policies and mode bits allow them.")
 ]
 DeviceOption = Annotated[
     int | None,
@@ -23,6 +23,15 @@ DeviceOption = Annotated[
         show_default="the lowest free one",
     ),
 ]
+UserOption = Annotated[
+    str,
+    typer.Option(
+        "--user",
+        metavar="USER",
+        help="Whose policies are asked where a uid is no user's.",
+        show_default="root, who may do everything",
+    ),
+]
 
 
 def mount(
@@ -31,6 +40,7 @@ def mount(
     config: ConfigOption = None,
     allow_other: AllowOtherOption = False,
     device: DeviceOption = None,
+    user: UserOption = "",
 ) -> None:
     """Mount the buckets of the node that serves DIR, each a directory, and serve the mount until it ends.
 
@@ -51,8 +61,9 @@ def mount(
         # A file for each of the numbers below, for a moment.
         allow_open_files()
     try:
-        Mount(configuration.files_socket, mountpoint.absolute(), allow_other=allow_other, device=device).serve(
-            lambda: typer.echo(f"packstone mounted on {mountpoint}")
+        made = Mount(
+            configuration.files_socket, mountpoint.absolute(), allow_other=allow_other, device=device, user=user
         )
+        made.serve(lambda: typer.echo(f"packstone mounted on {mountpoint}"))
     except MountError as fault:
         raise OperatorError(str(fault)) from fault

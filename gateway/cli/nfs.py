@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from appliance.errors import OperatorError
+from gateway.cli.mount import UserOption
 from gateway.cli.options import ConfigOption, DataOption, JsonOption
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def status(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command("serve")
-def serve(data: DataOption = None, config: ConfigOption = None) -> None:
+def serve(data: DataOption = None, config: ConfigOption = None, user: UserOption = "") -> None:
     """Serve NFS on nfs.address over the node that serves DIR, until SIGTERM or SIGINT.
 
     Runs NFS-Ganesha over a mount of its own, and brings both back when they or the node end. It waits for the node.
@@ -213,6 +214,8 @@ def serve(data: DataOption = None, config: ConfigOption = None) -> None:
     arguments: list[str | Path] = ["--data", configuration.data.absolute()]
     if config is not None:
         arguments += ["--config", config.absolute()]
+    if user:
+        arguments += ["--user", user]
     with DataLock(configuration.nfs_state), DataLock(directory), ControlClient(configuration.data) as node:
         supervisor = Supervisor(configuration, configuration.data / SOCKET_NAME, node.report_nfs, arguments)
         supervisor.serve(lambda: typer.echo(f"packstone nfs ready on {configuration.nfs.address}"))

@@ -15,20 +15,21 @@ _START_SECONDS = 30
 class Mount:
     """One mount point, and the process that serves it while there is one."""
 
-    def __init__(self, node: Node, mountpoint: Path) -> None:
-        """Name the node and the directory, which is made."""
+    def __init__(self, node: Node, mountpoint: Path, *options: str) -> None:
+        """Name the node, the directory, which is made, and options of the command's."""
         self.node = node
+        self._options = options
         self.path = mountpoint
         mountpoint.mkdir()
         self._output = mountpoint.with_name(f"{mountpoint.name}.out")
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Mount, and wait until it is."""
         assert self.process is None, "the mount runs already"
         with self._output.open("wb") as out:
             self.process = subprocess.Popen(
-                [PACKSTONE, "mount", self.path, "--data", self.node.data],
+                [PACKSTONE, "mount", self.path, "--data", self.node.data, *self._options, *options],
                 stdout=out,
                 stderr=out,
                 env=self.node.environment(),

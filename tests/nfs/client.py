@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
-STAT = ("mode", "uid", "gid", "size", "ino", "ctime", "ctime_nsec")
+STAT = ("mode", "nlink", "uid", "gid", "size", "ino", "mtime", "mtime_nsec", "ctime", "ctime_nsec")
 
 
 class Client:

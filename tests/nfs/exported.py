@@ -29,17 +29,17 @@ class Nfs:
         self.process: subprocess.Popen[bytes] | None = None
         self._output = node.data.with_name("nfs.out")
 
-    def start(self) -> None:
-        """Start it, and wait until it serves."""
+    def start(self, *options: str) -> None:
+        """Start it with these options of the command's, and wait until it serves."""
         assert self.process is None, "it runs already"
         with self._output.open("wb") as out:
-            self.process = self.spawn(out)
+            self.process = self.spawn(out, *options)
         self.wait("ready", lambda: "packstone nfs ready" in self.log())
 
-    def spawn(self, out: IO[bytes]) -> subprocess.Popen[bytes]:
+    def spawn(self, out: IO[bytes], *options: str) -> subprocess.Popen[bytes]:
         """Begin to run it."""
         return subprocess.Popen(
-            [*self.network.within, str(PACKSTONE), "nfs", "serve", "--data", str(self.node.data)],
+            [*self.network.within, str(PACKSTONE), "nfs", "serve", "--data", str(self.node.data), *options],
             stdout=out,
             stderr=subprocess.STDOUT,
             env=self.node.environment(),

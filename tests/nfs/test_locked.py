@@ -66,7 +66,17 @@ def test_what_is_written_where_locks_are_the_default_is_locked_by_chmod(nfs: Nfs
     nfs.node.command("nfs", "export", "add", "default-locked", "--client", CLIENT[0], "--squash", "none")
     with nfs.mount("default-locked") as client:
         assert client.read(KEPT) == b"kept"
-        client.write("/new", b"record")
+        # As programs save: the handle is the file's, whatever it is called.
+        client.write("/new", b"replaced")
+        client.write("/.new", b"record")
+        number, saved = client.open("/.new", 0), client.stat("/.new")["ino"]
+        client.do("rename", "/.new", "/new")
+        assert (client.pread(number, 0, 10), client.stat("/new")["ino"]) == (b"record", saved)
+        client.do("close", number)
+        assert [held["Key"] for held in s3.list_object_versions(Bucket="default-locked")["Versions"]] == [
+            "new",
+            "record",
+        ]
         client.do("chmod", "/new", 0o444)
         for way in ("unlink", "truncate"):
             arguments = (0,) if way == "truncate" else ()

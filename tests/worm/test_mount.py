@@ -36,6 +36,16 @@ def refused(way: Callable[[], object], *numbers: int) -> None:
         raise AssertionError("it was not refused")
 
 
+def _lock_by_default(s3: "S3Client", bucket: str, days: int) -> None:
+    s3.put_object_lock_configuration(
+        Bucket=bucket,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": days}},
+        },
+    )
+
+
 def retain(s3: "S3Client", bucket: str, key: str) -> Record:
     """Lock what is there as a record is locked."""
     version, until = s3.head_object(Bucket=bucket, Key=key)["VersionId"], later(days=30)
@@ -95,6 +105,61 @@ def test_rename_what_is_above(mounted: Mount, record: Record) -> None:
     other.mkdir()
     refused(lambda: other.rename(path.parent), errno.ENOTEMPTY, errno.EPERM, errno.EXDEV)
     assert path.read_bytes() == record.body
+
+
+@protects(Clause.WORM, Clause.DURATION)
+def test_rename_while_it_waits(mounted: Mount, s3: "S3Client", bucket: str) -> None:
+    """A file renamed while it waits for its lock, the default taken away: locked by the rule it was written under."""
+    _lock_by_default(s3, bucket, days=30)
+    path = mounted.path / bucket / "fills"
+    path.write_bytes(records.BODY)
+    _lock_by_default(s3, bucket, days=1)
+    path.rename(path.with_name("renamed"))
+    s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+    path.with_name("renamed").rename(path)
+    path.chmod(0o444)
+    version = s3.head_object(Bucket=bucket, Key="fills")["VersionId"]
+    Record(bucket, "fills", version, later(days=30, minutes=-5)).assert_locked(s3)
+    refused(lambda: path.rename(path.with_name("away")))
+
+
+@protects(Clause.WORM, Clause.AUTHENTIC)
+def test_rename_where_it_was_deleted(mounted: Mount, s3: "S3Client", record: Record) -> None:
+    """Files renamed to and from the record's name after an S3 DELETE: versions of their own beside it."""
+    path = file_of(mounted, record)
+    s3.delete_object(**record.here)
+    # The kernel may know the name for a second still.
+    records.comes(lambda: not path.exists())
+    path.parent.mkdir()
+    for content in [b"forged", bytes(3_000_000)]:
+        path.with_name("other").write_bytes(content)
+        path.with_name("other").rename(path)
+        record.assert_kept(s3)
+        path.rename(path.with_name("away"))
+        record.assert_kept(s3)
+    # Brought back, it is nobody's but its own, whatever is done to what had the name meanwhile.
+    markers = s3.list_object_versions(Bucket=record.bucket, Prefix=record.key)["DeleteMarkers"]
+    forged = s3.list_object_versions(Bucket=record.bucket, Prefix=record.key)["Versions"]
+    for entry in [*markers, *forged]:
+        if entry["VersionId"] != record.version:
+            s3.delete_object(Bucket=record.bucket, Key=record.key, VersionId=entry["VersionId"])
+    path.with_name("away").write_bytes(b"forged")
+    records.comes(lambda: path.exists() and path.read_bytes() == record.body)
+    refused(lambda: path.rename(path.with_name("away")))
+    refused(lambda: path.with_name("away").rename(path))
+
+
+@protects(Clause.WORM, Clause.DURATION)
+def test_rename_what_is_locked_no_more(mounted: Mount, s3: "S3Client", bucket: str) -> None:
+    """What was put without a lock, renamed in a bucket that locks by default: it is locked under its new name."""
+    s3.put_object(Bucket=bucket, Key="fills", Body=records.BODY)
+    _lock_by_default(s3, bucket, days=30)
+    path = mounted.path / bucket / "fills"
+    path.rename(path.with_name("renamed"))
+    version = s3.head_object(Bucket=bucket, Key="renamed")["VersionId"]
+    Record(bucket, "renamed", version, later(days=30, minutes=-5)).assert_locked(s3)
+    refused(lambda: path.with_name("renamed").rename(path))
+    refused(path.with_name("renamed").unlink)
 
 
 @protects(Clause.WORM, Clause.MEDIA)
@@ -182,13 +247,7 @@ def test_handles_from_before_the_lock(mounted: Mount, s3: "S3Client", bucket: st
 @protects(Clause.WORM, Clause.DURATION)
 def test_a_file_that_was_locked_by_its_mode(mounted: Mount, s3: "S3Client", bucket: str) -> None:
     """In a bucket with default retention, a file locked by `chmod a-w`: made writable again, rewritten, and removed."""
-    s3.put_object_lock_configuration(
-        Bucket=bucket,
-        ObjectLockConfiguration={
-            "ObjectLockEnabled": "Enabled",
-            "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}},
-        },
-    )
+    _lock_by_default(s3, bucket, days=30)
     path = mounted.path / bucket / "fills"
     path.write_bytes(records.BODY)
     before = os.open(path, os.O_RDWR)
@@ -209,13 +268,7 @@ def test_a_file_that_was_locked_by_its_mode(mounted: Mount, s3: "S3Client", buck
 @protects(Clause.WORM, Clause.DURATION)
 def test_the_default_taken_away_before_the_lock(mounted: Mount, s3: "S3Client", bucket: str) -> None:
     """The default taken away while a file waits for its lock: it is locked by the rule that it was written under."""
-    s3.put_object_lock_configuration(
-        Bucket=bucket,
-        ObjectLockConfiguration={
-            "ObjectLockEnabled": "Enabled",
-            "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}},
-        },
-    )
+    _lock_by_default(s3, bucket, days=30)
     path = mounted.path / bucket / "fills"
     path.write_bytes(records.BODY)
     s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})

@@ -37,34 +37,38 @@ impl Files {
     fn ask<T: Send>(
         &self,
         py: Python<'_>,
-        request: &Request<'_>,
+        uid: u32,
+        request: Request<'_>,
         read: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError> + Send,
     ) -> PyResult<T> {
-        py.detach(|| self.0.ask(request, read)).map_err(raised)
+        py.detach(|| self.0.ask(uid, request, read)).map_err(raised)
     }
 }
 
 #[pymethods]
 impl Files {
     #[staticmethod]
-    fn connect(py: Python<'_>, socket: PathBuf) -> PyResult<Self> {
-        py.detach(|| Client::connect(&socket)).map(Self).map_err(raised)
+    #[pyo3(signature = (socket, user=""))]
+    fn connect(py: Python<'_>, socket: PathBuf, user: &str) -> PyResult<Self> {
+        py.detach(|| Client::connect(&socket, user)).map(Self).map_err(raised)
     }
 
-    fn lookup(&self, py: Python<'_>, parent: u64, name: &[u8]) -> PyResult<Told> {
-        self.ask(py, &Request::Lookup { parent, name }, client::attributes).map(told)
+    fn lookup(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8]) -> PyResult<Told> {
+        self.ask(py, uid, Request::Lookup { parent, name }, client::attributes).map(told)
     }
 
     fn attributes(&self, py: Python<'_>, inode: u64) -> PyResult<Told> {
-        self.ask(py, &Request::Attributes { inode }, client::attributes).map(told)
+        self.ask(py, 0, Request::Attributes { inode }, client::attributes).map(told)
     }
 
-    #[pyo3(signature = (inode, *, mode=None, uid=None, gid=None, size=None, mtime=None))]
+    #[pyo3(signature = (caller, inode, *, handle=None, mode=None, uid=None, gid=None, size=None, mtime=None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python's")]
     fn change(
         &self,
         py: Python<'_>,
+        caller: u32,
         inode: u64,
+        handle: Option<u64>,
         mode: Option<u32>,
         uid: Option<u32>,
         gid: Option<u32>,
@@ -72,107 +76,119 @@ impl Files {
         mtime: Option<i64>,
     ) -> PyResult<Told> {
         let change = Change { mode, uid, gid, size, mtime };
-        self.ask(py, &Request::Change { inode, change }, client::attributes).map(told)
+        self.ask(py, caller, Request::Change { inode, handle, change }, client::attributes).map(told)
     }
 
-    fn list(&self, py: Python<'_>, inode: u64, after: &[u8], limit: u32) -> PyResult<Vec<Listed>> {
-        let entries = self.ask(py, &Request::List { inode, after, limit }, client::entries)?;
+    fn list(&self, py: Python<'_>, uid: u32, inode: u64, after: &[u8], limit: u32) -> PyResult<Vec<Listed>> {
+        let entries = self.ask(py, uid, Request::List { inode, after, limit }, client::entries)?;
         let entry = |Entry { name, place, attributes }| (name.into_bytes(), place.into_bytes(), told(attributes));
         Ok(entries.into_iter().map(entry).collect())
     }
 
-    fn make_directory(&self, py: Python<'_>, parent: u64, name: &[u8], made: Made) -> PyResult<Told> {
+    fn make_directory(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8], made: Made) -> PyResult<Told> {
         let request = Request::MakeDirectory { parent, name, maker: maker(made) };
-        self.ask(py, &request, client::attributes).map(told)
+        self.ask(py, uid, request, client::attributes).map(told)
     }
 
-    fn remove_directory(&self, py: Python<'_>, parent: u64, name: &[u8]) -> PyResult<()> {
-        self.ask(py, &Request::RemoveDirectory { parent, name }, client::done)
+    fn remove_directory(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8]) -> PyResult<()> {
+        self.ask(py, uid, Request::RemoveDirectory { parent, name }, client::done)
     }
 
-    fn unlink(&self, py: Python<'_>, parent: u64, name: &[u8]) -> PyResult<()> {
-        self.ask(py, &Request::Unlink { parent, name }, client::done)
+    fn unlink(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8]) -> PyResult<()> {
+        self.ask(py, uid, Request::Unlink { parent, name }, client::done)
     }
 
+    #[allow(clippy::too_many_arguments, reason = "what a rename has")]
     fn rename(
         &self,
         py: Python<'_>,
+        uid: u32,
         parent: u64,
         name: &[u8],
         new_parent: u64,
         new_name: &[u8],
         keep: bool,
     ) -> PyResult<()> {
-        self.ask(py, &Request::Rename { parent, name, new_parent, new_name, keep }, client::done)
+        self.ask(py, uid, Request::Rename { parent, name, new_parent, new_name, keep }, client::done)
     }
 
-    fn link(&self, py: Python<'_>, parent: u64, name: &[u8], target: &[u8], made: Made) -> PyResult<Told> {
+    fn link(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8], target: &[u8], made: Made) -> PyResult<Told> {
         let request = Request::Link { parent, name, target, maker: maker(made) };
-        self.ask(py, &request, client::attributes).map(told)
+        self.ask(py, uid, request, client::attributes).map(told)
     }
 
-    fn hard_link(&self, py: Python<'_>, inode: u64, parent: u64, name: &[u8]) -> PyResult<Told> {
-        self.ask(py, &Request::HardLink { inode, parent, name }, client::attributes).map(told)
+    fn hard_link(&self, py: Python<'_>, uid: u32, inode: u64, parent: u64, name: &[u8]) -> PyResult<Told> {
+        self.ask(py, uid, Request::HardLink { inode, parent, name }, client::attributes).map(told)
     }
 
-    fn read_link<'py>(&self, py: Python<'py>, inode: u64) -> PyResult<Bound<'py, PyBytes>> {
-        let target = self.ask(py, &Request::ReadLink { inode }, client::bytes)?;
+    fn read_link<'py>(&self, py: Python<'py>, uid: u32, inode: u64) -> PyResult<Bound<'py, PyBytes>> {
+        let target = self.ask(py, uid, Request::ReadLink { inode }, client::bytes)?;
         Ok(PyBytes::new(py, &target))
     }
 
     fn create(
         &self,
         py: Python<'_>,
+        uid: u32,
         parent: u64,
         name: &[u8],
         made: Made,
-        exclusive: bool,
-        empty: bool,
+        how: (bool, bool, bool),
     ) -> PyResult<(Told, u64)> {
-        let request = Request::Create { parent, name, maker: maker(made), exclusive, empty };
-        self.ask(py, &request, client::opened).map(|(attributes, handle)| (told(attributes), handle))
+        let (read, exclusive, empty) = how;
+        let request = Request::Create { parent, name, maker: maker(made), read, exclusive, empty };
+        self.ask(py, uid, request, client::opened).map(|(attributes, handle)| (told(attributes), handle))
     }
 
-    fn open(&self, py: Python<'_>, inode: u64, write: bool, empty: bool) -> PyResult<(Told, u64)> {
-        let opened = self.ask(py, &Request::Open { inode, write, empty }, client::opened);
+    fn open(&self, py: Python<'_>, uid: u32, inode: u64, how: (bool, bool, bool)) -> PyResult<(Told, u64)> {
+        let (read, write, empty) = how;
+        let opened = self.ask(py, uid, Request::Open { inode, read, write, empty }, client::opened);
         opened.map(|(attributes, handle)| (told(attributes), handle))
     }
 
     fn read<'py>(&self, py: Python<'py>, handle: u64, offset: u64, length: u32) -> PyResult<Bound<'py, PyBytes>> {
-        let data = self.ask(py, &Request::Read { handle, offset, length }, client::bytes)?;
+        let data = self.ask(py, 0, Request::Read { handle, offset, length }, client::bytes)?;
         Ok(PyBytes::new(py, &data))
     }
 
     fn write(&self, py: Python<'_>, handle: u64, offset: u64, data: &[u8]) -> PyResult<()> {
-        self.ask(py, &Request::Write { handle, offset, data }, client::done)
+        self.ask(py, 0, Request::Write { handle, offset, data }, client::done)
     }
 
     fn publish(&self, py: Python<'_>, handle: u64) -> PyResult<()> {
-        self.ask(py, &Request::Publish { handle }, client::done)
+        self.ask(py, 0, Request::Publish { handle }, client::done)
     }
 
     fn release(&self, py: Python<'_>, handle: u64) -> PyResult<()> {
-        self.ask(py, &Request::Release { handle }, client::done)
+        self.ask(py, 0, Request::Release { handle }, client::done)
     }
 
     fn space(&self, py: Python<'_>) -> PyResult<(u64, u64, u64)> {
-        self.ask(py, &Request::Space, client::space).map(|space| (space.total, space.free, space.files))
+        self.ask(py, 0, Request::Space, client::space).map(|space| (space.total, space.free, space.files))
     }
 
-    fn set_extended(&self, py: Python<'_>, inode: u64, name: &[u8], value: &[u8], flags: u32) -> PyResult<()> {
-        self.ask(py, &Request::SetExtended { inode, name, value, flags }, client::done)
+    fn set_extended(
+        &self,
+        py: Python<'_>,
+        uid: u32,
+        inode: u64,
+        name: &[u8],
+        value: &[u8],
+        flags: u32,
+    ) -> PyResult<()> {
+        self.ask(py, uid, Request::SetExtended { inode, name, value, flags }, client::done)
     }
 
-    fn extended<'py>(&self, py: Python<'py>, inode: u64, name: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        let value = self.ask(py, &Request::Extended { inode, name }, client::bytes)?;
+    fn extended<'py>(&self, py: Python<'py>, uid: u32, inode: u64, name: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let value = self.ask(py, uid, Request::Extended { inode, name }, client::bytes)?;
         Ok(PyBytes::new(py, &value))
     }
 
-    fn list_extended(&self, py: Python<'_>, inode: u64) -> PyResult<Vec<String>> {
-        self.ask(py, &Request::ListExtended { inode }, client::names)
+    fn list_extended(&self, py: Python<'_>, uid: u32, inode: u64) -> PyResult<Vec<String>> {
+        self.ask(py, uid, Request::ListExtended { inode }, client::names)
     }
 
-    fn remove_extended(&self, py: Python<'_>, inode: u64, name: &[u8]) -> PyResult<()> {
-        self.ask(py, &Request::RemoveExtended { inode, name }, client::done)
+    fn remove_extended(&self, py: Python<'_>, uid: u32, inode: u64, name: &[u8]) -> PyResult<()> {
+        self.ask(py, uid, Request::RemoveExtended { inode, name }, client::done)
     }
 }

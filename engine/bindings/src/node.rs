@@ -109,7 +109,7 @@ impl Node {
             Duration::try_from_secs_f64(lock_after).map_err(|error| OperatorError::new_err(error.to_string()))?;
         py.detach(|| {
             let scratch = socket.parent().unwrap_or(Path::new("."));
-            let files = Files::new(self.store.clone(), scratch, front.encryption_rule());
+            let files = Files::new(self.store.clone(), scratch, front.encryption_rule(), front.authority());
             files.set_lock_after(lock_after);
             let service = Service::start(files, &socket, &handle)
                 .map_err(|error| EngineError::new_err(format!("{}: {error}", socket.display())))?;

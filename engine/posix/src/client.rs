@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use packstone_store::codec::{DecodeError, Reader, Writer};
 use parking_lot::Mutex;
 
-use crate::protocol::{Attributes, Entry, MAX_FRAME, Request, Space, VERSION};
+use crate::protocol::{Asked, Attributes, Entry, MAX_FRAME, Request, Space, VERSION};
 
 /// How long a node that is away is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,6 +23,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Client {
     path: PathBuf,
+    user: String,
     session: u128,
     idle: Mutex<Vec<UnixStream>>,
 }
@@ -38,14 +39,16 @@ enum Failed {
 }
 
 impl Client {
-    /// Begins a session with the node that listens at `path`.
+    /// Begins a session with the node that listens at `path`, for the user of that name where a uid is nobody's; an empty
+    /// one is root.
     ///
     /// # Errors
-    /// It isn't there, or is of another release.
-    pub fn connect(path: &Path) -> io::Result<Self> {
+    /// It isn't there, or is of another release; `ENOKEY` where there is no such user.
+    pub fn connect(path: &Path, user: &str) -> io::Result<Self> {
         let mut session = [0; 16];
         getrandom::fill(&mut session).map_err(|error| io::Error::other(error.to_string()))?;
-        let client = Self { path: path.to_owned(), session: u128::from_le_bytes(session), idle: Mutex::default() };
+        let (path, user) = (path.to_owned(), user.to_owned());
+        let client = Self { path, user, session: u128::from_le_bytes(session), idle: Mutex::default() };
         let first = client
             .open()
             .map_err(|(Failed::Unsent(error) | Failed::Unanswered(error) | Failed::Refused(error))| error)?;
@@ -53,16 +56,18 @@ impl Client {
         Ok(client)
     }
 
-    /// Asks, and reads the answer.
+    /// Asks on behalf of a uid, and reads the answer.
     ///
     /// # Errors
     /// The error number that the node answered with, or `EIO`.
     pub fn ask<T>(
         &self,
-        request: &Request<'_>,
+        uid: u32,
+        request: Request<'_>,
         read: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError>,
     ) -> io::Result<T> {
-        let frame = framed(request);
+        let is_repeatable = request.is_repeatable();
+        let frame = framed(|out| Asked { uid, request }.encode(out));
         let begun = Instant::now();
         loop {
             let error = match self.exchange(&frame) {
@@ -71,7 +76,7 @@ impl Client {
                     return read(&mut Reader(behind)).map_err(|error| io::Error::other(error.to_string()));
                 }
                 Err(Failed::Refused(error)) => return Err(error),
-                Err(Failed::Unanswered(error)) if !request.is_repeatable() => return Err(error),
+                Err(Failed::Unanswered(error)) if !is_repeatable => return Err(error),
                 Err(Failed::Unsent(error) | Failed::Unanswered(error)) => error,
             };
             if begun.elapsed() > PATIENCE {
@@ -98,7 +103,8 @@ impl Client {
 
     fn open(&self) -> Result<UnixStream, Failed> {
         let mut stream = UnixStream::connect(&self.path).map_err(Failed::Unsent)?;
-        let greeting = framed(&Request::Hello { version: VERSION, session: self.session });
+        let user = self.user.as_bytes();
+        let greeting = framed(|out| Request::Hello { version: VERSION, session: self.session, user }.encode(out));
         match converse(&mut stream, &greeting) {
             Ok(answer) => match Reader(&answer).u32() {
                 Ok(0) => Ok(stream),
@@ -114,9 +120,9 @@ impl Client {
 }
 
 /// A request behind its length.
-fn framed(request: &Request<'_>) -> Vec<u8> {
+fn framed(encode: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut frame = Writer(vec![0; 4]);
-    request.encode(&mut frame);
+    encode(&mut frame);
     let length = u32::try_from(frame.len() - 4).unwrap_or(u32::MAX);
     frame.0.iter_mut().zip(length.to_le_bytes()).for_each(|(slot, byte)| *slot = byte);
     frame.0

@@ -17,6 +17,8 @@ impl Errno {
     pub const IO: Self = Self(libc::EIO);
     pub const IS_DIRECTORY: Self = Self(libc::EISDIR);
     pub const NAME_TOO_LONG: Self = Self(libc::ENAMETOOLONG);
+    /// Of a greeting alone: there is no such user.
+    pub const NO_USER: Self = Self(libc::ENOKEY);
     pub const NO_ATTRIBUTE: Self = Self(libc::ENODATA);
     pub const NO_SPACE: Self = Self(libc::ENOSPC);
     pub const NOT_DIRECTORY: Self = Self(libc::ENOTDIR);

@@ -1,13 +1,14 @@
 //! The same namespace as files: a bucket is a top directory, a key a path below it.
 //!
 //! Rooms, from the ground up: `errno` and `name` (what is answered, which names there are), `protocol` (the bytes between
-//! a mount and the node), `number` and `tree` (inode numbers, and what they and names lead to), `content` (open files),
+//! a mount and the node), `caller` (who asks, and leave for it), `number` and `tree` (inode numbers, and what they and names lead to), `content` (open files),
 //! `view` (what is shown beside files), `verbs` (one file a family), `locker` (what becomes of idle files where retention is the default), `session` and `service` (who has what open, and the socket); `client` is a mount's side
 //! of it. `docs/namespace.md` says what is promised.
 //!
 //! What is there is what the store's index says, for every face at once: nothing is kept here but open files. Each
-//! change is an entry of the commit loop under a grant of the mount's actor.
+//! change is an entry of the commit loop, under a grant of the caller's or, where nobody asked for it, of the node's.
 
+mod caller;
 pub mod client;
 mod content;
 mod errno;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+pub use caller::{Authority, Holder, Refused, Said};
 pub use client::Client;
 pub use errno::Errno;
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
@@ -69,8 +71,8 @@ const LOCK_AFTER: u64 = 5 * 60 * 1000;
 /// decides. Locks of maps are leaves: none is held while another is taken or anything is awaited.
 pub struct Files {
     pub(crate) store: Store,
-    pub(crate) actor: Actor,
     pub(crate) rule: Box<EncryptionRule>,
+    pub(crate) authority: Box<dyn Authority>,
     pub(crate) open: OpenFiles,
     pub(crate) implicit: Implicit,
     pub(crate) views: view::Numbers,
@@ -90,14 +92,14 @@ impl std::fmt::Debug for Files {
 }
 
 impl Files {
-    /// The files of a store; what open files don't hold in memory spills, encrypted, into files without a name in
-    /// `scratch`.
+    /// The files of a store, which mounts are let to by `authority`; what open files don't hold in memory spills,
+    /// encrypted, into files without a name in `scratch`.
     #[must_use]
-    pub fn new(store: Store, scratch: &Path, rule: Box<EncryptionRule>) -> Arc<Self> {
+    pub fn new(store: Store, scratch: &Path, rule: Box<EncryptionRule>, authority: Box<dyn Authority>) -> Arc<Self> {
         Arc::new(Self {
             store,
-            actor: Actor::Root,
             rule,
+            authority,
             open: OpenFiles::new(scratch),
             implicit: Implicit::default(),
             views: view::Numbers::default(),
@@ -117,12 +119,14 @@ impl Files {
         Duration::from_millis(self.lock_after.load(Ordering::Relaxed))
     }
 
+    /// Leave for what nobody asks for: to find things, to keep the tree whole, and to carry out what was asked for when
+    /// a file was opened. What a caller wants goes through [`Files::ask`].
     pub(crate) fn may(&self, action: Action, bucket: &str, key: &str) -> Result<Grant, Errno> {
         let resource = if key.is_empty() { Resource::Bucket(bucket) } else { Resource::Object { bucket, key } };
-        authorise(&self.actor, action, resource).map_err(|_| Errno::ACCESS)
+        authorise(&Actor::Root, action, resource).map_err(|_| Errno::ACCESS)
     }
 
     pub(crate) fn may_of_node(&self, action: Action) -> Result<Grant, Errno> {
-        authorise(&self.actor, action, Resource::Node).map_err(|_| Errno::ACCESS)
+        authorise(&Actor::Root, action, Resource::Node).map_err(|_| Errno::ACCESS)
     }
 }

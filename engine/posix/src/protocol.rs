@@ -1,14 +1,14 @@
 //! The bytes between a mount and the node.
 //!
-//! A frame is a `u32` length and as many bytes. A request's are a `u8` verb and its fields; an answer's are a `u32` error
-//! number, 0 for none, and what the verb answers with. Integers are little-endian. A connection has one request under
-//! way; a mount opens as many connections as it needs, all of one session ([`Request::Hello`]), which ends with the last
-//! of them. Both ends are of one release: the version in the greeting says so.
+//! A frame is a `u32` length and as many bytes. A request's are the `u32` uid of who asks, a `u8` verb and its fields; an
+//! answer's are a `u32` error number, 0 for none, and what the verb answers with. Integers are little-endian. A connection
+//! has one request under way; a mount opens as many connections as it needs, all of one session, which ends with the last of
+//! them. Each begins with a greeting, [`Request::Hello`] without a uid. Both ends are of one release: its version says so.
 
 use packstone_store::codec::{DecodeError, Reader, Writer};
 
 /// Raised with every change of what is below.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 /// The most bytes of one read or write.
 pub const MAX_DATA: usize = 1 << 20;
 /// The longest frame.
@@ -34,11 +34,41 @@ pub struct Maker {
     pub device: u32,
 }
 
+/// The version in a greeting, of whatever release.
+#[must_use]
+pub fn greeted(bytes: &[u8]) -> Option<u16> {
+    let mut from = Reader(bytes);
+    from.u8().ok().filter(|verb| *verb == 1).and_then(|_| from.u16().ok())
+}
+
+/// A request, and the uid that it is made for. What goes by a handle is asked of nobody: who opened it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked<'a> {
+    pub uid: u32,
+    pub request: Request<'a>,
+}
+
+impl<'a> Asked<'a> {
+    pub fn encode(&self, out: &mut Writer) {
+        out.u32(self.uid);
+        self.request.encode(out);
+    }
+
+    /// # Errors
+    /// As [`Request::decode`].
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut from = Reader(bytes);
+        Ok(Self { uid: from.u32()?, request: Request::decode(from.0)? })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request<'a> {
+    /// `user` is the name of whom the mount speaks for where a uid is nobody's, empty for root.
     Hello {
         version: u16,
         session: u128,
+        user: &'a [u8],
     },
     Lookup {
         parent: u64,
@@ -47,8 +77,10 @@ pub enum Request<'a> {
     Attributes {
         inode: u64,
     },
+    /// With a `handle`, of a file that is open to be written, who opened it was asked.
     Change {
         inode: u64,
+        handle: Option<u64>,
         change: Change,
     },
     /// What stands in a directory behind `after`, which an entry gave, or is empty; at most `limit` entries.
@@ -98,12 +130,15 @@ pub enum Request<'a> {
         parent: u64,
         name: &'a [u8],
         maker: Maker,
+        /// Whether it is to be read as well as written.
+        read: bool,
         exclusive: bool,
         empty: bool,
     },
     /// With `empty`, it is truncated; only with `write`.
     Open {
         inode: u64,
+        read: bool,
         write: bool,
         empty: bool,
     },
@@ -164,15 +199,18 @@ impl<'a> Request<'a> {
 
     pub fn encode(&self, out: &mut Writer) {
         match *self {
-            Self::Hello { version, session } => {
+            Self::Hello { version, session, user } => {
                 out.u8(1);
                 out.u16(version);
                 out.u128(session);
+                out.short(user);
             }
             Self::Lookup { parent, name } => named(2, parent, name, out),
             Self::Attributes { inode } => of_inode(3, inode, out),
-            Self::Change { inode, change } => {
+            Self::Change { inode, handle, change } => {
                 of_inode(4, inode, out);
+                out.u8(u8::from(handle.is_some()));
+                out.u64(handle.unwrap_or(0));
                 change.encode(out);
             }
             Self::List { inode, after, limit } => {
@@ -197,16 +235,14 @@ impl<'a> Request<'a> {
                 maker.encode(out);
             }
             Self::ReadLink { inode } => of_inode(11, inode, out),
-            Self::Create { parent, name, maker, exclusive, empty } => {
+            Self::Create { parent, name, maker, read, exclusive, empty } => {
                 named(12, parent, name, out);
                 maker.encode(out);
-                out.u8(u8::from(exclusive));
-                out.u8(u8::from(empty));
+                [read, exclusive, empty].into_iter().for_each(|flag| out.u8(u8::from(flag)));
             }
-            Self::Open { inode, write, empty } => {
+            Self::Open { inode, read, write, empty } => {
                 of_inode(13, inode, out);
-                out.u8(u8::from(write));
-                out.u8(u8::from(empty));
+                [read, write, empty].into_iter().for_each(|flag| out.u8(u8::from(flag)));
             }
             Self::Read { handle, offset, length } => {
                 of_inode(14, handle, out);
@@ -242,10 +278,10 @@ impl<'a> Request<'a> {
         let mut from = Reader(bytes);
         let verb = from.u8()?;
         let request = match verb {
-            1 => Self::Hello { version: from.u16()?, session: from.u128()? },
+            1 => Self::Hello { version: from.u16()?, session: from.u128()?, user: from.short()? },
             2 => Self::Lookup { parent: from.u64()?, name: from.short()? },
             3 => Self::Attributes { inode: from.u64()? },
-            4 => Self::Change { inode: from.u64()?, change: Change::decode(&mut from)? },
+            4 => Self::Change { inode: from.u64()?, handle: optional(&mut from)?, change: Change::decode(&mut from)? },
             5 => Self::List { inode: from.u64()?, after: from.short()?, limit: from.u32()? },
             6 => Self::MakeDirectory { parent: from.u64()?, name: from.short()?, maker: Maker::decode(&mut from)? },
             7 => Self::RemoveDirectory { parent: from.u64()?, name: from.short()? },
@@ -268,10 +304,16 @@ impl<'a> Request<'a> {
                 parent: from.u64()?,
                 name: from.short()?,
                 maker: Maker::decode(&mut from)?,
+                read: flag(&mut from)?,
                 exclusive: flag(&mut from)?,
                 empty: flag(&mut from)?,
             },
-            13 => Self::Open { inode: from.u64()?, write: flag(&mut from)?, empty: flag(&mut from)? },
+            13 => Self::Open {
+                inode: from.u64()?,
+                read: flag(&mut from)?,
+                write: flag(&mut from)?,
+                empty: flag(&mut from)?,
+            },
             other => Self::decode_content(other, &mut from)?,
         };
         if from.is_empty() { Ok(request) } else { Err(DecodeError::Inconsistent("a request with more behind it")) }
@@ -312,6 +354,12 @@ fn flag(from: &mut Reader<'_>) -> Result<bool, DecodeError> {
         1 => Ok(true),
         other => Err(DecodeError::Unknown("flag", other)),
     }
+}
+
+fn optional(from: &mut Reader<'_>) -> Result<Option<u64>, DecodeError> {
+    let given = flag(from)?;
+    let number = from.u64()?;
+    Ok(Some(number).filter(|_| given))
 }
 
 impl Maker {

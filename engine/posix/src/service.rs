@@ -1,7 +1,7 @@
 //! The socket that mounts speak to.
 //!
-//! One task a connection, one request at a time. Who may connect may do everything that the mount's actor may: the socket
-//! is its owner's alone.
+//! One task a connection, one request at a time. Who connects is believed for whom it asks, root or any user: the socket is
+//! its owner's alone.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::protocol::{MAX_FRAME, Request, VERSION};
+use crate::protocol::{Asked, MAX_FRAME, Request, VERSION, greeted};
 use crate::session::Session;
 use crate::{Errno, Files, locker};
 
@@ -132,15 +132,19 @@ async fn greet(stream: &mut UnixStream, shared: &Shared, frame: &mut Vec<u8>) ->
     if !read_frame(stream, frame).await? {
         return Err(refused());
     }
-    let greeting = Request::decode(frame).map_err(|_| refused())?;
-    let Request::Hello { version, session } = greeting else { return Err(refused()) };
-    if version != VERSION {
+    if greeted(frame).is_some_and(|version| version != VERSION) {
         answer(stream, Err(Errno(libc::EPROTONOSUPPORT)), Writer::default()).await?;
         return Err(refused());
     }
+    let greeting = Request::decode(frame).map_err(|_| refused())?;
+    let Request::Hello { session, user, .. } = greeting else { return Err(refused()) };
+    let Some(credential) = shared.files.credential(user) else {
+        answer(stream, Err(Errno::NO_USER), Writer::default()).await?;
+        return Err(refused());
+    };
     let session = {
         let mut sessions = shared.sessions.lock();
-        let session = sessions.entry(session).or_insert_with(|| Arc::new(Session::new(session))).clone();
+        let session = sessions.entry(session).or_insert_with(|| Arc::new(Session::new(session, credential))).clone();
         session.connections.fetch_add(1, Ordering::Relaxed);
         session
     };
@@ -175,8 +179,8 @@ async fn exchange(
     frame: &[u8],
 ) -> io::Result<()> {
     let mut out = Writer(vec![0; 8]);
-    let outcome = match Request::decode(frame) {
-        Ok(request) => session.answer(&shared.files, request, &mut out).await,
+    let outcome = match Asked::decode(frame) {
+        Ok(asked) => session.answer(&shared.files, asked, &mut out).await,
         Err(error) => Err(error.into()),
     };
     answer(stream, outcome, out).await

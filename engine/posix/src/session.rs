@@ -11,9 +11,10 @@ use packstone_store::Object;
 use packstone_store::codec::Writer;
 use parking_lot::Mutex;
 
+use crate::caller::{Caller, Credential};
 use crate::content::{OpenFile, now};
 use crate::number::Kind;
-use crate::protocol::{Attributes, MAX_DATA, Request};
+use crate::protocol::{Asked, Attributes, Change, MAX_DATA, Request};
 use crate::{Errno, Files, number, view};
 
 /// Files that one mount may have open.
@@ -22,6 +23,7 @@ const MOST_HANDLES: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Session {
     pub id: u128,
+    credential: Credential,
     handles: Mutex<HashMap<u64, Handle>>,
     next: AtomicU64,
     /// Connections that it has.
@@ -32,84 +34,146 @@ pub struct Session {
 enum Handle {
     File {
         file: Arc<OpenFile>,
+        read: bool,
         write: bool,
     },
     /// Of a view: nothing shares or changes it.
     Version(Arc<Object>),
 }
 
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    pub read: bool,
+    pub write: bool,
+    /// Whether it is truncated; only with `write`.
+    pub empty: bool,
+}
+
 impl Session {
     /// Handles begin at a random number: one that a mount has from before a restart of the node leads nowhere, and not to
     /// another file.
-    pub fn new(id: u128) -> Self {
+    pub fn new(id: u128, credential: Credential) -> Self {
         let mut first = [0; 8];
         // Without random bits, at the time.
         if getrandom::fill(&mut first).is_err() {
             first = now().to_le_bytes();
         }
         let first = u64::from_le_bytes(first) >> 1;
-        Self { id, handles: Mutex::default(), next: AtomicU64::new(first), connections: 0.into() }
+        Self { id, credential, handles: Mutex::default(), next: AtomicU64::new(first), connections: 0.into() }
     }
 
     /// Carries a request out; what it answers with is appended to `out`.
     ///
     /// # Errors
     /// Whatever stands against it.
-    pub async fn answer(&self, files: &Files, request: Request<'_>, out: &mut Writer) -> Result<(), Errno> {
+    pub async fn answer(
+        &self,
+        files: &Files,
+        Asked { uid, request }: Asked<'_>,
+        out: &mut Writer,
+    ) -> Result<(), Errno> {
         match request {
-            Request::Hello { .. } => return Err(Errno::PROTOCOL),
-            Request::Lookup { parent, name } => files.lookup(parent, name)?.encode(out),
-            Request::Attributes { inode } => files.told(inode)?.encode(out),
-            Request::Change { inode, change } => files.change(inode, change).await?.encode(out),
+            Request::Hello { .. } => Err(Errno::PROTOCOL),
+            Request::Read { .. } | Request::Write { .. } | Request::Publish { .. } | Request::Release { .. } => {
+                self.answer_open(files, request, out).await
+            }
+            // The kernel knows the number from who was let to the name, and asks again for whoever has the file open.
+            Request::Attributes { inode } => {
+                files.told(inode)?.encode(out);
+                Ok(())
+            }
+            Request::Space => {
+                files.space()?.encode(out);
+                Ok(())
+            }
+            Request::Create { .. } | Request::Open { .. } => {
+                let caller = files.caller(&self.credential, uid)?;
+                self.open(files, &caller, request, out).await
+            }
+            _ => {
+                let caller = files.caller(&self.credential, uid)?;
+                self.answer_named(files, &caller, request, out).await
+            }
+        }
+    }
+
+    async fn answer_named(
+        &self,
+        files: &Files,
+        caller: &Caller,
+        request: Request<'_>,
+        out: &mut Writer,
+    ) -> Result<(), Errno> {
+        match request {
+            Request::Lookup { parent, name } => files.lookup(caller, parent, name)?.encode(out),
+            Request::Change { inode, handle, change } => {
+                let asked = self.is_asked(inode, handle, change);
+                files.change((!asked).then_some(caller), inode, change).await?.encode(out);
+            }
             Request::List { inode, after, limit } => {
-                for entry in files.list(inode, after, limit)? {
+                for entry in files.list(caller, inode, after, limit)? {
                     entry.encode(out);
                 }
             }
             Request::MakeDirectory { parent, name, maker } => {
-                files.make_directory(parent, name, maker).await?.encode(out);
+                files.make_directory(caller, parent, name, maker).await?.encode(out);
             }
-            Request::RemoveDirectory { parent, name } => files.remove_directory(parent, name).await?,
-            Request::Unlink { parent, name } => files.unlink(parent, name).await?,
+            Request::RemoveDirectory { parent, name } => files.remove_directory(caller, parent, name).await?,
+            Request::Unlink { parent, name } => files.unlink(caller, parent, name).await?,
             Request::Rename { parent, name, new_parent, new_name, keep } => {
-                files.rename((parent, name), (new_parent, new_name), keep).await?;
+                files.rename(caller, (parent, name), (new_parent, new_name), keep).await?;
             }
             Request::Link { parent, name, target, maker } => {
-                files.link(parent, name, target, maker).await?.encode(out);
+                files.link(caller, (parent, name), target, maker).await?.encode(out);
             }
-            Request::HardLink { inode, parent, name } => files.hard_link(inode, (parent, name)).await?.encode(out),
-            Request::ReadLink { inode } => out.bytes(&files.read_link(inode).await?),
-            Request::Create { parent, name, maker, exclusive, empty } => {
-                let (attributes, file) = files.create((parent, name), maker, exclusive, empty).await?;
-                self.opened(files, attributes, Handle::File { file, write: true }, out)?;
+            Request::HardLink { inode, parent, name } => {
+                files.hard_link(caller, inode, (parent, name)).await?.encode(out);
             }
-            Request::Open { inode, write, empty } if number::kind(inode) == Kind::View => {
+            Request::ReadLink { inode } => out.bytes(&files.read_link(caller, inode).await?),
+            Request::SetExtended { inode, name, value, flags } => {
+                files.set_extended(caller, inode, name, (value, flags)).await?;
+            }
+            Request::Extended { inode, name } => out.bytes(&files.extended(caller, inode, name)?),
+            Request::ListExtended { inode } => {
+                for name in files.list_extended(caller, inode)? {
+                    out.short(name.as_bytes());
+                }
+            }
+            Request::RemoveExtended { inode, name } => files.remove_extended(caller, inode, name).await?,
+            _ => return Err(Errno::PROTOCOL),
+        }
+        Ok(())
+    }
+
+    async fn open(&self, files: &Files, caller: &Caller, request: Request<'_>, out: &mut Writer) -> Result<(), Errno> {
+        match request {
+            Request::Create { parent, name, maker, read, exclusive, empty } => {
+                let made = files.create(caller, (parent, name), maker, Opening { read, write: true, empty }, exclusive);
+                let (attributes, file) = made.await?;
+                self.opened(files, attributes, Handle::File { file, read, write: true }, out)
+            }
+            Request::Open { inode, write, empty, .. } if number::kind(inode) == Kind::View => {
                 let view = files.view_of(inode)?;
                 if write || empty {
                     return Err(Errno::READ_ONLY);
                 }
-                self.opened(files, view.attributes(), Handle::Version(files.open_view(&view)?), out)?;
+                let object = files.open_view(caller, &view)?;
+                self.opened(files, view.attributes(), Handle::Version(object), out)
             }
-            Request::Open { inode, write, empty } => {
-                let (attributes, file) = files.open(inode, write, empty).await?;
-                self.opened(files, attributes, Handle::File { file, write }, out)?;
+            Request::Open { inode, read, write, empty } => {
+                let (attributes, file) = files.open(caller, inode, Opening { read, write, empty }).await?;
+                self.opened(files, attributes, Handle::File { file, read, write }, out)
             }
-            Request::Space => files.space()?.encode(out),
-            Request::SetExtended { inode, name, value, flags } => {
-                files.set_extended(inode, name, value, flags).await?;
-            }
-            Request::Extended { inode, name } => out.bytes(&files.extended(inode, name)?),
-            Request::ListExtended { inode } => {
-                for name in files.list_extended(inode)? {
-                    out.short(name.as_bytes());
-                }
-            }
-            Request::RemoveExtended { inode, name } => files.remove_extended(inode, name).await?,
-            Request::Read { .. } | Request::Write { .. } | Request::Publish { .. } | Request::Release { .. } => {
-                self.answer_open(files, request, out).await?;
-            }
+            _ => Err(Errno::PROTOCOL),
         }
-        Ok(())
+    }
+
+    /// Whether who opened a file for writing was asked what a change needs: to change its length is to write.
+    fn is_asked(&self, inode: u64, handle: Option<u64>, change: Change) -> bool {
+        let held = handle.and_then(|handle| self.handle(handle).ok());
+        let writes = matches!(held, Some(Handle::File { file, write: true, .. }) if file.inode == inode);
+        writes && change == (Change { size: change.size, ..Change::default() })
     }
 
     async fn answer_open(&self, files: &Files, request: Request<'_>, out: &mut Writer) -> Result<(), Errno> {
@@ -117,14 +181,17 @@ impl Session {
             Request::Read { handle, offset, length } => {
                 let length = length.min(u32::try_from(MAX_DATA).unwrap_or(u32::MAX));
                 let bytes = match self.handle(handle)? {
-                    Handle::File { file, .. } => file.read(files, offset, length).await?,
+                    Handle::File { file, read: true, .. } => file.read(files, offset, length).await?,
+                    Handle::File { .. } => return Err(Errno::BAD_HANDLE),
                     Handle::Version(object) => view::read(&object, offset, length).await?,
                 };
                 out.bytes(&bytes);
                 Ok(())
             }
             Request::Write { handle, offset, data } => {
-                let Handle::File { file, write: true } = self.handle(handle)? else { return Err(Errno::BAD_HANDLE) };
+                let Handle::File { file, write: true, .. } = self.handle(handle)? else {
+                    return Err(Errno::BAD_HANDLE);
+                };
                 file.write(files, offset, data).await
             }
             Request::Publish { handle } => publish(files, &self.handle(handle)?).await,
@@ -144,7 +211,7 @@ impl Session {
 
     fn opened(&self, files: &Files, attributes: Attributes, held: Handle, out: &mut Writer) -> Result<(), Errno> {
         let mut handles = self.handles.lock();
-        if let Handle::File { file, write: true } = &held {
+        if let Handle::File { file, write: true, .. } = &held {
             files.writers.enter(file.inode);
         }
         if handles.len() >= MOST_HANDLES {
@@ -180,7 +247,7 @@ impl Handle {
     }
 
     fn close(&self, files: &Files) {
-        let Self::File { file, write } = self else { return };
+        let Self::File { file, write, .. } = self else { return };
         files.open.close(file, *write);
         if *write {
             let waits = file.seen().version.attributes.pending.is_some();
@@ -190,7 +257,7 @@ impl Handle {
 }
 
 async fn publish(files: &Files, handle: &Handle) -> Result<(), Errno> {
-    let Handle::File { file, write } = handle else { return Ok(()) };
+    let Handle::File { file, write, .. } = handle else { return Ok(()) };
     let mut content = file.content().await;
     file.publish(files, &mut content).await?;
     // Who only reads has lost nothing.

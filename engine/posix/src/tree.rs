@@ -264,9 +264,14 @@ impl Files {
             return self.node(parent);
         }
         let node = self.node(parent)?;
-        if name == b".." {
-            return self.above(node);
-        }
+        if name == b".." { self.above(node) } else { self.below(&node, name) }
+    }
+
+    /// What a name below a node leads to.
+    ///
+    /// # Errors
+    /// As [`Self::child`], or what has nothing below it.
+    pub(crate) fn below(&self, node: &Node, name: &[u8]) -> Result<Node, Errno> {
         match node {
             Node::Root => {
                 let bucket = std::str::from_utf8(name).ok().and_then(|name| self.store.bucket_state(name));
@@ -274,8 +279,8 @@ impl Files {
                 let inode = number::of_bucket(&bucket);
                 Ok(Node::Directory(Directory { bucket, path: String::new(), inode, marker: None }))
             }
-            Node::Directory(directory) => self.child(&directory, name::parse(name)?),
-            Node::View(view) => self.view_child(&view, name),
+            Node::Directory(directory) => self.child(directory, name::parse(name)?),
+            Node::View(view) => self.view_child(view, name),
             Node::File(_) => Err(Errno::NOT_DIRECTORY),
         }
     }
@@ -318,13 +323,14 @@ impl Files {
                 let held = directory.attributes();
                 let changed = self.changed.get(&directory.inode).unwrap_or(0);
                 let (mtime, ctime) = (held.mtime.max(changed), held.ctime.max(changed));
-                // By these go NFS clients that keep names, some by the one and some by the other.
-                match self.store.names_changed(directory.bucket.bucket.id, &directory.path) {
-                    // What was set since stands.
-                    NameChange::By(then) if then > ctime => Attributes { mtime: then, ctime: then, ..held },
-                    NameChange::By(_) => Attributes { mtime, ctime, ..held },
-                    NameChange::Before(start) => Attributes { mtime, ctime: ctime.max(start), ..held },
-                }
+                let (bucket, path) = (directory.bucket.bucket.id, &directory.path);
+                // By these go NFS clients that keep names, some by the one and some by the other. What was set since stands.
+                let by_s3 = self.store.names_changed_by_s3(bucket, path).filter(|then| *then > held.ctime);
+                let mtime = mtime.max(by_s3.unwrap_or(mtime));
+                let ctime = match self.store.names_changed(bucket, path) {
+                    NameChange::By(then) | NameChange::Before(then) => ctime.max(then),
+                };
+                Attributes { mtime, ctime, ..held }
             }
             Node::File(file) => self.attributes_of(&file.version)?,
             Node::View(view) => view.attributes(),

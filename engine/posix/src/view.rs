@@ -19,6 +19,7 @@ use packstone_store::{Error, Object};
 use quick_cache::sync::Cache;
 use tokio::task::block_in_place;
 
+use crate::caller::{Caller, Said};
 use crate::number::VIEW;
 use crate::protocol::{Attributes, Entry};
 use crate::tree::{Node, attributes_of};
@@ -123,7 +124,7 @@ impl View {
         self.version.as_ref().is_some_and(|version| version.file.mode & libc::S_IFMT == libc::S_IFLNK)
     }
 
-    fn key(&self) -> Option<(&str, Option<VersionId>)> {
+    pub fn key(&self) -> Option<(&str, Option<VersionId>)> {
         match &self.place {
             Place::Version(key, version) => Some((key, Some(*version))),
             Place::Key(key) => Some((key, None)),
@@ -164,7 +165,7 @@ fn encode(key: &str) -> String {
 }
 
 /// The key of a name, or where the name is cut, what the key begins with.
-fn decode(name: &str) -> Option<String> {
+pub fn decode(name: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(name.len());
     let mut rest = name.split(CUT).next()?.as_bytes();
     while let [first, behind @ ..] = rest {
@@ -241,6 +242,12 @@ impl Files {
             },
         };
         self.viewed(bucket, place, version).map(Some)
+    }
+
+    /// Whether a directory of versions has anything below it.
+    pub(crate) fn has_versions_below(&self, view: &View) -> Result<bool, Errno> {
+        let Place::Versions(path) = &view.place else { return Ok(false) };
+        Ok(!self.versions(&view.bucket, &[path, "/"].concat(), "", None, 1)?.is_empty())
     }
 
     /// Whether a key has no place among files.
@@ -321,11 +328,25 @@ impl Files {
     }
 
     /// The entries of a view behind a place that an entry gave.
-    pub(crate) fn list_view(&self, view: &View, after: &str, limit: usize) -> Result<Vec<Entry>, Errno> {
+    pub(crate) fn list_view(
+        &self,
+        caller: &Caller,
+        view: &View,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Errno> {
+        let bucket = &view.bucket.bucket.name;
         match &view.place {
             Place::Version(..) | Place::Key(_) => Err(Errno::NOT_DIRECTORY),
-            Place::Keys => block_in_place(|| self.list_keys(view, after, limit)),
-            Place::Versions(path) => block_in_place(|| self.list_versions(view, path, after, limit)),
+            Place::Keys => {
+                self.ask_saying(caller, Action::ListBucket, bucket, "", Said::default())?;
+                block_in_place(|| self.list_keys(view, after, limit))
+            }
+            Place::Versions(path) => {
+                let prefix = if path.is_empty() { String::new() } else { [path, "/"].concat() };
+                self.ask_to_list(caller, Action::ListBucketVersions, bucket, &prefix)?;
+                block_in_place(|| self.list_versions(view, path, after, limit))
+            }
         }
     }
 
@@ -468,15 +489,18 @@ impl Files {
     }
 
     /// What a file of a view shows, ready to be read.
-    pub(crate) fn open_view(&self, view: &View) -> Result<Arc<Object>, Errno> {
+    pub(crate) fn open_view(&self, caller: &Caller, view: &View) -> Result<Arc<Object>, Errno> {
         let Some((key, version)) = view.key() else { return Err(Errno::IS_DIRECTORY) };
         let action = if version.is_some() { Action::GetObjectVersion } else { Action::GetObject };
-        let grant = self.may(action, &view.bucket.bucket.name, key)?;
-        Ok(Arc::new(self.store.get(&grant, version)?.unlocked(None)?))
+        let said = Said { version, ..Said::default() };
+        let grant = self.ask_saying(caller, action, &view.bucket.bucket.name, key, said)?;
+        let object = self.store.get(&grant, version)?;
+        self.ask_to_decrypt(caller, &object.version)?;
+        Ok(Arc::new(object.unlocked(None)?))
     }
 }
 
-fn join(path: &str, name: &str) -> String {
+pub fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { [path, "/", name].concat() }
 }
 

@@ -232,9 +232,8 @@ fn what_keeps_versions_is_left_to_be_copied() {
     versioned.create_bucket(&[("versioning", &[1])]);
     let mount = versioned.mount();
     let bucket = mount.bucket();
-    mount.put(bucket, "file", b"x");
-    mount.make_directory(bucket, "d").unwrap();
-    assert_eq!(mount.rename((bucket, "file"), (bucket, "other"), false), Err(libc::EXDEV));
+    let directory = mount.make_directory(bucket, "d").unwrap().inode;
+    mount.put(directory, "file", b"x");
     assert_eq!(mount.rename((bucket, "d"), (bucket, "e"), false), Err(libc::EXDEV));
 }
 
@@ -289,7 +288,7 @@ fn listing_goes_on_behind_what_it_gave() {
         node.put("00/new", b"");
         let request =
             packstone_posix::protocol::Request::List { inode: bucket, after: entry.place.as_bytes(), limit: 1 };
-        let next = mount.0.ask(&request, packstone_posix::client::entries).unwrap();
+        let next = mount.ask(request, packstone_posix::client::entries).unwrap();
         assert_eq!(next.first().map(|next| &next.name), names.get(at + 1));
     }
 }
@@ -319,6 +318,62 @@ fn what_is_said_of_a_file_stays() {
     mount.release(handle).unwrap();
     assert_eq!(mount.attributes(inode).unwrap().mtime, 7, "said after the last write");
     assert_eq!(node.get("d/file").unwrap(), b"Content");
+}
+
+#[test]
+fn a_directory_that_s3_marked_takes_a_mode() {
+    let (mut node, mount, bucket) = ready();
+    node.put("d/", b"");
+    let directory = mount.lookup(bucket, "d").unwrap();
+    assert_eq!(directory.mode, libc::S_IFDIR | 0o755);
+    mount.change(directory.inode, Change { mode: Some(0o700), ..Change::default() }).unwrap();
+    node.restart_without_index();
+    assert_eq!(mount.lookup(bucket, "d").unwrap().mode, libc::S_IFDIR | 0o700);
+}
+
+#[test]
+fn a_time_may_be_the_epoch() {
+    let (mut node, mount, bucket) = ready();
+    let file = mount.put(bucket, "file", b"content");
+    let directory = mount.make_directory(bucket, "d").unwrap().inode;
+    for inode in [file, directory] {
+        mount.change(inode, Change { mtime: Some(0), ..Change::default() }).unwrap();
+    }
+    node.restart_without_index();
+    assert_eq!((mount.attributes(file).unwrap().mtime, mount.attributes(directory).unwrap().mtime), (0, 0));
+    mount.put(directory, "name", b"");
+    assert!(mount.attributes(directory).unwrap().mtime > 0);
+}
+
+#[test]
+fn a_directory_keeps_its_time_whatever_changes_in_directories_below() {
+    let (node, mount, bucket) = ready();
+    let above = mount.make_directory(bucket, "d").unwrap().inode;
+    let below = mount.make_directory(above, "e").unwrap().inode;
+    let mut ctime = 0;
+    let mut expect_kept = || {
+        let told = mount.attributes(above).unwrap();
+        assert_eq!(told.mtime, 7);
+        assert!(told.ctime > ctime, "clients that keep names look again");
+        ctime = told.ctime;
+    };
+    mount.change(above, Change { mtime: Some(7), ..Change::default() }).unwrap();
+    expect_kept();
+    mount.put(below, "one", b"1");
+    expect_kept();
+    mount.rename((below, "one"), (below, "two"), false).unwrap();
+    expect_kept();
+    mount.unlink(below, "two").unwrap();
+    expect_kept();
+    mount.change(below, Change { mtime: Some(8), ..Change::default() }).unwrap();
+    mount.rename((bucket, "d"), (bucket, "moved"), false).unwrap();
+    expect_kept();
+    assert_eq!(mount.attributes(below).unwrap().mtime, 8, "what it holds it held before");
+    node.put("moved/file", b"what S3 puts is a name in it");
+    let mtime = mount.attributes(above).unwrap().mtime;
+    assert!(mtime > 7);
+    node.delete("moved/file");
+    assert!(mount.attributes(above).unwrap().mtime > mtime);
 }
 
 #[test]

@@ -70,6 +70,8 @@ struct World {
     tree: BTreeMap<String, Held>,
     open: BTreeMap<u64, u64>,
     seed: u64,
+    /// Whether the bucket keeps versions.
+    versioned: bool,
 }
 
 fn inode_of(held: &Held) -> Option<u64> {
@@ -84,11 +86,12 @@ fn parent_of(path: &str) -> (&str, &str) {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(versioned: bool) -> Self {
         let node = Node::new();
-        node.create_bucket(&[]);
+        let documents: &[(&str, &[u8])] = if versioned { &[("versioning", &[1])] } else { &[] };
+        node.create_bucket(documents);
         let mount = node.mount();
-        Self { node, mount, tree: BTreeMap::new(), open: BTreeMap::new(), seed: 0 }
+        Self { node, mount, tree: BTreeMap::new(), open: BTreeMap::new(), seed: 0, versioned }
     }
 
     /// The directory that a path is in, if it is one, and the name there.
@@ -248,6 +251,9 @@ impl World {
                 assert_eq!(outcome, Err(libc::EINVAL));
             }
             (Some(Held::Directory), Some(Held::File(..))) => assert_eq!(outcome, Err(libc::ENOTDIR)),
+            (Some(Held::Directory), _) if self.versioned && self.children(from) > 0 => {
+                assert_eq!(outcome, Err(libc::EXDEV));
+            }
             (Some(Held::Directory), Some(Held::Directory)) if self.children(to) > 0 => {
                 assert_eq!(outcome, Err(libc::ENOTEMPTY));
             }
@@ -270,6 +276,7 @@ impl World {
         match (inode_of(&held), self.tree.contains_key(to)) {
             (None, _) => assert_eq!(outcome, Err(libc::EPERM)),
             (_, true) => assert_eq!(outcome, Err(libc::EEXIST)),
+            (Some(_), false) if self.versioned => assert_eq!(outcome, Err(libc::EOPNOTSUPP)),
             (Some(inode), false) => {
                 assert_eq!(outcome.unwrap().inode, inode);
                 self.tree.insert(to.into(), held);
@@ -360,7 +367,16 @@ proptest! {
 
     #[test]
     fn a_mount_does_what_a_tree_in_memory_does(steps in prop::collection::vec(step(), 20..80)) {
-        let mut world = World::new();
+        let mut world = World::new(false);
+        for step in &steps {
+            world.take(step);
+        }
+        world.check();
+    }
+
+    #[test]
+    fn so_it_does_where_versions_are_kept(steps in prop::collection::vec(step(), 20..80)) {
+        let mut world = World::new(true);
         for step in &steps {
             world.take(step);
         }

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use node::Node;
-use packstone_posix::protocol::{Change, MAX_FRAME, Maker, Request, VERSION};
+use packstone_posix::protocol::{Asked, Change, MAX_FRAME, Maker, Request, VERSION};
 use packstone_store::codec::Writer;
 use proptest::prelude::*;
 
@@ -23,17 +23,31 @@ fn encoded(request: &Request<'_>) -> Vec<u8> {
     out.0
 }
 
+fn asked(request: Request<'_>) -> Vec<u8> {
+    let mut out = Writer::default();
+    Asked { uid: 1001, request }.encode(&mut out);
+    out.0
+}
+
+fn greeting(version: u16) -> Vec<u8> {
+    framed(&encoded(&Request::Hello { version, session: 7, user: b"" }))
+}
+
 /// One request of every verb.
 fn requests() -> Vec<Request<'static>> {
     let (parent, inode, handle, name, maker) =
         (1, 2, 3, b"name".as_slice(), Maker { mode: 0o644, uid: 1, gid: 2, device: 5 });
     let change = Change { mode: Some(1), uid: None, gid: Some(3), size: None, mtime: Some(-4) };
     vec![
-        Request::Hello { version: VERSION, session: 7 },
+        Request::Hello { version: VERSION, session: 7, user: b"alice" },
         Request::Lookup { parent, name },
         Request::Attributes { inode },
-        Request::Change { inode, change },
-        Request::Change { inode, change: Change { uid: Some(9), size: Some(10), ..Change::default() } },
+        Request::Change { inode, handle: None, change },
+        Request::Change {
+            inode,
+            handle: Some(handle),
+            change: Change { uid: Some(9), size: Some(10), ..Change::default() },
+        },
         Request::List { inode, after: b"after", limit: 9 },
         Request::MakeDirectory { parent, name, maker },
         Request::RemoveDirectory { parent, name },
@@ -41,8 +55,8 @@ fn requests() -> Vec<Request<'static>> {
         Request::Rename { parent, name, new_parent: 5, new_name: b"new", keep: true },
         Request::Link { parent, name, target: b"../there", maker },
         Request::ReadLink { inode },
-        Request::Create { parent, name, maker, exclusive: false, empty: true },
-        Request::Open { inode, write: true, empty: false },
+        Request::Create { parent, name, maker, read: true, exclusive: false, empty: true },
+        Request::Open { inode, read: true, write: true, empty: false },
         Request::Read { handle, offset: 1 << 40, length: 4096 },
         Request::Write { handle, offset: u64::MAX, data: b"data" },
         Request::Publish { handle },
@@ -64,13 +78,16 @@ fn what_is_encoded_is_decoded_and_nothing_shorter_or_longer() {
             assert!(Request::decode(bytes.get(..end).unwrap()).is_err(), "{request:?} cut to {end}");
         }
         assert!(Request::decode(&[&bytes[..], &[0]].concat()).is_err(), "{request:?} with more");
+        let whose = asked(request.clone());
+        assert_eq!(Asked::decode(&whose).unwrap(), Asked { uid: 1001, request });
     }
 }
 
 proptest! {
     #[test]
     fn any_bytes_are_a_request_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        if let Ok(request) = Request::decode(&bytes) {
+        if let Ok(Asked { uid, request }) = Asked::decode(&bytes) {
+            prop_assert_eq!(bytes.first_chunk().map(|uid| u32::from_le_bytes(*uid)), Some(uid));
             let again = encoded(&request);
             prop_assert_eq!(Request::decode(&again).unwrap(), request);
         }
@@ -95,22 +112,29 @@ fn answer(stream: &mut UnixStream) -> Option<u32> {
 #[test]
 fn who_does_not_greet_is_not_answered() {
     let node = Node::new();
-    let greeting = encoded(&Request::Hello { version: VERSION, session: 7 });
     let long = u32::try_from(MAX_FRAME + 1).unwrap().to_le_bytes();
-    for first in [framed(&encoded(&Request::Space)), framed(&[]), framed(&[255; 40]), long.to_vec(), vec![0xff; 4]] {
+    for first in [framed(&asked(Request::Space)), framed(&[]), framed(&[255; 40]), long.to_vec(), vec![0xff; 4]] {
         let mut stream = connect(&node);
         stream.write_all(&first).unwrap();
         assert_eq!(answer(&mut stream), None);
     }
     let mut newer = connect(&node);
-    newer.write_all(&framed(&encoded(&Request::Hello { version: VERSION + 1, session: 7 }))).unwrap();
+    newer.write_all(&greeting(VERSION + 1)).unwrap();
     assert_eq!(answer(&mut newer), Some(u32::try_from(libc::EPROTONOSUPPORT).unwrap()));
+    // As release 2 greeted, without a user.
+    let mut older = connect(&node);
+    older.write_all(&framed(&[&[1, 2, 0][..], &[7; 16]].concat())).unwrap();
+    assert_eq!(answer(&mut older), Some(u32::try_from(libc::EPROTONOSUPPORT).unwrap()));
+    let mut stranger = connect(&node);
+    let unknown = Request::Hello { version: VERSION, session: 7, user: b"nobody-here" };
+    stranger.write_all(&framed(&encoded(&unknown))).unwrap();
+    assert_eq!(answer(&mut stranger), Some(u32::try_from(libc::ENOKEY).unwrap()));
     let mut stream = connect(&node);
-    stream.write_all(&framed(&greeting)).unwrap();
+    stream.write_all(&greeting(VERSION)).unwrap();
     assert_eq!(answer(&mut stream), Some(0));
     stream.write_all(&framed(&[200, 1, 2])).unwrap();
     assert_eq!(answer(&mut stream), Some(u32::try_from(libc::EPROTO).unwrap()));
-    stream.write_all(&framed(&encoded(&Request::Space))).unwrap();
+    stream.write_all(&framed(&asked(Request::Space))).unwrap();
     assert_eq!(answer(&mut stream), Some(0));
 }
 
@@ -123,13 +147,13 @@ fn no_request_ends_the_node() {
     let parts = (0..requests().len(), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4));
     runner
         .run(&parts, |(which, changes)| {
-            let mut bytes = encoded(requests().get(which).unwrap());
+            let mut bytes = asked(requests().swap_remove(which));
             for (at, with) in changes {
                 let at = at.index(bytes.len());
                 *bytes.get_mut(at).unwrap() = with;
             }
             let mut stream = connect(&node);
-            stream.write_all(&framed(&encoded(&Request::Hello { version: VERSION, session: 7 }))).unwrap();
+            stream.write_all(&greeting(VERSION)).unwrap();
             prop_assert_eq!(answer(&mut stream), Some(0));
             stream.write_all(&framed(&bytes)).unwrap();
             prop_assert!(answer(&mut stream).is_some(), "{:?}", bytes);

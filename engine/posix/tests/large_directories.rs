@@ -109,6 +109,58 @@ fn what_is_open_stays_so_and_is_written_where_it_went() {
 }
 
 #[test]
+fn who_reads_before_a_key_moved_hinders_no_writer_after() {
+    let (node, mount, bucket) = ready();
+    fill(&node, "many");
+    mount.rename((bucket, "many"), (bucket, "else"), false).unwrap();
+    // Of several, some have not moved when they are opened.
+    let inodes: Vec<u64> = mount
+        .names(mount.walk("else/006").unwrap())
+        .iter()
+        .map(|name| format!("else/006/{name}"))
+        .map(|path| mount.walk(&path).unwrap())
+        .collect();
+    let readers: Vec<u64> = inodes.iter().map(|inode| mount.open(*inode, false).unwrap()).collect();
+    wait(&node);
+    let large = body(7, 5 << 20);
+    for inode in &inodes[inodes.len() - 5..] {
+        let writer = mount.open_empty(*inode).unwrap();
+        for (at, piece) in large.chunks(1 << 20).enumerate() {
+            mount.write(writer, (at << 20) as u64, piece).unwrap();
+        }
+        mount.release(writer).unwrap();
+        assert!(mount.content(*inode).unwrap() == large);
+    }
+    readers.into_iter().for_each(|reader| mount.release(reader).unwrap());
+}
+
+#[test]
+fn what_is_open_in_another_bucket_has_nothing_to_do_with_it() {
+    let (node, mount, bucket) = ready();
+    fill(&node, "many");
+    let other = mount.make_directory(1, "other").unwrap().inode;
+    let directory = mount.make_directory(other, "many").unwrap().inode;
+    let (file, handle) = mount.create(directory, "file", true).unwrap();
+    mount.write(handle, 0, b"of another bucket").unwrap();
+    mount.rename((bucket, "many"), (bucket, "else"), false).unwrap();
+    mount.write(handle, 17, b", still").unwrap();
+    mount.release(handle).unwrap();
+    assert_eq!(mount.content(file.inode).unwrap(), b"of another bucket, still");
+    assert_eq!(mount.lookup(directory, "file").unwrap().inode, file.inode);
+}
+
+#[test]
+fn a_small_directory_takes_the_place_of_a_large_one() {
+    let (node, mount, bucket) = ready();
+    fill(&node, "data");
+    node.put("data.new/file", b"new");
+    mount.rename((bucket, "data"), (bucket, "data.old"), false).unwrap();
+    mount.rename((bucket, "data.new"), (bucket, "data"), false).unwrap();
+    assert_eq!(mount.names(mount.walk("data").unwrap()), ["file"]);
+    assert_eq!(tree(&mount, mount.walk("data.old").unwrap()).len(), MANY);
+}
+
+#[test]
 fn it_is_renamed_again_and_again_and_its_files_one_by_one() {
     let (node, mount, bucket) = ready();
     fill(&node, "a");

@@ -237,11 +237,16 @@ fn directories_and_links_in_such_a_bucket() {
     assert_eq!(described(&node, "d/").attributes, Attributes { retention: None, ..described(&node, "d/").attributes });
     assert_eq!(waiting(&node).len(), 1);
     assert_eq!(mount.hard_link(file, bucket, "again"), Err(libc::EOPNOTSUPP));
-    assert_eq!(mount.rename((directory, "file"), (bucket, "file"), false), Err(libc::EXDEV));
+    mount.rename((directory, "file"), (bucket, "file"), false).unwrap();
+    mount.rename((bucket, "file"), (directory, "file"), false).unwrap();
+    assert_eq!((versions(&node, "file").len(), versions(&node, "d/file").len()), (0, 1));
+    assert_eq!(mount.rename((bucket, "d"), (bucket, "e"), false), Err(libc::EXDEV));
     mount.change(file, Change { mode: Some(0), ..Change::default() }).unwrap();
     assert_eq!(mount.remove_directory(bucket, "d"), Err(libc::ENOTEMPTY));
     assert_eq!(mount.rename((bucket, "d"), (bucket, "e"), false), Err(libc::EPERM));
-    let other = mount.make_directory(bucket, "o").unwrap().inode;
+    let other = mount.make_directory(bucket, "empty").unwrap().inode;
+    mount.rename((bucket, "empty"), (bucket, "o"), false).unwrap();
+    assert_eq!(described(&node, "o/").attributes.pending, None);
     mount.put(other, "file", b"x");
     mount.unlink(other, "file").unwrap();
     mount.remove_directory(bucket, "o").unwrap();

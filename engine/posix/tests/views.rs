@@ -217,10 +217,7 @@ fn nothing_in_a_view_is_changed() {
         assert_eq!(mount.create(parent, "new", true).map(drop), refused);
         assert_eq!(mount.make_directory(parent, "new").map(drop), refused);
         let link = Request::Link { parent, name: b"new", target: b"t", maker: MAKER };
-        assert_eq!(
-            mount.0.ask(&link, packstone_posix::client::attributes).unwrap_err().raw_os_error(),
-            Some(libc::EROFS)
-        );
+        assert_eq!(mount.ask(link, packstone_posix::client::attributes).map(drop), refused);
     }
     for name in [".versions", ".keys"] {
         assert_eq!(mount.make_directory(bucket, name).map(drop), Err(libc::EEXIST));

@@ -6,6 +6,7 @@ use packstone_access::Actor;
 use crate::checksum::Hash;
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::crypto::CHUNK_LENGTH;
+use crate::object::attributes::inode_of;
 
 /// A run of stored bytes within one segment.
 ///
@@ -216,10 +217,11 @@ impl Record {
         Ok(())
     }
 
-    /// Its number as a file: that of the file whose content it is, else its own.
+    /// Its number as a file: the one that was said of it since, that of the file whose content it is, or else its own.
     #[must_use]
     pub fn inode(&self) -> u64 {
-        if self.posix.inode == 0 { self.id } else { self.posix.inode }
+        let made_as = if self.posix.inode == 0 { self.id } else { self.posix.inode };
+        inode_of(&self.attributes).unwrap_or(made_as)
     }
 
     /// Stored bytes of each piece, in order: of the body that made it, or of each part, and of each body appended to

@@ -95,6 +95,8 @@ impl Store {
                 // What moved or ended meanwhile is not lost.
                 let held = self.inner.shared.index.snapshot().get(space, &key)?;
                 if held.is_some_and(|held| *held == *value) {
+                    let buckets = self.inner.shared.buckets.load();
+                    let object = buckets.redirects().shown(bucket, &object, record.id);
                     report.faults.push(format!("{name}/{object}: {error}"));
                     report.lost.push(format!("{name}/{object}"));
                 }

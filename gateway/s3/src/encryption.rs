@@ -379,7 +379,7 @@ impl Face {
         }
     }
 
-    fn key_arn(&self, key: &str) -> String {
+    pub(crate) fn key_arn(&self, key: &str) -> String {
         format!("arn:aws:kms:{}:{}:key/{key}", self.region, owner::ACCOUNT)
     }
 

@@ -119,8 +119,19 @@ impl Facts for RequestFacts<'_> {
             Name::Other => return self.claim(&key.tag),
             _ => {}
         }
-        let Some(arrival) = self.arrival else { return of_the_clock(key.name) };
         let text = |text: String| Fact::One(Cow::Owned(text));
+        let arrival = match (key.name, self.arrival) {
+            (Name::VersionId, _) => return self.said.version.map_or(Fact::Absent, |version| text(version.to_string())),
+            (Name::ExistingObjectTag, _) => return self.tag(&key.tag),
+            (Name::RequestObjectTag, _) => return self.request_tag(|held| *held == *key.tag),
+            (Name::RequestTag, _) => return self.request_tag(|held| held.eq_ignore_ascii_case(&key.tag)),
+            (Name::RequestObjectTagKeys | Name::TagKeys, _) => {
+                let keys = self.said.tags.iter().map(|(key, _)| key.as_str());
+                return Fact::Many(keys.chain(self.said.untags.iter().copied()).map(Cow::Borrowed).collect());
+            }
+            (name, None) => return of_the_clock(name),
+            (_, Some(arrival)) => arrival,
+        };
         match key.name {
             Name::SourceIp => text(arrival.remote.to_canonical().to_string()),
             Name::SecureTransport => Fact::One(Cow::Borrowed(if arrival.secure { "true" } else { "false" })),
@@ -136,7 +147,6 @@ impl Facts for RequestFacts<'_> {
                 let name = key.name.text().strip_prefix("s3:").unwrap_or_default();
                 self.parameter(name).map_or(Fact::Absent, Fact::One)
             }
-            Name::VersionId => self.said.version.map_or(Fact::Absent, |version| text(version.to_string())),
             Name::RequestedRegion => Fact::One(Cow::Borrowed(&arrival.region)),
             Name::AuthType if arrival.bearer.is_anonymous() => Fact::Absent,
             Name::AuthType => Fact::One(Cow::Borrowed(arrival.signed.name())),
@@ -145,14 +155,7 @@ impl Facts for RequestFacts<'_> {
             Name::SignatureAge => {
                 self.signed_at().map_or(Fact::Absent, |at| text((now() - at).max(0).saturating_mul(1000).to_string()))
             }
-            Name::ExistingObjectTag => self.tag(&key.tag),
-            Name::RequestObjectTag => self.request_tag(|held| *held == *key.tag),
-            Name::RequestTag => self.request_tag(|held| held.eq_ignore_ascii_case(&key.tag)),
             Name::ResourceTag | Name::IamResourceTag => self.held_tag(&key.tag),
-            Name::RequestObjectTagKeys | Name::TagKeys => {
-                let keys = self.said.tags.iter().map(|(key, _)| key.as_str());
-                Fact::Many(keys.chain(self.said.untags.iter().copied()).map(Cow::Borrowed).collect())
-            }
             Name::CurrentTime | Name::EpochTime => of_the_clock(key.name),
             name => match name.text().strip_prefix("s3:") {
                 Some(header) if header.starts_with("x-amz-") => self.header(header),

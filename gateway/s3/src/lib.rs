@@ -29,6 +29,7 @@ mod iam;
 pub mod identity;
 mod lock;
 mod logging;
+mod mount;
 mod number;
 mod object;
 mod oidc;
@@ -46,7 +47,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use packstone_posix::EncryptionRule;
+use packstone_posix::{Authority, EncryptionRule};
 use packstone_store::Store;
 use tokio::runtime::Handle;
 
@@ -156,6 +157,12 @@ impl Server {
     pub fn encryption_rule(&self) -> Box<EncryptionRule> {
         let face = self.face.clone();
         Box::new(move |bucket| face.default_encryption(bucket))
+    }
+
+    /// Who may do what, for faces whose requests nobody signs.
+    #[must_use]
+    pub fn authority(&self) -> Box<dyn Authority> {
+        Box::new(self.face.clone())
     }
 
     /// What was counted until now.

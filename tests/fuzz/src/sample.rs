@@ -209,6 +209,7 @@ fn attributes() -> Vec<u8> {
             rule: DefaultRetention { mode: Mode::Compliance, period: Period::Years(6) },
             since: 7,
         }),
+        inode: Some(8),
     }
     .encode(&mut out);
     out.0

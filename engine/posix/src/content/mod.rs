@@ -114,13 +114,11 @@ impl OpenFiles {
         self.open.lock().get(&inode).map(|slot| slot.file.clone())
     }
 
-    /// The open files whose keys begin with a path. One that is being worked on counts.
-    pub fn below(&self, bucket: &str, path: &str) -> Vec<Arc<OpenFile>> {
-        let is_below = |file: &Arc<OpenFile>| match file.content.try_lock() {
-            Ok(content) => content.place.as_ref().is_some_and(|at| at.bucket == bucket && at.key.starts_with(path)),
-            Err(_) => true,
-        };
-        self.open.lock().values().map(|slot| slot.file.clone()).filter(is_below).collect()
+    /// All open files, in order of their inodes.
+    pub fn all(&self) -> Vec<Arc<OpenFile>> {
+        let mut all: Vec<_> = self.open.lock().values().map(|slot| slot.file.clone()).collect();
+        all.sort_unstable_by_key(|file| file.inode);
+        all
     }
 
     /// One more handle on a file, which writes or doesn't; `own` where the opener has just made it.
@@ -213,6 +211,17 @@ impl OpenFile {
         content.place = Some(place);
         content.object = Arc::new(object);
         self.tell(content);
+    }
+
+    /// The same content has come to stand as another record: what is written next goes on with that.
+    pub async fn renew(&self, object: Object) {
+        let mut content = self.content().await;
+        let held = &content.object.version;
+        let is_other = held.record != object.version.record && is_same_content(held, &object.version);
+        if is_other && content.place.is_some() && content.stream.is_none() {
+            content.object = Arc::new(object);
+            self.tell(&content);
+        }
     }
 
     /// What is said of the file has changed.

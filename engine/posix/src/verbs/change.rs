@@ -2,39 +2,52 @@
 
 use std::sync::Arc;
 
-use packstone_access::Action;
-use packstone_store::object::{AttributeChange, BucketState, FileChange, PERMISSIONS, Version};
+use packstone_access::{Action, Grant};
+use packstone_store::object::{AttributeChange, FileChange, PERMISSIONS, Version};
 
+use crate::caller::Caller;
 use crate::content::{OpenFile, now};
 use crate::protocol::{Attributes, Change};
-use crate::tree::{File, Node, attributes_of_open};
+use crate::tree::{Directory, File, Node, attributes_of_open};
 use crate::{Errno, Files};
 
 impl Files {
-    pub(crate) async fn change(&self, inode: u64, change: Change) -> Result<Attributes, Errno> {
+    /// Without a `caller`, who opened the file to write it was asked.
+    pub(crate) async fn change(
+        &self,
+        caller: Option<&Caller>,
+        inode: u64,
+        change: Change,
+    ) -> Result<Attributes, Errno> {
         if let Some(open) = self.open.get(inode).filter(|open| open.seen().orphan) {
             return self.change_orphan(&open, change).await;
         }
-        let said = FileChange { uid: change.uid, gid: change.gid, mode: change.mode, mtime: change.mtime };
+        let mode = change.mode.map(|mode| mode & PERMISSIONS);
+        let said = FileChange { uid: change.uid, gid: change.gid, mode, mtime: change.mtime };
         match self.node(inode)? {
             Node::Root => return Err(Errno::NOT_PERMITTED),
             Node::View(_) => return Err(Errno::READ_ONLY),
             Node::Directory(_) if change.size.is_some() => return Err(Errno::IS_DIRECTORY),
             Node::Directory(directory) => {
+                let grant = self.ask_to_amend(caller, &directory)?;
                 let marker = self.marker(&directory).await?;
                 self.changed.remove(&inode);
-                self.amend(&directory.bucket, &directory.path, &marker, AttributeChange::File(said)).await?;
+                // What S3 put in the directory's place is no directory's yet, and its mode counts for nothing.
+                let said = FileChange { mode: mode.map(|mode| libc::S_IFDIR | mode), ..said };
+                self.amend(&grant, &marker, AttributeChange::File(said)).await?;
             }
             Node::File(file) => {
+                let grant = self.ask_to_describe(caller, &file)?;
                 let mut said = said;
                 if let Some(size) = change.size {
+                    caller.map_or(Ok(()), |caller| self.ask_to_encrypt(caller, &file.bucket, Some(&file.version)))?;
                     let held = self.attributes_of(&file.version)?.size;
                     self.resize(&file, size).await?;
                     // It counts as a change even where nothing is another.
                     said.mtime = said.mtime.or_else(|| (held == size).then(now));
                 }
                 if said != FileChange::default() {
-                    self.describe_file(&file, said).await?;
+                    self.describe_file(&grant, &file, said).await?;
                 }
             }
         }
@@ -58,6 +71,9 @@ impl Files {
     async fn resize(&self, file: &File, size: u64) -> Result<(), Errno> {
         self.settle_file(file).await?;
         let open = self.open_file(file, true)?;
+        if let Ok(object) = self.object(&file.place()) {
+            open.renew(object).await;
+        }
         let mut outcome = open.truncate(self, size).await;
         if outcome.is_ok() {
             let mut content = open.content().await;
@@ -67,7 +83,7 @@ impl Files {
         outcome
     }
 
-    async fn describe_file(&self, file: &File, said: FileChange) -> Result<(), Errno> {
+    async fn describe_file(&self, grant: &Grant, file: &File, said: FileChange) -> Result<(), Errno> {
         let open = self.open.get(file.version.file.inode);
         let content = match &open {
             // The commit of what was written would be the later change of its time, or come too late for a lock.
@@ -78,7 +94,7 @@ impl Files {
             }
             _ => None,
         };
-        let version = self.amend(&file.bucket, &file.key, &file.version, AttributeChange::File(said)).await?;
+        let version = self.amend(grant, &file.version, AttributeChange::File(said)).await?;
         if let Some(open) = &open {
             open.describe(version);
         }
@@ -86,16 +102,33 @@ impl Files {
         Ok(())
     }
 
+    /// Leave to change what is said of a file.
+    pub(super) fn ask_to_describe(&self, caller: Option<&Caller>, file: &File) -> Result<Grant, Errno> {
+        let bucket = &file.bucket.bucket.name;
+        let Some(caller) = caller else { return self.may(Action::PutObject, bucket, &file.key) };
+        self.ask_to_change(caller, file)
+    }
+
+    /// Leave to change what is said of a directory; nothing can be said of a bucket.
+    pub(super) fn ask_to_amend(&self, caller: Option<&Caller>, directory: &Directory) -> Result<Grant, Errno> {
+        if directory.path.is_empty() {
+            return Err(Errno::NOT_PERMITTED);
+        }
+        let (bucket, path) = (directory.bucket_name(), &directory.path);
+        caller.map_or_else(
+            || self.may(Action::PutObject, bucket, path),
+            |caller| self.ask(caller, Action::PutObject, bucket, path),
+        )
+    }
+
     /// Changes what is said of a version that none holds locked.
-    pub(crate) async fn amend(
+    pub(super) async fn amend(
         &self,
-        bucket: &Arc<BucketState>,
-        key: &str,
+        grant: &Grant,
         version: &Version,
         change: AttributeChange,
     ) -> Result<Version, Errno> {
         self.store.expect_unlocked(version)?;
-        let grant = self.may(Action::PutObject, &bucket.bucket.name, key)?;
-        Ok(self.store.amend(&grant, None, change, None).await?)
+        Ok(self.store.amend(grant, None, change, None).await?)
     }
 }

@@ -11,8 +11,10 @@ use packstone_store::object::{Attributes as ObjectAttributes, Etag, Precondition
 use packstone_store::record::Posix;
 
 use super::{expect_free, heir};
+use crate::caller::Caller;
 use crate::content::{OpenFile, Place};
 use crate::protocol::{Attributes, Maker};
+use crate::session::Opening;
 use crate::tree::{File, Node};
 use crate::{Errno, Files, name};
 use md5::{Digest, Md5};
@@ -26,17 +28,24 @@ impl Files {
     /// Makes a file, or finds it, and opens it.
     pub(crate) async fn create(
         &self,
+        caller: &Caller,
         (parent, name): (u64, &[u8]),
         maker: Maker,
+        opening: Opening,
         exclusive: bool,
-        empty: bool,
     ) -> Result<(Attributes, Arc<OpenFile>), Errno> {
         let name = name::parse(name)?;
         let _held = self.hold_names(parent, parent).await;
         let directory = self.directory(parent)?;
+        let place = Place { bucket: directory.bucket_name().to_owned(), key: name::key(&directory.path, name)? };
+        let grant = self.ask(caller, Action::PutObject, &place.bucket, &place.key)?;
+        if opening.read {
+            self.ask(caller, Action::GetObject, &place.bucket, &place.key)?;
+        }
+        self.ask_to_encrypt(caller, &directory.bucket, None)?;
         match self.child(&directory, name) {
             Ok(_) if exclusive => return Err(Errno::EXISTS),
-            Ok(Node::File(file)) => return self.open(file.version.file.inode, true, empty).await,
+            Ok(Node::File(file)) => return self.open(caller, file.version.file.inode, opening).await,
             Ok(_) => return Err(Errno::IS_DIRECTORY),
             Err(Errno::NOT_FOUND) => {}
             Err(error) => return Err(error),
@@ -46,11 +55,9 @@ impl Files {
         if !TYPES.contains(&kind) {
             return Err(Errno::NOT_PERMITTED);
         }
-        let key = name::key(&directory.path, name)?;
-        let place = Place { bucket: directory.bucket_name().to_owned(), key };
         let posix = Posix { inode: 0, uid, gid, mode: kind | mode & 0o7777, mtime: 0 };
         let is_device = matches!(kind, libc::S_IFCHR | libc::S_IFBLK);
-        let version = self.make(&place, posix, is_device.then_some(device)).await?;
+        let version = self.make(&grant, &place, posix, is_device.then_some(device)).await?;
         self.note_change(&directory);
         let object = self.object(&place)?;
         if object.version.record != version.record {
@@ -62,12 +69,22 @@ impl Files {
     /// Opens a file that is there.
     pub(crate) async fn open(
         &self,
+        caller: &Caller,
         inode: u64,
-        write: bool,
-        empty: bool,
+        Opening { read, write, empty }: Opening,
     ) -> Result<(Attributes, Arc<OpenFile>), Errno> {
         match self.node(inode)? {
-            Node::File(file) => self.opened(&file, write, empty).await,
+            Node::File(file) => {
+                if read {
+                    self.ask_to_read(caller, Action::GetObject, &file)?;
+                    self.ask_to_decrypt(caller, &file.version)?;
+                }
+                if write {
+                    self.ask_to_change(caller, &file)?;
+                    self.ask_to_encrypt(caller, &file.bucket, Some(&file.version))?;
+                }
+                self.opened(&file, write, empty).await
+            }
             Node::View(_) => Err(Errno::READ_ONLY),
             Node::Root | Node::Directory(_) => Err(Errno::IS_DIRECTORY),
         }
@@ -78,6 +95,9 @@ impl Files {
             self.settle_file(file).await?;
         }
         let open = self.open_file(file, write)?;
+        if write && let Ok(object) = self.object(&file.place()) {
+            open.renew(object).await;
+        }
         if write
             && empty
             && let Err(error) = open.empty(self).await
@@ -106,7 +126,7 @@ impl Files {
         Ok(self.open.open(object, place, write, false))
     }
 
-    pub(crate) async fn unlink(&self, parent: u64, name: &[u8]) -> Result<(), Errno> {
+    pub(crate) async fn unlink(&self, caller: &Caller, parent: u64, name: &[u8]) -> Result<(), Errno> {
         let name = name::parse(name)?;
         let _held = self.hold_names(parent, parent).await;
         let directory = self.directory(parent)?;
@@ -115,6 +135,7 @@ impl Files {
             Node::View(_) => return Err(Errno::READ_ONLY),
             Node::Root | Node::Directory(_) => return Err(Errno::IS_DIRECTORY),
         };
+        let grant = self.ask(caller, Action::DeleteObject, directory.bucket_name(), &file.key)?;
         self.store.expect_unlocked(&file.version)?;
         self.keep(&directory, &file.key).await?;
         let open = self.open.get(file.version.file.inode);
@@ -122,7 +143,6 @@ impl Files {
             Some(open) => Some(open.settled(self).await?),
             None => None,
         };
-        let grant = self.may(Action::DeleteObject, directory.bucket_name(), &file.key)?;
         self.store.unlink(&grant).await?;
         let left = self.name_left(&file).await?;
         if let (Some(open), Some(mut content)) = (&open, content) {
@@ -134,8 +154,8 @@ impl Files {
 
     pub(crate) async fn link(
         &self,
-        parent: u64,
-        name: &[u8],
+        caller: &Caller,
+        (parent, name): (u64, &[u8]),
         target: &[u8],
         maker: Maker,
     ) -> Result<Attributes, Errno> {
@@ -145,10 +165,11 @@ impl Files {
         }
         let _held = self.hold_names(parent, parent).await;
         let directory = self.directory(parent)?;
+        let place = Place { bucket: directory.bucket_name().to_owned(), key: name::key(&directory.path, name)? };
+        let grant = self.ask(caller, Action::PutObject, &place.bucket, &place.key)?;
+        self.ask_to_encrypt(caller, &directory.bucket, None)?;
         expect_free(self.child(&directory, name))?;
         let Maker { uid, gid, .. } = heir(&directory, maker);
-        let place = Place { bucket: directory.bucket_name().to_owned(), key: name::key(&directory.path, name)? };
-        let grant = self.may(Action::PutObject, &place.bucket, &place.key)?;
         let posix = Posix { inode: 0, uid, gid, mode: libc::S_IFLNK | 0o777, mtime: 0 };
         let cipher = self.cipher(&place).await?;
         let mut writer = self.store.file_maker(&grant, posix, Some(target.len() as u64), cipher)?;
@@ -160,10 +181,14 @@ impl Files {
         self.attributes_of(&version)
     }
 
-    pub(crate) async fn read_link(&self, inode: u64) -> Result<Vec<u8>, Errno> {
+    pub(crate) async fn read_link(&self, caller: &Caller, inode: u64) -> Result<Vec<u8>, Errno> {
         let object = match self.node(inode)? {
-            Node::File(file) if file.is_link() => self.object(&file.place())?,
-            Node::View(view) if view.is_link() => Object::clone(&*self.open_view(&view)?),
+            Node::File(file) if file.is_link() => {
+                self.ask_to_read(caller, Action::GetObject, &file)?;
+                self.ask_to_decrypt(caller, &file.version)?;
+                self.object(&file.place())?
+            }
+            Node::View(view) if view.is_link() => Object::clone(&*self.open_view(caller, &view)?),
             _ => return Err(Errno::INVALID),
         };
         let size = object.version.size;

@@ -4,6 +4,7 @@ use packstone_access::Action;
 use packstone_store::object::{AttributeChange, FileChange};
 
 use super::expect_free;
+use crate::caller::Caller;
 use crate::content::{Content, OpenFile, Place};
 use crate::protocol::Attributes;
 use crate::tree::{File, Node};
@@ -11,7 +12,12 @@ use crate::{Errno, Files, name};
 
 impl Files {
     /// Gives a file one more name in its bucket.
-    pub(crate) async fn hard_link(&self, inode: u64, (parent, name): (u64, &[u8])) -> Result<Attributes, Errno> {
+    pub(crate) async fn hard_link(
+        &self,
+        caller: &Caller,
+        inode: u64,
+        (parent, name): (u64, &[u8]),
+    ) -> Result<Attributes, Errno> {
         let name = name::parse(name)?;
         let _held = self.hold_names(parent, parent).await;
         let directory = self.directory(parent)?;
@@ -26,8 +32,11 @@ impl Files {
         if file.bucket.bucket.id != directory.bucket.bucket.id {
             return Err(Errno::CROSS_BUCKET);
         }
+        let (bucket, key) = (directory.bucket_name(), name::key(&directory.path, name)?);
+        // It is a change of the file, and what is done by the new name is done to the others.
+        self.ask_to_change(caller, &file)?;
+        let destination = self.ask_to_bring(caller, bucket, (&file.key, &key), &file.version)?;
         self.store.expect_unlocked(&file.version)?;
-        let key = name::key(&directory.path, name)?;
         expect_free(self.child(&directory, name))?;
         let open = self.open.get(inode);
         // Nothing is published between counting the names that there are and adding one.
@@ -35,9 +44,8 @@ impl Files {
             Some(open) => Some(open.settled(self).await?),
             None => None,
         };
-        let bucket = directory.bucket_name();
-        let source = self.may(Action::GetObject, bucket, &file.key)?;
-        let version = self.store.link(&source, &self.may(Action::PutObject, bucket, &key)?, inode).await?;
+        let source = self.ask(caller, Action::GetObject, bucket, &file.key)?;
+        let version = self.store.link(&source, &destination, inode).await?;
         drop(content);
         self.note_change(&directory);
         self.attributes_of(&version)

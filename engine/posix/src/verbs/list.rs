@@ -1,9 +1,10 @@
-//! Looking names up, and listing them.
+//! Listing names.
 
 use packstone_access::Action;
 use packstone_store::object::{ListEntry, ListQuery};
 
-use crate::protocol::{Attributes, Entry};
+use crate::caller::Caller;
+use crate::protocol::Entry;
 use crate::tree::{Directory, Node, place_of};
 use crate::view::is_view;
 use crate::{Errno, Files, name};
@@ -14,24 +15,20 @@ const MOST: usize = 500;
 const MOST_VIEWED: usize = 200;
 
 impl Files {
-    pub(crate) fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attributes, Errno> {
-        self.attributes(&self.named(parent, name)?)
-    }
-
     /// The entries behind a place, in order of their keys; fewer than `limit` at the end alone.
-    pub(crate) fn list(&self, inode: u64, after: &[u8], limit: u32) -> Result<Vec<Entry>, Errno> {
+    pub(crate) fn list(&self, caller: &Caller, inode: u64, after: &[u8], limit: u32) -> Result<Vec<Entry>, Errno> {
         let after = std::str::from_utf8(after).map_err(|_| Errno::NOT_TEXT)?;
         let limit = usize::try_from(limit).unwrap_or(MOST).clamp(1, MOST);
         match self.node(inode)? {
-            Node::Root => self.list_buckets(inode, after, limit),
-            Node::Directory(directory) => self.list_directory(&directory, after, limit),
-            Node::View(view) => self.list_view(&view, after, limit.min(MOST_VIEWED)),
+            Node::Root => self.list_buckets(caller, inode, after, limit),
+            Node::Directory(directory) => self.list_directory(caller, &directory, after, limit),
+            Node::View(view) => self.list_view(caller, &view, after, limit.min(MOST_VIEWED)),
             Node::File(_) => Err(Errno::NOT_DIRECTORY),
         }
     }
 
-    fn list_buckets(&self, inode: u64, after: &str, limit: usize) -> Result<Vec<Entry>, Errno> {
-        let buckets = self.store.buckets(&self.may_of_node(Action::ListAllMyBuckets)?)?;
+    fn list_buckets(&self, caller: &Caller, inode: u64, after: &str, limit: usize) -> Result<Vec<Entry>, Errno> {
+        let buckets = self.store.buckets(&self.ask_for_buckets(caller)?)?;
         let mut entries = Vec::new();
         for bucket in buckets.into_iter().filter(|bucket| &*bucket.name > after).take(limit) {
             // One that went meanwhile is not there.
@@ -42,8 +39,14 @@ impl Files {
         Ok(entries)
     }
 
-    fn list_directory(&self, directory: &Directory, after: &str, limit: usize) -> Result<Vec<Entry>, Errno> {
-        let grant = self.may(Action::ListBucket, directory.bucket_name(), "")?;
+    fn list_directory(
+        &self,
+        caller: &Caller,
+        directory: &Directory,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Errno> {
+        let grant = self.ask_to_list(caller, Action::ListBucket, directory.bucket_name(), &directory.path)?;
         let prefix = directory.path.clone();
         let after = if after.is_empty() { String::new() } else { [&prefix, after].concat() };
         let mut query = ListQuery { prefix, delimiter: "/".into(), after, limit };

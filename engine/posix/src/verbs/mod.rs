@@ -6,13 +6,14 @@ mod extended;
 mod file;
 mod hard_link;
 mod list;
+mod lookup;
 mod rename;
 mod rename_tree;
 mod space;
 
 use std::sync::Arc;
 
-use packstone_access::Action;
+use packstone_access::{Action, Grant};
 use packstone_store::object::{Attributes as ObjectAttributes, Etag, Precondition, Version};
 use packstone_store::record::Posix;
 use tokio::sync::MutexGuard;
@@ -81,10 +82,9 @@ impl Files {
     }
 
     /// Makes an object without bytes where none is.
-    async fn make(&self, place: &Place, posix: Posix, device: Option<u32>) -> Result<Version, Errno> {
-        let grant = self.may(Action::PutObject, &place.bucket, &place.key)?;
+    async fn make(&self, grant: &Grant, place: &Place, posix: Posix, device: Option<u32>) -> Result<Version, Errno> {
         let cipher = self.cipher(place).await?;
-        let writer = self.store.file_maker(&grant, posix, Some(0), cipher)?;
+        let writer = self.store.file_maker(grant, posix, Some(0), cipher)?;
         let extended = device.map(|device| (DEVICE.to_owned(), device.to_le_bytes().to_vec()));
         let extended = extended.into_iter().collect();
         let attributes = ObjectAttributes { etag: EMPTY, extended, ..ObjectAttributes::default() };
@@ -103,7 +103,8 @@ impl Files {
         let held = directory.attributes();
         let posix = Posix { inode: directory.inode, uid: held.uid, gid: held.gid, mode: held.mode, mtime: 0 };
         let place = Place { bucket: directory.bucket_name().to_owned(), key: directory.path.clone() };
-        self.make(&place, posix, None).await
+        let grant = self.may(Action::PutObject, &place.bucket, &place.key)?;
+        self.make(&grant, &place, posix, None).await
     }
 
     /// Sees to it that a directory stays when a key in it goes: without that, nothing may tell of it any more.

@@ -2,15 +2,18 @@
 //!
 //! Up to a number of keys it is one batch. What is larger is renamed by a redirect: it is there at once, and its keys move
 //! afterwards. Directories that nothing but keys tells of get markers first, so that they keep their numbers, in a
-//! large one those whose numbers somebody was told: a crash between leaves these and nothing else.
+//! large one those whose numbers somebody was told: a crash between leaves these and nothing else. In a bucket that keeps or
+//! kept versions a directory is renamed in which nothing is: its marker is, as a file would be.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use packstone_access::Action;
-use packstone_store::object::{ListEntry, ListQuery, MAX_TREE, Version, Versioning};
+use packstone_access::{Action, Grant};
+use packstone_store::Error;
+use packstone_store::object::{BucketState, ListEntry, ListQuery, MAX_TREE, RenameTerms, Version, Versioning};
 use tokio::sync::MutexGuard;
 
-use super::rename::{elsewhere, expect_renamable};
+use crate::caller::Caller;
 use crate::content::{Content, OpenFile, Place};
 use crate::tree::{Directory, Node};
 use crate::{Errno, Files, name};
@@ -19,18 +22,19 @@ use crate::{Errno, Files, name};
 const TRIES: usize = 8;
 /// How long one waits for an earlier one that is still being carried out, in steps.
 const PATIENCE: Duration = Duration::from_secs(25);
-const STEP: Duration = Duration::from_millis(50);
+const STEP: Duration = Duration::from_millis(200);
 
 impl Files {
     pub(super) async fn rename_directory(
         &self,
+        caller: &Caller,
         source: (u64, &str),
         destination: (u64, &str),
         keep: bool,
     ) -> Result<(), Errno> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.try_rename_directory(source, destination, keep).await {
+            match self.try_rename_directory(caller, source, destination, keep).await {
                 Err(Errno::BUSY) if Instant::now() < deadline => tokio::time::sleep(STEP).await,
                 outcome => return outcome,
             }
@@ -39,6 +43,7 @@ impl Files {
 
     async fn try_rename_directory(
         &self,
+        caller: &Caller,
         (parent, name): (u64, &str),
         (new_parent, new_name): (u64, &str),
         keep: bool,
@@ -65,8 +70,8 @@ impl Files {
             Err(error) => return Err(error),
         }
         for _ in 0..TRIES {
-            let outcome = match self.rename_all(&from, &source, &path).await {
-                Err(Errno::CROSS_BUCKET) if source.bucket.versioning() == Versioning::Never => {
+            let outcome = match self.rename_all(caller, &from, &source, &path).await {
+                Err(Errno::CROSS_BUCKET) if may_redirect(caller, &source.bucket) => {
                     self.redirect(&from, &source, &path).await
                 }
                 outcome => outcome,
@@ -80,63 +85,122 @@ impl Files {
         Err(Errno::STALE)
     }
 
-    async fn rename_all(&self, from: &Directory, source: &Directory, path: &str) -> Result<(), Errno> {
-        for (_, version) in self.all_below(source)? {
+    async fn rename_all(&self, caller: &Caller, from: &Directory, source: &Directory, path: &str) -> Result<(), Errno> {
+        // Nothing is changed before all was asked: what comes under it meanwhile is asked for below.
+        for (key, version) in self.all_below(source)? {
+            self.ask_to_move(caller, source, (&key, path), &version)?;
             self.store.expect_unlocked(&version)?;
         }
-        expect_renamable(&source.bucket)?;
+        if source.bucket.versioning() != Versioning::Never {
+            return self.rename_empty(from, source, path).await;
+        }
         self.mark_all(source).await?;
         let below = self.all_below(source)?;
         self.keep_beside(from, source).await?;
-        let bucket = source.bucket_name();
         let mut grants = Vec::with_capacity(below.len());
-        for (key, _) in &below {
-            let to = [path, key.get(source.path.len()..).unwrap_or_default()].concat();
-            grants.push((self.may(Action::DeleteObject, bucket, key)?, self.may(Action::PutObject, bucket, &to)?));
+        for (key, version) in &below {
+            grants.push(self.ask_to_move(caller, source, (key, path), version)?);
         }
         let mut open: Vec<_> = below.iter().filter_map(|(_, version)| self.open.get(version.file.inode)).collect();
         let contents = self.settle(&mut open).await?;
         self.store.rename_tree(&source.path, path, &grants).await.map_err(elsewhere)?;
-        self.follow_all(contents, &source.path, path);
+        self.follow_all(contents, source.bucket_name(), (&source.path, path)).await;
         Ok(())
     }
 
-    /// Renames a directory that has too much in it for one batch.
+    /// Renames a directory that has too much in it for one batch, and for policies to be asked about each key.
     async fn redirect(&self, from: &Directory, source: &Directory, path: &str) -> Result<(), Errno> {
+        let bucket = source.bucket_name();
+        if self.store.is_renaming(source.bucket.bucket.id, &[&source.path, path]) {
+            return Err(Errno::BUSY);
+        }
         let told = self.implicit.below(source.bucket.bucket.id, &source.path);
-        for below in told.iter().map(|told| &**told).chain([source.path.as_str()]) {
+        for below in told.iter().take(MAX_TREE).map(|told| &**told).chain([source.path.as_str()]) {
             if let Some(found) = self.directory_at(&source.bucket, below)? {
                 self.marker(&found).await?;
             }
         }
         self.keep_beside(from, source).await?;
-        let bucket = source.bucket_name();
-        let source_grant = self.may(Action::DeleteObject, bucket, &source.path)?;
-        let destination = self.may(Action::PutObject, bucket, path)?;
-        let mut open = self.open.below(bucket, &source.path);
-        let contents = self.settle(&mut open).await?;
-        self.store.redirect(&source_grant, &destination).await.map_err(elsewhere)?;
-        for (_, content) in &contents {
-            // What is written to it next goes on with the version that is there.
-            let key = content.place.as_ref().and_then(|place| place.key.strip_prefix(&source.path));
-            if let Some(rest) = key {
-                // It is renamed already: what can't be read now can't be changed, but read as far as it goes.
-                let _ = self.store.settle(&self.may(Action::PutObject, bucket, &[path, rest].concat())?).await;
-            }
-        }
-        self.follow_all(contents, &source.path, path);
+        let leaving = self.may(Action::DeleteObject, bucket, &source.path)?;
+        let coming = self.may(Action::PutObject, bucket, path)?;
+        let open = self.open.all();
+        let contents = self.settle_below(&open, bucket, &source.path).await?;
+        self.store.redirect(&leaving, &coming).await.map_err(elsewhere)?;
+        self.follow_all(contents, bucket, (&source.path, path)).await;
+        // Who opened a file of it meanwhile did so by the former path.
+        let open = self.open.all();
+        let contents = self.settle_below(&open, bucket, &source.path).await.unwrap_or_default();
+        self.follow_all(contents, bucket, (&source.path, path)).await;
         Ok(())
     }
 
-    /// Open files below a path stand below another one.
-    fn follow_all(&self, contents: Vec<(&OpenFile, MutexGuard<'_, Content>)>, from: &str, to: &str) {
+    /// Takes the content of those open files that stand below a path.
+    async fn settle_below<'f>(
+        &self,
+        open: &'f [Arc<OpenFile>],
+        bucket: &str,
+        path: &str,
+    ) -> Result<Vec<(&'f OpenFile, MutexGuard<'f, Content>)>, Errno> {
+        let mut held = Vec::new();
+        for file in open {
+            let is_below = |at: &Place| at.bucket == bucket && at.key.starts_with(path);
+            if file.content().await.place.as_ref().is_some_and(is_below) {
+                held.push((&**file, file.settled(self).await?));
+            }
+        }
+        Ok(held)
+    }
+
+    /// Open files below a path stand below another one. What is written to them next goes on with the versions that are
+    /// there.
+    async fn follow_all(
+        &self,
+        contents: Vec<(&OpenFile, MutexGuard<'_, Content>)>,
+        bucket: &str,
+        (from, to): (&str, &str),
+    ) {
         for (open, mut content) in contents {
-            let Some(place) = content.place.clone() else { continue };
+            let Some(place) = content.place.clone().filter(|place| place.bucket == bucket) else { continue };
             if let Some(rest) = place.key.strip_prefix(from) {
                 let key = [to, rest].concat();
+                if let Ok(grant) = self.may(Action::PutObject, bucket, &key) {
+                    // It is renamed already: what can't be read now can't be changed, but read as far as it goes.
+                    let _ = self.store.settle(&grant).await;
+                }
                 self.follow(open, &mut content, Place { key, ..place });
             }
         }
+    }
+
+    /// Renames the marker of a directory in which nothing is. Of one with keys in it programs copy, when nothing there is
+    /// locked: that is no reason to.
+    async fn rename_empty(&self, from: &Directory, source: &Directory, path: &str) -> Result<(), Errno> {
+        if self.first_below(&source.bucket, &source.path, &source.path)?.is_some() {
+            return Err(Errno::CROSS_BUCKET);
+        }
+        if self.first_below(&source.bucket, path, path)?.is_some() {
+            return Err(Errno::NOT_EMPTY);
+        }
+        self.keep_beside(from, source).await?;
+        let bucket = source.bucket_name();
+        let grant = self.may(Action::DeleteObject, bucket, &source.path)?;
+        let terms = RenameTerms { is_of_files: true, ..RenameTerms::default() };
+        self.store.rename(&grant, &self.may(Action::PutObject, bucket, path)?, terms).await?;
+        Ok(())
+    }
+
+    /// Leave to have a key below a directory stand below another path.
+    fn ask_to_move(
+        &self,
+        caller: &Caller,
+        source: &Directory,
+        (key, path): (&str, &str),
+        version: &Version,
+    ) -> Result<(Grant, Grant), Errno> {
+        let bucket = source.bucket_name();
+        let to = [path, key.get(source.path.len()..).unwrap_or_default()].concat();
+        let from = self.ask(caller, Action::DeleteObject, bucket, key)?;
+        Ok((from, self.ask_to_bring(caller, bucket, (key, &to), version)?))
     }
 
     /// Everything below a directory, itself first.
@@ -179,5 +243,20 @@ impl Files {
             self.marker(parent).await?;
         }
         Ok(())
+    }
+}
+
+/// Whether a directory with too much in it for one batch may be renamed: no policy has a say about single keys of it, and no
+/// version would stay.
+fn may_redirect(caller: &Caller, bucket: &BucketState) -> bool {
+    let has_policy = bucket.documents("policy").next().is_some();
+    caller.is_root() && !has_policy && bucket.versioning() == Versioning::Never
+}
+
+/// That something can't be done here is a reason to copy, and so is what is too much for one batch.
+fn elsewhere(error: Error) -> Errno {
+    match error {
+        Error::InvalidBucketState(_) | Error::TooLarge { .. } => Errno::CROSS_BUCKET,
+        other => other.into(),
     }
 }

@@ -2,17 +2,24 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test: a panic is its answer")]
 
+pub mod desk;
+
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
 use packstone_posix::protocol::{Attributes, Change, Entry, Maker, Request};
 use packstone_posix::{Client, DefaultEncryption, Files, Service, client};
 use packstone_store::crypto::MasterSecret;
-use packstone_store::object::{Attributes as ObjectAttributes, NewDocument, Precondition, Replaces, VersionId};
+use packstone_store::object::{
+    AttributeChange, Attributes as ObjectAttributes, BucketState, NewDocument, Precondition, Replaces, VersionId,
+};
 use packstone_store::pool::{DriveClass, Profile};
 use packstone_store::recovery::drives::PoolSettings;
 use packstone_store::{Settings, Store, initialise};
+
+use desk::Desk;
 use tokio::runtime::Runtime;
 
 pub const BUCKET: &str = "bkt";
@@ -23,6 +30,8 @@ pub struct Node {
     pub scratch: tempfile::TempDir,
     settings: Settings,
     encryption: DefaultEncryption,
+    /// Who there is beside root.
+    pub desk: Desk,
     /// For how long nobody writes what is then locked; counts from the next start on.
     pub lock_after: Duration,
     runtime: Runtime,
@@ -46,7 +55,8 @@ impl Node {
         };
         initialise(&settings, false).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut node = Self { scratch, settings, encryption, lock_after: HOUR, runtime, running: None };
+        let mut node =
+            Self { scratch, settings, encryption, desk: Desk::default(), lock_after: HOUR, runtime, running: None };
         node.start();
         node
     }
@@ -58,7 +68,8 @@ impl Node {
     pub fn start(&mut self) {
         let store = Store::open(&self.settings).unwrap();
         let encryption = self.encryption.clone();
-        let files = Files::new(store.clone(), self.scratch.path(), Box::new(move |_| encryption.clone()));
+        let rule = Box::new(move |_: &BucketState| encryption.clone());
+        let files = Files::new(store.clone(), self.scratch.path(), rule, Box::new(self.desk.clone()));
         files.set_lock_after(self.lock_after);
         let service = Service::start(files, &self.socket(), self.runtime.handle()).unwrap();
         self.running = Some((store, service));
@@ -165,6 +176,12 @@ impl Node {
         self.runtime.block_on(store.delete(&grant(Action::DeleteObject, key), Precondition::None)).unwrap();
     }
 
+    /// As S3 tags.
+    pub fn tag(&self, key: &str, name: &str, value: &str) {
+        let (grant, tags) = (grant(Action::PutObjectTagging, key), vec![(name.to_owned(), value.to_owned())]);
+        self.run(self.store().amend(&grant, None, AttributeChange::Tags(tags), None)).unwrap();
+    }
+
     /// Has the bucket keep versions from here on.
     pub fn enable_versioning(&self) {
         let (grant, value) = (grant(Action::PutBucketVersioning, ""), Some(vec![1].into()));
@@ -182,7 +199,12 @@ impl Node {
     }
 
     pub fn mount(&self) -> Mount {
-        Mount(Client::connect(&self.socket()).unwrap())
+        self.mount_for("")
+    }
+
+    /// A mount that speaks for a user.
+    pub fn mount_for(&self, user: &str) -> Mount {
+        Mount(Arc::new(Client::connect(&self.socket(), user).unwrap()), 0)
     }
 }
 
@@ -197,26 +219,31 @@ pub fn grant(action: Action, key: &str) -> Grant {
     authorise(&Actor::Root, action, resource).unwrap()
 }
 
-/// Short ways to what a mount asks; errors are their numbers.
-pub struct Mount(pub Client);
+/// Short ways to what a mount asks for a uid; errors are their numbers.
+pub struct Mount(pub Arc<Client>, pub u32);
 
 type Asked<T> = Result<T, i32>;
 
 impl Mount {
-    fn ask<T>(
+    /// The same mount, for another uid.
+    pub fn by(&self, uid: u32) -> Self {
+        Self(self.0.clone(), uid)
+    }
+
+    pub fn ask<T>(
         &self,
-        request: &Request<'_>,
+        request: Request<'_>,
         read: impl Fn(&mut packstone_store::codec::Reader<'_>) -> Result<T, packstone_store::codec::DecodeError>,
     ) -> Asked<T> {
-        self.0.ask(request, read).map_err(|error| error.raw_os_error().unwrap())
+        self.0.ask(self.1, request, read).map_err(|error| error.raw_os_error().unwrap())
     }
 
     pub fn lookup(&self, parent: u64, name: &str) -> Asked<Attributes> {
-        self.ask(&Request::Lookup { parent, name: name.as_bytes() }, client::attributes)
+        self.ask(Request::Lookup { parent, name: name.as_bytes() }, client::attributes)
     }
 
     pub fn attributes(&self, inode: u64) -> Asked<Attributes> {
-        self.ask(&Request::Attributes { inode }, client::attributes)
+        self.ask(Request::Attributes { inode }, client::attributes)
     }
 
     pub fn bucket(&self) -> u64 {
@@ -230,13 +257,13 @@ impl Mount {
     }
 
     pub fn change(&self, inode: u64, change: Change) -> Asked<Attributes> {
-        self.ask(&Request::Change { inode, change }, client::attributes)
+        self.ask(Request::Change { inode, handle: None, change }, client::attributes)
     }
 
     pub fn list(&self, inode: u64) -> Asked<Vec<Entry>> {
         let (mut all, mut after) = (Vec::<Entry>::new(), String::new());
         loop {
-            let page = self.ask(&Request::List { inode, after: after.as_bytes(), limit: 3 }, client::entries)?;
+            let page = self.ask(Request::List { inode, after: after.as_bytes(), limit: 3 }, client::entries)?;
             let Some(last) = page.last() else { return Ok(all) };
             after.clone_from(&last.place);
             all.extend(page);
@@ -249,66 +276,66 @@ impl Mount {
 
     pub fn make_directory(&self, parent: u64, name: &str) -> Asked<Attributes> {
         let maker = Maker { mode: 0o755, ..MAKER };
-        self.ask(&Request::MakeDirectory { parent, name: name.as_bytes(), maker }, client::attributes)
+        self.ask(Request::MakeDirectory { parent, name: name.as_bytes(), maker }, client::attributes)
     }
 
     pub fn remove_directory(&self, parent: u64, name: &str) -> Asked<()> {
-        self.ask(&Request::RemoveDirectory { parent, name: name.as_bytes() }, client::done)
+        self.ask(Request::RemoveDirectory { parent, name: name.as_bytes() }, client::done)
     }
 
     pub fn unlink(&self, parent: u64, name: &str) -> Asked<()> {
-        self.ask(&Request::Unlink { parent, name: name.as_bytes() }, client::done)
+        self.ask(Request::Unlink { parent, name: name.as_bytes() }, client::done)
     }
 
     pub fn rename(&self, (parent, name): (u64, &str), (new_parent, new_name): (u64, &str), keep: bool) -> Asked<()> {
         let (name, new_name) = (name.as_bytes(), new_name.as_bytes());
-        self.ask(&Request::Rename { parent, name, new_parent, new_name, keep }, client::done)
+        self.ask(Request::Rename { parent, name, new_parent, new_name, keep }, client::done)
     }
 
     pub fn create(&self, parent: u64, name: &str, exclusive: bool) -> Asked<(Attributes, u64)> {
         self.ask(
-            &Request::Create { parent, name: name.as_bytes(), maker: MAKER, exclusive, empty: false },
+            Request::Create { parent, name: name.as_bytes(), maker: MAKER, read: true, exclusive, empty: false },
             client::opened,
         )
     }
 
     /// Gives a file one more name.
     pub fn hard_link(&self, inode: u64, parent: u64, name: &str) -> Asked<Attributes> {
-        self.ask(&Request::HardLink { inode, parent, name: name.as_bytes() }, client::attributes)
+        self.ask(Request::HardLink { inode, parent, name: name.as_bytes() }, client::attributes)
     }
 
     pub fn open(&self, inode: u64, write: bool) -> Asked<u64> {
-        self.ask(&Request::Open { inode, write, empty: false }, client::opened).map(|(_, handle)| handle)
+        self.ask(Request::Open { inode, read: true, write, empty: false }, client::opened).map(|(_, handle)| handle)
     }
 
     /// Opens a file to write it anew.
     pub fn open_empty(&self, inode: u64) -> Asked<u64> {
-        let request = Request::Open { inode, write: true, empty: true };
-        self.ask(&request, client::opened).map(|(_, handle)| handle)
+        let request = Request::Open { inode, read: true, write: true, empty: true };
+        self.ask(request, client::opened).map(|(_, handle)| handle)
     }
 
     pub fn read(&self, handle: u64, offset: u64, length: u32) -> Asked<Vec<u8>> {
-        self.ask(&Request::Read { handle, offset, length }, client::bytes)
+        self.ask(Request::Read { handle, offset, length }, client::bytes)
     }
 
     pub fn write(&self, handle: u64, offset: u64, data: &[u8]) -> Asked<()> {
-        self.ask(&Request::Write { handle, offset, data }, client::done)
+        self.ask(Request::Write { handle, offset, data }, client::done)
     }
 
     pub fn publish(&self, handle: u64) -> Asked<()> {
-        self.ask(&Request::Publish { handle }, client::done)
+        self.ask(Request::Publish { handle }, client::done)
     }
 
     pub fn release(&self, handle: u64) -> Asked<()> {
-        self.ask(&Request::Release { handle }, client::done)
+        self.ask(Request::Release { handle }, client::done)
     }
 
     pub fn set_extended(&self, inode: u64, name: &str, value: &[u8]) -> Asked<()> {
-        self.ask(&Request::SetExtended { inode, name: name.as_bytes(), value, flags: 0 }, client::done)
+        self.ask(Request::SetExtended { inode, name: name.as_bytes(), value, flags: 0 }, client::done)
     }
 
     pub fn extended(&self, inode: u64, name: &str) -> Asked<Vec<u8>> {
-        self.ask(&Request::Extended { inode, name: name.as_bytes() }, client::bytes)
+        self.ask(Request::Extended { inode, name: name.as_bytes() }, client::bytes)
     }
 
     /// All of a file, through a handle of its own.

@@ -10,7 +10,7 @@ use crate::object::append::Appended;
 use crate::object::attributes::MAX_ENCODED;
 use crate::object::{
     AttributeChange, Bucket, Checksum, Deleted, Etag, Kept, MAX_PATH, NamedPart, NewDocument, PartChecksums,
-    Precondition, RenameTerms, Replaces, Rewritten, StoredCopy, TreeMove, UploadId,
+    Precondition, RenameTerms, Replaces, Rewritten, StoredCopy, StreamedCopy, TreeMove, UploadId,
 };
 use crate::pool::Pool;
 use crate::record::{Compression, Extent, Posix};
@@ -120,6 +120,8 @@ pub enum Op {
         precondition: Precondition,
         /// Who asks, if they may end what GOVERNANCE holds.
         bypass: Option<String>,
+        /// Bytes of what is said of the version that is current afterwards.
+        returning: usize,
     },
     /// Makes the current version of a key that of another one.
     Rename {
@@ -129,6 +131,8 @@ pub enum Op {
         terms: Box<RenameTerms>,
         /// Of a small record, whose bytes live with its entry.
         copy: Option<StoredCopy>,
+        /// Of a record in streams that stays as an older version.
+        streamed: Option<StreamedCopy>,
         /// How many extents the source had when it was asked for.
         extents: usize,
     },
@@ -310,8 +314,8 @@ impl Op {
             | Self::Link { .. }
             | Self::OpenUpload { .. }
             | Self::PutPart { .. } => true,
-            Self::Rename { copy, .. } => copy.is_some(),
-            Self::RenameTree { copies, .. } => !copies.is_empty(),
+            Self::Rename { copy, streamed, .. } => copy.is_some() || streamed.is_some(),
+            Self::RenameTree { copies, .. } | Self::Bring { copies, .. } => !copies.is_empty(),
             Self::PutDocument { value, .. } => value.is_some(),
             // What loosens a lock makes the ledger grow.
             Self::Amend { change, bypass, .. } => match change {
@@ -368,11 +372,13 @@ impl Op {
                 // Extents, up to three targets and a checksum for each part.
                 Self::CompleteUpload { key, .. } => key.len() as u64 + (200 << 10) + 10_000 * 232,
                 Self::AbortUpload { .. } | Self::AbandonUpload { .. } => 10_000 * 48,
-                Self::Delete { key, bypass, .. } => {
-                    (2 * key.len() + bypass.as_ref().map_or(0, String::len)) as u64 + 4096
+                Self::Delete { key, bypass, returning, .. } => {
+                    let returns = if *returning > 0 { returning + key.len() + 512 } else { 0 };
+                    (2 * key.len() + bypass.as_ref().map_or(0, String::len) + returns) as u64 + 4096
                 }
-                Self::Rename { copy, extents, .. } => {
+                Self::Rename { copy, streamed, extents, .. } => {
                     let stored = copy.as_ref().map_or(0, |copy| copy.stored.len());
+                    let extents = extents + streamed.as_ref().map_or(0, |streamed| streamed.extents.len());
                     (2 * MAX_PATH + MAX_ENCODED + 4096 + stored + extents * NAMED) as u64
                 }
                 Self::Link { copy, extents, beside, .. } => {

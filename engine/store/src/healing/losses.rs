@@ -134,16 +134,17 @@ fn can_read(segment: &Segment, (_, row): &Tenant) -> bool {
 fn name(shared: &Shared, segment: u64, (place, row): &Tenant) -> LostObject {
     let own = row.record.extents.iter().filter(|extent| extent.segment == segment);
     let bytes = own.map(|extent| extent.length).sum();
+    let buckets = shared.buckets.load();
     let (bucket, key, version) = match place {
-        Place::Version { bucket, key, .. } | Place::Amendment { bucket, key, .. } => {
-            (*bucket, key.clone(), Some(row.version))
+        Place::Version { bucket, key, record } | Place::Amendment { bucket, key, record } => {
+            let key = buckets.redirects().shown(*bucket, key, *record).into_owned();
+            (*bucket, key, Some(row.version))
         }
         Place::Row(_, held) => {
             let (upload, part) = keys::parse_part(held).unwrap_or_default();
             (0, format!("part {part} of upload {upload:x}"), None)
         }
     };
-    let buckets = shared.buckets.load();
     let bucket = buckets.by_id(bucket).map(|state| state.bucket.name.to_string()).unwrap_or_default();
     LostObject { bucket, key, version, bytes, segment }
 }

@@ -78,7 +78,9 @@ impl Namespace {
     /// A range of `Current` in pieces that are each read in one way.
     fn pieces(&self, from: Vec<u8>, to: Option<Vec<u8>>) -> Vec<(Piece<'_>, Range)> {
         let mut special: Vec<(Vec<u8>, Piece<'_>)> = Vec::new();
-        for redirect in self.redirects.iter() {
+        let bucket = |place: &[u8]| place.first_chunk::<4>().map_or(u32::MAX, |id| u32::from_be_bytes(*id));
+        let (first, last) = (bucket(&from), to.as_deref().map_or(u32::MAX, bucket));
+        for redirect in self.redirects.iter().filter(|held| (first..=last).contains(&held.bucket)) {
             special.push((keys::current(redirect.bucket, &redirect.from), Piece::Left(redirect)));
             special.push((keys::current(redirect.bucket, &redirect.to), Piece::Taken(redirect)));
         }
@@ -194,6 +196,7 @@ where
 
     fn next(&mut self) -> Option<Self::Item> {
         match (self.one.peek(), self.other.peek()) {
+            (_, Some(Err(_))) => self.other.next(),
             (Some(Ok((one, _))), Some(Ok((other, _)))) => {
                 let order = (**one).cmp(&**other);
                 if order.is_eq() {

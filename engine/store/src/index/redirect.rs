@@ -13,6 +13,7 @@
 //!
 //! [`Namespace`](super::Namespace) is the index as it looks by these; whoever carries rows about has the index as it is.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -134,6 +135,13 @@ impl Redirects {
     /// Those of a bucket.
     pub fn of(&self, bucket: u32) -> impl Iterator<Item = &Arc<Redirect>> {
         self.0.iter().filter(move |redirect| redirect.bucket == bucket)
+    }
+
+    /// Under which key a row is seen.
+    #[must_use]
+    pub fn shown<'k>(&self, bucket: u32, key: &'k str, record: u64) -> Cow<'k, str> {
+        let mut moving = self.of(bucket).filter(|redirect| redirect.is_unmoved(record));
+        moving.find_map(|redirect| redirect.destination_of(key)).map_or(Cow::Borrowed(key), Cow::Owned)
     }
 
     /// The same with the document of that name in place of the one that stands, or without that.

@@ -3,9 +3,10 @@
 //! Cut short anywhere, the next start goes on: what is left follows from the redirect and the rows below its path.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Work;
 use super::healer::Pulse;
@@ -13,66 +14,55 @@ use crate::commit::{Op, Outcome};
 use crate::error::{Error, Result};
 use crate::index::redirect::{REDIRECT, Redirect};
 use crate::index::{Space, keys, row};
+use crate::object::redirect::Slice;
 use crate::object::rename::{Stored, stored_of};
 use crate::object::{Replaces, StoredCopy};
 use crate::store::Inner;
 
-/// Rows and bytes of small records that are moved at once: others wait as long as that takes.
-const SLICE: usize = 128;
-const SLICE_BYTES: usize = 1 << 20;
-/// Extents likewise: each is an entry's to name.
-const SLICE_EXTENTS: usize = 8192;
-
-/// What is to be moved at once.
-#[derive(Default)]
-struct Slice {
-    moves: Vec<(String, String)>,
-    copies: Vec<StoredCopy>,
-    bytes: usize,
-    extents: usize,
-}
-
-impl Slice {
-    fn is_full(&self) -> bool {
-        self.moves.len() >= SLICE || self.bytes >= SLICE_BYTES || self.extents >= SLICE_EXTENTS
-    }
-}
+/// After so long what could not be moved is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 impl Work {
     pub(super) fn redirect_loop(&self) {
         let pulse = RefCell::new(Pulse::new(self.activity()));
+        let mut put_off: HashMap<u64, Instant> = HashMap::new();
         while !self.stopping() {
             let redirects = self.shared.buckets.load().redirects().clone();
-            for redirect in redirects.iter() {
-                if let Err(error) = self.carry_out(redirect, &pulse) {
-                    tracing::debug!(%error, ?redirect, "the directory's keys can't be moved: trying again");
+            put_off.retain(|_, due| *due > Instant::now());
+            for redirect in redirects.iter().filter(|held| !put_off.contains_key(&held.lsn)).collect::<Vec<_>>() {
+                match self.carry_out(redirect, &pulse) {
+                    Ok(true) => {}
+                    Ok(false) => drop(put_off.insert(redirect.lsn, Instant::now() + PAUSE)),
+                    Err(error) => {
+                        tracing::debug!(%error, ?redirect, "the directory's keys can't be moved: trying again later");
+                        put_off.insert(redirect.lsn, Instant::now() + PAUSE);
+                    }
                 }
             }
             std::thread::park_timeout(super::TICK);
         }
     }
 
-    fn carry_out(&self, redirect: &Redirect, pulse: &RefCell<Pulse>) -> Result<()> {
+    /// Whether all has moved.
+    fn carry_out(&self, redirect: &Redirect, pulse: &RefCell<Pulse>) -> Result<bool> {
         let path = keys::current(redirect.bucket, &redirect.from);
         // Passing over what has moved costs time: only at the end it is looked through from the beginning.
         let (mut after, mut moved_any) = (None, true);
         loop {
             let began = Instant::now();
             let is_whole = after.is_none();
-            if is_whole && !std::mem::take(&mut moved_any) {
-                return Ok(());
+            if (is_whole && !std::mem::take(&mut moved_any)) || !self.shared.shortage.takes_growth() {
+                return Ok(false);
             }
             let slice = self.slice(redirect, &path, &mut after)?;
-            if slice.moves.is_empty() {
+            if slice.is_empty() {
                 if is_whole {
-                    return self.end_redirect(redirect);
+                    return self.end_redirect(redirect).map(|()| true);
                 }
                 after = None;
                 continue;
             }
-            let Slice { moves, copies, extents, .. } = slice;
-            let op = Op::Bring { bucket: redirect.bucket, moves, copies, extents };
-            if let Outcome::Moved(moved) = self.queue.commit_blocking(op)? {
+            if let Outcome::Moved(moved) = self.queue.commit_blocking(slice.into_op(redirect.bucket))? {
                 self.own_entries.fetch_add(2 * moved as u64, Ordering::Relaxed);
                 moved_any |= moved > 0;
             }
@@ -98,19 +88,18 @@ impl Work {
             else {
                 continue;
             };
-            match stored_of(&self.shared, &*snapshot, &place)? {
-                Some(Stored::Apart(extents)) => slice.extents += extents,
-                Some(Stored::AtHand(copy)) => slice.take(copy),
+            let (copy, extents) = match stored_of(&self.shared, &*snapshot, &place)? {
+                Some(Stored::Apart(extents)) => (None, extents),
+                Some(Stored::AtHand(copy)) => (Some(copy), 1),
                 Some(Stored::OnDrives { record, home, extent }) => {
                     // What can't be read stays where it is, and is shown from there.
-                    if let Ok(stored) = Inner::read_record(&home, &extent) {
-                        slice.take(StoredCopy { record, stored: stored.into(), hash: extent.hash });
-                    }
+                    let stored = Inner::read_record(&home, &extent).ok();
+                    (stored.map(|stored| StoredCopy { record, stored: stored.into(), hash: extent.hash }), 1)
                 }
                 // The next look finds where it is.
-                Some(Stored::Moved) | None => {}
-            }
-            slice.moves.push((source.to_owned(), destination));
+                Some(Stored::Moved) | None => (None, 0),
+            };
+            slice.take((source.to_owned(), destination), copy, extents);
             *after = Some(place.to_vec());
             if slice.is_full() {
                 break;
@@ -128,13 +117,5 @@ impl Work {
             replaces: Replaces::Anything,
         };
         self.queue.commit_blocking(op).map(|_| ())
-    }
-}
-
-impl Slice {
-    fn take(&mut self, copy: StoredCopy) {
-        self.bytes += copy.stored.len();
-        self.extents += 1;
-        self.copies.push(copy);
     }
 }

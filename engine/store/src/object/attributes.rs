@@ -100,6 +100,9 @@ pub struct Attributes {
     pub extended: Vec<(String, Vec<u8>)>,
     /// The lock that a file waits for.
     pub pending: Option<Pending>,
+    /// Its number as a file in place of the one that its record says, where another file had that when this version came
+    /// back. Set by the engine alone.
+    pub inode: Option<u64>,
 }
 
 /// Kinds of what follows the user metadata, each at most once and in this order.
@@ -113,6 +116,7 @@ const RENAMED: u8 = 7;
 const FILE: u8 = 8;
 const EXTENDED: u8 = 9;
 const PENDING: u8 = 10;
+const INODE: u8 = 11;
 
 impl Attributes {
     /// The value of a system header.
@@ -195,6 +199,9 @@ impl Attributes {
         if let Some(pending) = self.pending {
             section(PENDING, &|body| pending.encode(body));
         }
+        if let Some(inode) = self.inode {
+            section(INODE, &|body| body.u64(inode));
+        }
     }
 
     /// As the journal and the index hold them.
@@ -248,6 +255,7 @@ impl Attributes {
                     }
                 }
                 PENDING => held.pending = Some(Pending::decode(&mut body)?),
+                INODE => held.inode = Some(body.u64()?),
                 RENAMED => held.renamed = Some(RenameToken { token: body.array()?, request: body.array()? }),
                 other => return Err(DecodeError::Unknown("attribute", other)),
             }
@@ -284,6 +292,18 @@ pub(crate) fn is_pending(encoded: &[u8]) -> Result<bool, DecodeError> {
         }
     }
     Ok(false)
+}
+
+/// The number as a file that encoded attributes say, if they say any: this is asked of every version that comes or goes.
+pub(crate) fn inode_of(encoded: &[u8]) -> Option<u64> {
+    let mut from = sections_of(encoded).ok()?;
+    while !from.is_empty() {
+        let (kind, body) = (from.u8().ok()?, from.long().ok()?);
+        if kind == INODE {
+            return Reader(body).u64().ok();
+        }
+    }
+    None
 }
 
 /// Whether encoded attributes say that the client alone has the key.
@@ -393,6 +413,7 @@ mod tests {
                 rule: DefaultRetention { mode: Mode::Compliance, period: Period::Years(6) },
                 since: 7,
             }),
+            inode: Some(8),
         }
     }
 
@@ -408,6 +429,7 @@ mod tests {
                 encryption: None,
                 renamed: None,
                 file: None,
+                inode: None,
                 ..full()
             },
         ] {
@@ -416,6 +438,7 @@ mod tests {
             let lock = Lock { retention: attributes.retention, legal_hold: attributes.legal_hold };
             assert_eq!(lock_of(&bytes).unwrap(), lock);
             assert_eq!(is_pending(&bytes).unwrap(), attributes.pending.is_some());
+            assert_eq!(inode_of(&bytes), attributes.inode);
             let content_type = header_of(&bytes, SystemHeader::ContentType).unwrap();
             assert_eq!(content_type, attributes.header(SystemHeader::ContentType).map(str::as_bytes));
             assert_eq!(header_of(&bytes, SystemHeader::Expires), Ok(None));
@@ -443,6 +466,6 @@ mod tests {
         for end in 0..bytes.len() {
             whole += u32::from(Attributes::decode(&mut Reader(bytes.get(..end).unwrap())).is_ok());
         }
-        assert!(ends_early > 0 && whole == 10, "behind the metadata and each section but the last: {whole}");
+        assert!(ends_early > 0 && whole == 11, "behind the metadata and each section but the last: {whole}");
     }
 }

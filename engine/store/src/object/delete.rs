@@ -5,11 +5,18 @@ use packstone_access::{Action, Grant};
 use super::Precondition;
 use crate::commit::{Op, Outcome};
 use crate::error::{Error, Result};
+use crate::index::apply::Applier;
 use crate::index::row::corrupt;
 use crate::index::{Row, Space, keys};
 use crate::object::attributes::is_pending;
 use crate::store::Store;
+use crate::time::now;
 use crate::version::VersionId;
+
+/// How often the end of a version is tried anew while others of its key come and go.
+const TRIES: usize = 8;
+/// Bytes of a number among attributes, at most.
+const NUMBER: usize = 32;
 
 /// What a delete came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +37,9 @@ impl Store {
     /// No such bucket, a precondition that does not hold, or a lock.
     pub async fn delete(&self, grant: &Grant, precondition: Precondition) -> Result<Deleted> {
         grant.covers(Action::DeleteObject)?;
-        self.commit_delete(grant, None, precondition, None).await
+        let deleted = self.commit_delete(grant, None, precondition, None).await?;
+        self.note_gone(grant, deleted);
+        Ok(deleted)
     }
 
     /// Ends one version, or a delete marker; the precondition is asked of it. A grant for
@@ -50,7 +59,19 @@ impl Store {
             covers_bypass(bypass, grant)?;
         }
         let bypass = bypass.map(|bypass| bypass.actor().to_string());
-        self.commit_delete(grant, Some(version), precondition, bypass).await
+        let deleted = self.commit_delete(grant, Some(version), precondition, bypass).await?;
+        self.note_gone(grant, deleted);
+        Ok(deleted)
+    }
+
+    /// A mount keeps the directories above what it removes; nobody else does.
+    fn note_gone(&self, grant: &Grant, deleted: Deleted) {
+        if let Ok(state) = self.bucket_of(grant)
+            && deleted != Deleted::Nothing
+            && !grant.key().ends_with('/')
+        {
+            self.inner.shared.name_changes.note_s3(state.bucket.id, grant.key(), now());
+        }
     }
 
     /// Deletes a key as a file: a version that waits for its lock ends, as it would where versions are not kept; in
@@ -86,11 +107,28 @@ impl Store {
         bypass: Option<String>,
     ) -> Result<Deleted> {
         let bucket = self.bucket_of(grant)?.bucket.id;
-        let op = Op::Delete { bucket, key: grant.key().to_owned(), version, precondition, bypass };
-        match self.inner.commit(op).await? {
-            Outcome::Deleted(deleted) => Ok(deleted),
-            _ => Err(Error::Unavailable("an answer to something else".into())),
+        let mut returning = 0;
+        for _ in 0..TRIES {
+            let (key, precondition, bypass) = (grant.key().to_owned(), precondition.clone(), bypass.clone());
+            let op = Op::Delete { bucket, key, version, precondition, bypass, returning };
+            match self.inner.commit(op).await {
+                // Something is to be said of the version that comes back, which takes room in the journal.
+                Err(Error::Changed) => returning = self.returning(bucket, grant.key())?,
+                Ok(Outcome::Deleted(deleted)) => return Ok(deleted),
+                Ok(_) => return Err(Error::Unavailable("an answer to something else".into())),
+                Err(error) => return Err(error),
+            }
         }
+        Err(Error::Changed)
+    }
+
+    /// Bytes of what is said of the version below a key's newest, with another number.
+    fn returning(&self, bucket: u32, key: &str) -> Result<usize> {
+        let snapshot = self.inner.shared.index.snapshot();
+        let mut applier = Applier::new(&*snapshot);
+        let Some(newest) = applier.newest(bucket, key)? else { return Ok(0) };
+        let below = applier.below(bucket, key, newest.record.id)?;
+        Ok(below.map_or(0, |below| below.record.attributes.len() + NUMBER))
     }
 }
 

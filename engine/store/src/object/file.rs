@@ -16,6 +16,9 @@ use crate::store::Store;
 /// The bits of a mode that `chmod` sets.
 pub const PERMISSIONS: u32 = 0o7777;
 
+/// Stands for a time of change that is the epoch itself.
+const EPOCH: i64 = i64::MIN;
+
 /// What was said of a file since its record was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct FileFacts {
@@ -23,7 +26,7 @@ pub struct FileFacts {
     pub gid: u32,
     /// With the type of file.
     pub mode: u32,
-    /// Unix nanoseconds; 0: the commit time counts.
+    /// Unix nanoseconds; 0: the commit time counts; [`EPOCH`]: 0.
     pub mtime: i64,
     /// When any of this was last said, Unix nanoseconds.
     pub ctime: i64,
@@ -65,7 +68,11 @@ pub struct File {
 impl File {
     pub(crate) fn of(record: &Record, attributes: &Attributes) -> Self {
         let FileFacts { uid, gid, mode, mtime, ctime } = FileFacts::of(record, attributes);
-        let mtime = if mtime == 0 { record.modified } else { mtime };
+        let mtime = match mtime {
+            0 => record.modified,
+            EPOCH => 0,
+            said => said,
+        };
         Self { inode: record.inode(), uid, gid, mode, mtime, ctime: ctime.max(record.modified) }
     }
 }
@@ -75,7 +82,7 @@ impl File {
 pub struct FileChange {
     pub uid: Option<u32>,
     pub gid: Option<u32>,
-    /// Of [`PERMISSIONS`].
+    /// Of [`PERMISSIONS`]; with a type, which holds for what has none.
     pub mode: Option<u32>,
     /// Unix nanoseconds.
     pub mtime: Option<i64>,
@@ -83,12 +90,15 @@ pub struct FileChange {
 
 impl FileChange {
     pub(crate) fn apply(&self, held: FileFacts, now: i64) -> FileFacts {
-        let mode = self.mode.map_or(held.mode, |mode| held.mode & !PERMISSIONS | mode & PERMISSIONS);
+        let mode = self.mode.map_or(held.mode, |mode| match held.mode & !PERMISSIONS {
+            0 => mode,
+            kind => kind | mode & PERMISSIONS,
+        });
         FileFacts {
             uid: self.uid.unwrap_or(held.uid),
             gid: self.gid.unwrap_or(held.gid),
             mode,
-            mtime: self.mtime.unwrap_or(held.mtime),
+            mtime: self.mtime.map_or(held.mtime, |said| if said == 0 { EPOCH } else { said }),
             ctime: now,
         }
     }
@@ -128,6 +138,12 @@ impl Store {
             (NameChange::By(then) | NameChange::Before(then), Some(since)) if since > then => NameChange::By(since),
             (latest, _) => latest,
         }
+    }
+
+    /// When S3 changed names in or below a directory last, as far as that is known.
+    #[must_use]
+    pub fn names_changed_by_s3(&self, bucket: u32, path: &str) -> Option<i64> {
+        self.inner.shared.name_changes.latest_of_s3(bucket, path)
     }
 
     /// That the current version of a key may be changed: none is that is locked.

@@ -21,7 +21,7 @@ mod placement;
 mod put;
 mod quota;
 mod read;
-mod redirect;
+pub(crate) mod redirect;
 pub(crate) mod rename;
 mod rename_tree;
 pub(crate) mod upload;
@@ -53,7 +53,7 @@ pub use pending::{Pending, PendingFile};
 pub use pieces::Kept;
 pub use put::ObjectWriter;
 pub use read::ObjectReader;
-pub use rename::{Conditions, NamedTag, RenameTerms, RenameToken, StoredCopy};
+pub use rename::{Conditions, Copied, NamedTag, RenameTerms, RenameToken, StoredCopy, StreamedCopy};
 pub use rename_tree::{MAX_TREE, MAX_TREE_BYTES, TreeMove};
 
 pub use crate::commit::BucketState;

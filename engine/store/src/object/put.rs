@@ -341,7 +341,8 @@ impl ObjectWriter {
     /// # Errors
     /// As [`Self::write`], or more pieces than there may be.
     pub async fn end_piece(&mut self) -> Result<()> {
-        let is_in_pieces = matches!(self.destination, Destination::File(_) | Destination::Changed(..));
+        let is_in_pieces =
+            matches!(self.destination, Destination::File(_) | Destination::Changed(..) | Destination::Stream);
         if !is_in_pieces || !self.streaming.as_ref().is_some_and(|streaming| streaming.has_begun(&self.buffer)) {
             return Ok(());
         }

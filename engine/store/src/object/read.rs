@@ -51,6 +51,12 @@ struct Run {
 }
 
 impl Object {
+    /// The same with what is stored in place of its bytes: those that are encrypted stay so.
+    pub(super) fn stored(mut self) -> Self {
+        (self.record.size, self.record.chunking) = (self.record.stored(), 0);
+        Self { key: None, ..self }
+    }
+
     /// Reads a range of the object's bytes, within `0..size`, piece by piece.
     #[must_use]
     pub fn read(self, range: Range<u64>) -> ObjectReader {

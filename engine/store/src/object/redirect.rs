@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use packstone_access::{Action, Grant};
 
-use super::MAX_PATH;
 use super::put::blocking;
+use super::{MAX_PATH, StoredCopy};
 use crate::commit::{Op, Outcome, Shared, Unmoved};
 use crate::error::{Error, Result};
-use crate::index::{Space, keys};
+use crate::index::{Space, keys, row};
 use crate::store::{Inner, Store};
 
 impl Store {
@@ -31,6 +31,10 @@ impl Store {
         if !is_here || !is_path(source) || !is_path(destination) || destination.starts_with(source) {
             return Err(Error::InvalidKey);
         }
+        // The loop decides it; but what follows here may take long.
+        if self.is_renaming(bucket, &[source, destination]) {
+            return Err(Error::Renaming);
+        }
         if destination.len() > source.len() {
             let (shared, below) = (self.inner.shared.clone(), source.to_owned());
             let longest = blocking(move || longest_below(&shared, bucket, &below)).await?;
@@ -40,6 +44,13 @@ impl Store {
         }
         let op = Op::Redirect { bucket, from: source.to_owned(), to: destination.to_owned() };
         self.inner.queue.commit(op).await.map(|_| ())
+    }
+
+    /// Whether rows are still to move at, above or below one of some paths of a bucket.
+    #[must_use]
+    pub fn is_renaming(&self, bucket: u32, paths: &[&str]) -> bool {
+        let buckets = self.inner.shared.buckets.load();
+        buckets.redirects().of(bucket).any(|redirect| paths.iter().any(|path| redirect.touches(path)))
     }
 
     /// Sees to it that the current version of a key stands under that key, so that what is written next may go on with it:
@@ -52,11 +63,50 @@ impl Store {
         let bucket = self.bucket_of_path(grant)?.bucket.id;
         let redirects = self.inner.shared.buckets.load().redirects().clone();
         for redirect in redirects.of(bucket) {
-            if let Some(source) = redirect.source_of(grant.key()) {
+            let Some(source) = redirect.source_of(grant.key()) else { continue };
+            let value = self.inner.shared.index.snapshot().get(Space::Current, &keys::current(bucket, &source))?;
+            if value.map_or(Ok(false), |value| row::record_id(&value).map(|id| redirect.is_unmoved(id)))? {
                 self.inner.bring(bucket, vec![(source, grant.key().to_owned())]).await?;
             }
         }
         Ok(())
+    }
+}
+
+/// Rows and bytes of small records that are moved at once: others wait as long as that takes.
+const SLICE: usize = 128;
+const SLICE_BYTES: usize = 1 << 20;
+/// Extents likewise: each is an entry's to name.
+const SLICE_EXTENTS: usize = 8192;
+
+/// What is to be moved at once.
+#[derive(Debug, Default)]
+pub(crate) struct Slice {
+    moves: Vec<(String, String)>,
+    copies: Vec<StoredCopy>,
+    bytes: usize,
+    extents: usize,
+}
+
+impl Slice {
+    /// A key and where its row goes; the copy is of a small record.
+    pub fn take(&mut self, named: (String, String), copy: Option<StoredCopy>, extents: usize) {
+        self.bytes += copy.as_ref().map_or(0, |copy| copy.stored.len());
+        self.extents += extents;
+        self.copies.extend(copy);
+        self.moves.push(named);
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.moves.len() >= SLICE || self.bytes >= SLICE_BYTES || self.extents >= SLICE_EXTENTS
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.moves.is_empty()
+    }
+
+    pub fn into_op(self, bucket: u32) -> Op {
+        Op::Bring { bucket, moves: self.moves, copies: self.copies, extents: self.extents }
     }
 }
 
@@ -90,12 +140,17 @@ impl Inner {
 
     /// Moves rows that redirects are about. What changes meanwhile stays.
     async fn bring(self: &Arc<Self>, bucket: u32, moves: Vec<(String, String)>) -> Result<()> {
-        let (mut copies, mut extents) = (Vec::new(), 0);
-        for (source, _) in &moves {
-            let (copy, named) = self.stored_copy(bucket, source, |shared| shared.index.snapshot()).await?;
-            copies.extend(copy);
-            extents += named;
+        let mut slice = Slice::default();
+        for named in moves {
+            let (copy, extents) = self.stored_copy(bucket, &named.0, |shared| shared.index.snapshot()).await?;
+            slice.take(named, copy, extents);
+            if slice.is_full() {
+                self.queue.commit(std::mem::take(&mut slice).into_op(bucket)).await?;
+            }
         }
-        self.queue.commit(Op::Bring { bucket, moves, copies, extents }).await.map(|_| ())
+        if !slice.is_empty() {
+            self.queue.commit(slice.into_op(bucket)).await?;
+        }
+        Ok(())
     }
 }

@@ -258,8 +258,10 @@ impl Segment {
             let id = self.info.id;
             let read = move |shards: &Arc<Shards>, shard| {
                 let bytes = shards.read(shard, Patience::Whole, move |read_at| blocks.read(read_at, id, shard));
-                // While these are worked on, the drive reads what comes next.
-                shards.will_read(shard, blocks.offset + blocks.length, STEP);
+                if bytes.is_ok() && blocks.length >= STEP {
+                    // While these are worked on, the drive reads what comes next.
+                    shards.will_read(shard, blocks.offset + blocks.length, STEP);
+                }
                 bytes
             };
             for (shard, bytes) in self.shards.ask(hardware, &next, read) {

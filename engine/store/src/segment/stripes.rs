@@ -46,8 +46,10 @@ impl Segment {
         let length = usize::try_from(end - row).unwrap_or(0);
         let read = move |shards: &Arc<Shards>, shard| {
             let bytes = shards.read_up_to(shard, BLOCK as u64 + row, length);
-            // While these are worked on, the drive reads what comes next.
-            shards.will_read(shard, BLOCK as u64 + end, STEP);
+            if bytes.is_ok() {
+                // While these are worked on, the drive reads what comes next.
+                shards.will_read(shard, BLOCK as u64 + end, STEP);
+            }
             bytes
         };
         *window = Window { start: row, end, shards: vec![Vec::new(); self.shards.count()] };

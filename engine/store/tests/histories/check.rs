@@ -9,7 +9,9 @@ use packstone_store::index::apply::Applier;
 use packstone_store::index::names::Names;
 use packstone_store::index::row::{BucketTally, DocumentRow, FileTally};
 use packstone_store::index::{Row, Snapshot, Space, keys, list};
-use packstone_store::object::{self, Attributes, ListEntry, ListQuery, VersionEntry, VersionId, VersionQuery};
+use packstone_store::object::{
+    self, Attributes, ListEntry, ListQuery, VersionEntry, VersionId, VersionQuery, Versioning,
+};
 use packstone_store::record::Extent;
 use packstone_store::segment::{Home, SegmentKind};
 
@@ -114,7 +116,9 @@ pub fn observe(shared: &Shared) -> Model {
             }
             held.uploads.insert((key, upload), parts);
         }
-        check_bucket(&*snapshot, bucket.id, &held, links.get(&bucket.id).copied().unwrap_or(0));
+        let links = links.get(&bucket.id).copied().unwrap_or(0);
+        assert!(links == 0 || held.versioning == Versioning::Never, "{name}: two keys have one number");
+        check_bucket(&*snapshot, bucket.id, &held, links);
         model.buckets.insert(name.to_string(), held);
     }
     check_files(&*snapshot, &live);
@@ -151,6 +155,7 @@ fn read_version(
         retention: None,
         legal_hold: false,
         pending: None,
+        made: false,
     };
     if !row.marker {
         let told = object::Version::from_row(&row, false).unwrap();

@@ -52,7 +52,17 @@ fn put(core: &mut Core, retention: Option<Retention>, legal_hold: bool) -> Resul
 
 fn delete(core: &mut Core, version: VersionId) -> Result<Outcome, Error> {
     let (key, version) = (KEY.into(), Some(version));
-    commit(core, Op::Delete { bucket: 1, key, version, precondition: Precondition::None, bypass: Some("root".into()) })
+    commit(
+        core,
+        Op::Delete {
+            bucket: 1,
+            key,
+            version,
+            precondition: Precondition::None,
+            bypass: Some("root".into()),
+            returning: 0,
+        },
+    )
 }
 
 fn shorten(core: &mut Core, version: VersionId) -> Result<Outcome, Error> {

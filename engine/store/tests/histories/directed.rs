@@ -154,8 +154,14 @@ fn a_deleted_bucket_leaves_no_counters() {
     let create = |name: &str| Op::CreateBucket { name: name.into(), documents: vec![] };
     let delete = |name: &str| Op::DeleteBucket { name: name.into() };
     assert!(put(&mut core, "only"));
-    let emptied =
-        Op::Delete { bucket: 1, key: "only".into(), version: None, precondition: Precondition::None, bypass: None };
+    let emptied = Op::Delete {
+        bucket: 1,
+        key: "only".into(),
+        version: None,
+        precondition: Precondition::None,
+        bypass: None,
+        returning: 0,
+    };
     for batch in [vec![emptied], vec![delete("ticks")], vec![create("brief")], vec![delete("brief")]] {
         assert!(core.commit(&batch).iter().all(Result::is_ok));
     }

@@ -24,6 +24,8 @@ pub struct Version {
     pub legal_hold: bool,
     /// The lock that it waits for.
     pub pending: Option<DefaultRetention>,
+    /// Whether a mount made it.
+    pub made: bool,
 }
 
 impl PartialEq for Version {
@@ -36,7 +38,8 @@ impl PartialEq for Version {
 
 impl Version {
     fn new(tag: u64, null: bool, content: Option<Content>) -> Self {
-        Self { tag, file: tag, null, content, tags: Vec::new(), retention: None, legal_hold: false, pending: None }
+        let (tags, retention, legal_hold, pending) = (Vec::new(), None, false, None);
+        Self { tag, file: tag, null, content, tags, retention, legal_hold, pending, made: false }
     }
 
     fn may_end(&self, now: i64, bypass: bool) -> bool {
@@ -76,11 +79,8 @@ impl Bucket {
     /// A version or delete marker comes; `None` where what it would end is locked.
     fn bring(&mut self, key: &str, tag: u64, (content, file): (Option<Content>, bool), now: i64) -> Option<()> {
         let mut version = Version::new(tag, self.versioning != Versioning::Enabled, content);
-        match (&version.content, self.lock.flatten()) {
-            (Some(_), Some(default)) if file => version.pending = Some(default),
-            (Some(_), Some(default)) => version.retention = Some(default.from(now)),
-            _ => {}
-        }
+        version.made = file;
+        self.hold(&mut version, now);
         let held = self.versions.entry(key.to_owned()).or_default();
         if version.null {
             held.iter().all(|held| !held.null || held.may_end(now, false)).then_some(())?;
@@ -88,6 +88,15 @@ impl Bucket {
         }
         held.push(version);
         Some(())
+    }
+
+    /// What comes is locked, or waits for that.
+    fn hold(&self, version: &mut Version, now: i64) {
+        match (&version.content, self.lock.flatten()) {
+            (Some(_), Some(default)) if version.made => version.pending = Some(default),
+            (Some(_), Some(default)) => version.retention = Some(default.from(now)),
+            _ => {}
+        }
     }
 
     fn find(&mut self, key: &str, which: Which) -> Option<usize> {
@@ -105,8 +114,17 @@ impl Bucket {
         held.remove(at);
         if held.is_empty() {
             self.versions.remove(key);
+        } else if self.versioning != Versioning::Never && self.names(key) > 1 {
+            self.number_anew(key);
         }
         Some(())
+    }
+
+    /// What comes back is another file than the one that has its number now.
+    fn number_anew(&mut self, key: &str) {
+        if let Some(version) = self.versions.get_mut(key).and_then(|held| held.last_mut()) {
+            version.file = version.file.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ version.tag;
+        }
     }
 
     /// How many keys have the file that the current version of a key is.
@@ -136,13 +154,52 @@ impl Bucket {
         Some(())
     }
 
-    /// The version of a key becomes that of another one, as it is.
-    fn rename(&mut self, from: &str, to: &str) -> Option<()> {
-        (self.versioning == Versioning::Never).then_some(())?;
-        let held = self.versions.get(from)?.clone();
-        if from != to {
+    /// The version of a key becomes that of another one, as it is where versions were never kept.
+    fn rename(&mut self, (from, to): (&str, &str), tags: (u64, u64), file: bool, now: i64) -> Option<()> {
+        self.current(from)?;
+        for key in [from, to] {
+            let last = self.versions.get(key).and_then(|held| held.last());
+            last.is_none_or(|last| last.content.is_none() || last.may_end(now, false)).then_some(())?;
+        }
+        match self.versioning {
+            _ if from == to => (file || self.versioning == Versioning::Never).then_some(()),
+            Versioning::Never => {
+                let held = self.versions.remove(from)?;
+                self.versions.insert(to.to_owned(), held);
+                Some(())
+            }
+            _ => file.then_some(()).and_then(|()| self.rename_version((from, to), tags, now)),
+        }
+    }
+
+    /// The newest version of a key comes as one of another key, and its own key ends as by a delete.
+    fn rename_version(&mut self, (from, to): (&str, &str), (tag, marker): (u64, u64), now: i64) -> Option<()> {
+        let enabled = self.versioning == Versioning::Enabled;
+        let ends = |version: &Version, newest: u64| match enabled {
+            true => version.tag == newest && version.pending.is_some(),
+            false => version.null,
+        };
+        for key in [from, to] {
+            let mut held = self.versions.get(key).into_iter().flatten();
+            held.all(|version| enabled || !version.null || version.may_end(now, false)).then_some(())?;
+        }
+        let renamed = self.versions.get(from)?.last()?.clone();
+        let mut version = Version { tag, null: !enabled, retention: None, legal_hold: false, ..renamed.clone() };
+        if version.pending.is_none() {
+            self.hold(&mut version, now);
+        }
+        for key in [from, to] {
+            let held = self.versions.entry(key.to_owned()).or_default();
+            let newest = held.last().map_or(0, |version| version.tag);
+            held.retain(|version| !ends(version, newest));
+        }
+        self.versions.get_mut(to)?.push(version);
+        let left = self.versions.get_mut(from)?;
+        if renamed.pending.is_none() || left.last().is_some_and(|version| version.content.is_some()) {
+            left.push(Version::new(marker, !enabled, None));
+        }
+        if left.is_empty() {
             self.versions.remove(from);
-            self.versions.insert(to.to_owned(), held);
         }
         Some(())
     }
@@ -249,6 +306,10 @@ pub enum Effect {
         bucket: String,
         from: String,
         to: String,
+        /// Of what comes, and of the delete marker that is left, where versions are kept.
+        tags: (u64, u64),
+        /// As a mount does it.
+        file: bool,
     },
     /// Of a directory; both end with a slash.
     Redirect {
@@ -368,7 +429,9 @@ impl Model {
                     _ => held.bring(&key, tag, (None, false), now),
                 }
             }
-            Effect::Rename { bucket, from, to } => self.bucket(&bucket)?.rename(&from, &to),
+            Effect::Rename { bucket, from, to, tags, file } => {
+                self.bucket(&bucket)?.rename((&from, &to), tags, file, now)
+            }
             Effect::Redirect { bucket, from, to } => self.bucket(&bucket)?.redirect(&from, &to),
             Effect::Link { bucket, from, to } => self.bucket(&bucket)?.link(&from, &to),
             Effect::Rewrite { bucket, key, content } => self.bucket(&bucket)?.rewrite(&key, &content),

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use packstone_store::Error;
 use packstone_store::checksum::record_hash;
 use packstone_store::commit::{Beside, Body, Op};
 use packstone_store::index::{Row, Space, keys};
 use packstone_store::object::append::{Appended, Base};
-use packstone_store::object::{Kept, Precondition, RenameTerms, Rewritten, StoredCopy, Versioning};
+use packstone_store::object::{Kept, Precondition, RenameTerms, Rewritten, StoredCopy, StreamedCopy, Versioning};
 use packstone_store::record::Extent;
+use packstone_store::segment::stream::OpenStream;
 
 use crate::model::Effect;
 use crate::node::pick;
@@ -183,17 +185,59 @@ impl Run {
     }
 
     fn rename(&mut self, life: &mut Life, bucket: String) -> Step {
-        let (from, to) = (self.held_key(&bucket), self.key());
+        let (from, to, file) = (self.held_key(&bucket), self.key(), self.generator.happens(7000));
         self.settle_keys(life, &bucket, &[&from, &to])?;
         let copy = self.copy(life, &bucket, &from);
+        let is_versioned = self.model.buckets[&bucket].versioning != Versioning::Never;
+        let row = self.row(life, &bucket, &from).filter(|row| file && is_versioned && row.record.small().is_none());
+        let (streamed, streams) = match row {
+            Some(row) => {
+                let Some((streamed, streams)) = self.streamed_copy(life, &row, &bucket, &from)? else { return Ok(()) };
+                (Some(streamed), streams)
+            }
+            None => (None, Vec::new()),
+        };
         let op = Op::Rename {
             bucket: self.ids[&bucket],
             source: from.clone(),
             destination: to.clone(),
-            terms: Box::new(RenameTerms::default()),
+            terms: Box::new(RenameTerms { is_of_files: file, ..RenameTerms::default() }),
             copy,
+            streamed,
             extents: 1,
         };
-        self.commit(life, vec![(op, Effect::Rename { bucket, from, to })])
+        let tags = (self.tag(), self.tag());
+        let result = self.commit(life, vec![(op, Effect::Rename { bucket, from, to, tags, file })]);
+        streams.into_iter().for_each(|stream| Self::give_stream(life, stream));
+        result
+    }
+
+    /// A record's bytes in streams once more, piece by piece; `None` where the client went away in between.
+    fn streamed_copy(
+        &mut self,
+        life: &mut Life,
+        row: &Row,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Option<(StreamedCopy, Vec<OpenStream>)>, Error> {
+        let content = self.model.buckets[bucket].current(key).unwrap().clone();
+        let mut parts: Vec<u16> = row.record.extents.iter().map(|extent| extent.part).collect();
+        parts.dedup();
+        let (mut rest, mut extents, mut streams) = (&content[..], Vec::new(), Vec::new());
+        for (part, size) in parts.into_iter().zip(row.record.pieces().collect::<Vec<_>>()) {
+            let (piece, behind) = rest.split_at(size as usize);
+            rest = behind;
+            match self.stream_body(life, &Arc::new(piece.to_vec())) {
+                Ok(Some((extent, stream))) => {
+                    extents.push(Extent { part, ..extent });
+                    streams.push(stream);
+                }
+                cut_short => {
+                    streams.into_iter().for_each(|stream| Self::give_stream(life, stream));
+                    return cut_short.map(|_| None);
+                }
+            }
+        }
+        Ok(Some((StreamedCopy { record: row.record.id, extents }, streams)))
     }
 }

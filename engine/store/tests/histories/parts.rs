@@ -191,6 +191,7 @@ fn checksums_of_ten_thousand_parts_go_where_their_object_goes() {
         destination: "b".into(),
         terms: Box::new(RenameTerms::default()),
         copy: None,
+        streamed: None,
         extents: usize::from(MAX_PARTS),
     };
     commit(&mut core, rename);
@@ -199,7 +200,7 @@ fn checksums_of_ten_thousand_parts_go_where_their_object_goes() {
     check(&core, "b");
 
     let (bucket, key, precondition) = (1, "b".to_owned(), Precondition::None);
-    commit(&mut core, Op::Delete { bucket, key, version: None, precondition, bypass: None });
+    commit(&mut core, Op::Delete { bucket, key, version: None, precondition, bypass: None, returning: 0 });
     let snapshot = core.shared.index.snapshot();
     let left = snapshot.prefix(Space::Extents, &[]).filter(|pair| *pair.as_ref().unwrap().0 != *keys::MARK);
     assert_eq!(left.count(), 0, "what stood apart goes with its row");

@@ -106,6 +106,7 @@ impl Run {
                     version: None,
                     precondition: Precondition::None,
                     bypass: None,
+                    returning: 0,
                 };
                 let tag = self.tag();
                 batch.push((op, Effect::Delete { bucket, key, tag }));

@@ -11,6 +11,9 @@ use crate::model::{Effect, Which, default_of};
 use crate::node::{pick, seconds};
 use crate::run::{Life, Run, Step};
 
+/// For what is said of any version.
+const ROOM: usize = 1 << 16;
+
 /// The documents of a bucket that has object lock from the start.
 pub fn locked() -> Vec<NewDocument> {
     let document =
@@ -50,6 +53,7 @@ impl Run {
                 version: Some(version),
                 precondition,
                 bypass: bypass.then(|| "root".into()),
+                returning: ROOM,
             };
             batch.push((op, Effect::DeleteVersion { bucket: bucket.clone(), key: key.clone(), which, bypass }));
             if self.generator.happens(2000) {
@@ -59,6 +63,7 @@ impl Run {
                     version: None,
                     precondition: Precondition::None,
                     bypass: None,
+                    returning: 0,
                 };
                 let tag = self.tag();
                 batch.push((op, Effect::Delete { bucket, key, tag }));

@@ -6,7 +6,7 @@ use packstone_access::{Action, Policy, PolicyKind};
 
 use super::fault::Fault;
 use super::form::{Form, field};
-use super::tag::check_numbers;
+use super::tag::{check_numbers, check_unique};
 use super::xml::Xml;
 use super::{Ask, Iam, named};
 use crate::bound_policy;
@@ -50,6 +50,7 @@ impl Iam {
                     boundary,
                     own,
                 };
+                check_unique(records, &record)?;
                 Ok((Change::Put(Box::new(record.clone())), record))
             })
             .await?;

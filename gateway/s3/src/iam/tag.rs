@@ -9,7 +9,7 @@ use super::form::{MOST_TAGS, too_many_tags};
 use super::provider::provider_of;
 use super::xml::Xml;
 use super::{Ask, Iam, named};
-use crate::identity::{Class, GIDS, UID};
+use crate::identity::{Class, GIDS, Record, Records, UID, uid};
 
 impl Iam {
     pub(super) async fn tag(&self, ask: &Ask, class: Class) -> Result<Xml, Fault> {
@@ -17,7 +17,7 @@ impl Iam {
         check_numbers(&tags)?;
         let gone = ask.form.tag_keys()?;
         let name = self.tagged(ask, class)?;
-        self.alter(ask, class, &name, |_, record| {
+        self.alter(ask, class, &name, |records, record| {
             if is_untag(ask.action) {
                 record.tags.retain(|key, _| !gone.contains(&key.as_str()));
             } else {
@@ -26,7 +26,7 @@ impl Iam {
             if record.tags.len() > MOST_TAGS {
                 return Err(too_many_tags());
             }
-            Ok(())
+            check_unique(records, record)
         })
         .await
         .map(|()| Xml::default())
@@ -57,6 +57,18 @@ impl Iam {
 /// Refuses ids that the mount could not use.
 pub(super) fn check_numbers(tags: &BTreeMap<String, String>) -> Result<(), Fault> {
     tags.iter().try_for_each(|(key, value)| check_number(key, value))
+}
+
+/// Refuses a uid that is another user's. 0 is nobody's on mounts.
+pub(super) fn check_unique(records: &Records, record: &Record) -> Result<(), Fault> {
+    let Some(wanted) = uid(&record.tags).filter(|uid| *uid != 0 && record.class() == Class::User) else {
+        return Ok(());
+    };
+    let is_others = |id: &str, tags| *id != *record.id && uid(tags) == Some(wanted);
+    match records.all(Class::User).find(|other| is_others(&other.record.id, &other.record.tags)) {
+        None => Ok(()),
+        Some(other) => Err(Fault::taken(format_args!("{UID} {wanted} is the user {}'s already", other.record.name))),
+    }
 }
 
 fn check_number(key: &str, value: &str) -> Result<(), Fault> {

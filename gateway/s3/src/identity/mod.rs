@@ -21,7 +21,7 @@ pub(crate) use ids::{NoRandomness, Prefix, mint, secret};
 pub(crate) use master_key::{Purpose, equal};
 pub(crate) use provided::{all as provided_policies, is_provided};
 pub(crate) use record::{AccessKey, Class, Own, PolicyVersion, Record, arn};
-pub(crate) use records::{GIDS, Known, Records, UID};
+pub(crate) use records::{GIDS, Known, Records, UID, uid};
 pub(crate) use ring::now;
 pub(crate) use token::{Claims, Session, Subject};
 

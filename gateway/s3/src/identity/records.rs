@@ -194,9 +194,14 @@ impl Records {
     }
 }
 
+/// The uid that a user's tags name.
+pub(crate) fn uid(tags: &BTreeMap<String, String>) -> Option<u32> {
+    tags.get(UID)?.parse().ok()
+}
+
 /// The ids that a user's tags name.
 fn posix_ids(tags: &BTreeMap<String, String>) -> Option<PosixIds> {
-    let uid = tags.get(UID)?.parse().ok()?;
+    let uid = uid(tags)?;
     let gids =
         tags.get(GIDS).map_or("", String::as_str).split_whitespace().filter_map(|gid| gid.parse().ok()).collect();
     Some(PosixIds { uid, gids })

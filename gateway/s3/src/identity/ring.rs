@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use packstone_access::{Actor, Identity, Kind, Policy, PolicyKind, Principal};
+use packstone_posix::Holder;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use s3s::auth::{S3Auth, SecretKey};
@@ -18,12 +19,14 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use super::ids::Prefix;
 use super::master_key::{MasterKey, equal};
 use super::record::Class;
-use super::records::Records;
+use super::records::{Records, uid};
 use super::token::{Claims, Session, Subject};
 use crate::owner;
 
 /// Sessions that a table remembers.
 const SESSIONS: usize = 4096;
+/// Users that mounts speak for that a table remembers.
+const SPOKEN_FOR: usize = 256;
 
 /// Who holds an access key, and what they may do.
 #[derive(Debug)]
@@ -106,15 +109,25 @@ struct Table {
     root: Held,
     previous: Option<(Held, PreviousRoot)>,
     users: HashMap<Box<str>, Held>,
+    /// By uid; `None` where several users have it.
+    uids: HashMap<u32, Option<Arc<Identity>>>,
     records: Arc<Records>,
     sessions: Cache<Box<str>, Arc<Bearer>>,
+    /// By id, for mounts that speak for a user.
+    by_id: Cache<Box<str>, Arc<Identity>>,
 }
 
 impl Table {
     fn new(root: Held, previous: Option<PreviousRoot>, records: Arc<Records>) -> Self {
         let mut users = HashMap::new();
+        let mut uids = HashMap::new();
         for user in records.all(Class::User) {
             let mut identity = None;
+            if let Some(uid) = uid(&user.record.tags) {
+                let known = Arc::new(records.user(user));
+                identity = Some(Identity::clone(&known));
+                uids.entry(uid).and_modify(|held| *held = None).or_insert(Some(known));
+            }
             for key in user.record.keys().iter().filter(|key| key.active) {
                 let Some(secret) = user.secrets.get(&key.id) else { continue };
                 let identity: &Identity = identity.get_or_insert_with(|| records.user(user));
@@ -123,7 +136,8 @@ impl Table {
             }
         }
         let previous = previous.map(|previous| (Held::root(&previous.access_key, &previous.secret_key), previous));
-        Self { root, previous, users, records, sessions: Cache::new(SESSIONS) }
+        let (sessions, by_id) = (Cache::new(SESSIONS), Cache::new(SPOKEN_FOR));
+        Self { root, previous, users, uids, records, sessions, by_id }
     }
 
     fn held(&self, access_key: &str) -> Option<&Held> {
@@ -182,6 +196,29 @@ impl KeyRing {
         let root = Held::root(&table.root.bearer.access_key, table.root.secret.expose());
         let previous = table.previous.as_ref().map(|(_, previous)| previous.clone());
         self.table.store(Arc::new(Table::new(root, previous, Arc::new(records))));
+    }
+
+    /// Whose a uid is on mounts.
+    #[must_use]
+    pub fn holder(&self, uid: u32) -> Holder {
+        match self.table.load().uids.get(&uid) {
+            None => Holder::Nobody,
+            Some(None) => Holder::Contested,
+            Some(Some(identity)) => Holder::User(identity.clone()),
+        }
+    }
+
+    /// A user as it is now, by id.
+    #[must_use]
+    pub fn user(&self, id: &str) -> Option<Arc<Identity>> {
+        let table = self.table.load();
+        if let Some(identity) = table.by_id.get(id) {
+            return Some(identity);
+        }
+        let known = table.records.by_id(id).filter(|known| known.record.class() == Class::User)?;
+        let identity = Arc::new(table.records.user(known));
+        table.by_id.insert(id.into(), identity.clone());
+        Some(identity)
     }
 
     /// Who holds an access key, with the session token that came with it.

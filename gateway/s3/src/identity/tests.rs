@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use packstone_access::Actor;
+use packstone_posix::Holder;
 
 use super::*;
 
@@ -97,6 +98,33 @@ fn a_key_finds_its_user_while_it_is_active() {
     ring.set_root("other", "secret-of-root", None);
     assert_eq!(ring.bearer("root", None).unwrap_err(), Stranger::UnknownKey);
     assert!(ring.bearer("AKIA1", None).is_ok(), "users stay when root changes");
+}
+
+#[test]
+fn a_uid_is_one_users_or_nobodys() {
+    let with_uid = |name: &str, class: Own, uid: &str| {
+        let mut made = record(name, class);
+        made.tags.insert(UID.to_owned(), uid.to_owned());
+        made
+    };
+    let someone = || Own::User { keys: Vec::new(), groups: BTreeSet::new() };
+    let (alice, bob) = (with_uid("alice", someone(), "1001"), with_uid("bob", someone(), "1002"));
+    let id = alice.id.clone();
+    let ring = ring([alice, bob, with_uid("mallory", someone(), "1002"), with_uid("group", Own::Group, "1003")]);
+    let named = |holder| match holder {
+        Holder::User(identity) => identity.principal.arn().to_owned(),
+        Holder::Nobody => "nobody".to_owned(),
+        Holder::Contested => "contested".to_owned(),
+    };
+    let held = [1001, 1002, 1003, 0].map(|uid| named(ring.holder(uid)));
+    assert_eq!(held, ["arn:aws:iam::000000000000:user/alice", "contested", "nobody", "nobody"]);
+    assert_eq!(ring.user(&id).unwrap().principal.arn(), "arn:aws:iam::000000000000:user/alice");
+    // What is kept of a user is forgotten with the next change.
+    let mut without = Records::clone(&ring.records());
+    without.remove(&id);
+    ring.set_records(without);
+    assert!(ring.user(&id).is_none());
+    assert_eq!(named(ring.holder(1001)), "nobody");
 }
 
 #[test]

@@ -276,6 +276,7 @@ fn inherited(version: &Version, own: impl Iterator<Item = (SystemHeader, String)
         encryption: None,
         renamed: None,
         file: None,
+        inode: None,
         extended: Vec::new(),
         ..version.attributes.clone()
     };

@@ -82,7 +82,9 @@ impl Decider<'_, '_> {
             let document = value.map(|value| Document { lsn: 0, value: value.clone() });
             let held = self.bucket(scope)?;
             let next = held.with(kind, name, document)?;
-            next.check_size()?;
+            if value.is_some() {
+                next.check_size()?;
+            }
             let begins = held.versioning() == Versioning::Never && next.versioning() != Versioning::Never;
             if begins && self.applier.tally(scope)?.links > 0 {
                 return Err(Error::InvalidBucketState("files in it have several names: give each file one name first"));

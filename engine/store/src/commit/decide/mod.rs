@@ -11,6 +11,7 @@ mod quota;
 mod redirect;
 mod rename;
 mod rename_tree;
+mod rename_version;
 mod restate;
 mod upload;
 mod write;
@@ -31,8 +32,8 @@ use crate::index::row::corrupt;
 use crate::index::{Row, Snapshot};
 use crate::journal::{Entry, Target};
 use crate::node::Roster;
-use crate::object::Attributes;
 use crate::object::attributes::{is_under_customers_key, lock_of};
+use crate::object::{Attributes, Deleted};
 use crate::record::{Extent, Record};
 use crate::retention::Lock;
 use crate::segment::SegmentInfo;
@@ -135,13 +136,17 @@ impl<'live, 'index> Decider<'live, 'index> {
             Op::Rewrite { bucket, key, place, draft, kept, beside } => {
                 self.rewrite((*bucket, key), place, (draft, kept.as_ref()), *beside)
             }
-            Op::Delete { bucket, key, version, precondition, bypass } => {
+            Op::Delete { bucket, key, version, precondition, bypass, returning } => {
+                if self.is_left(*bucket, key)? {
+                    object::check(precondition, None)?;
+                    return Ok(Outcome::Deleted(Deleted::Nothing));
+                }
                 let standing = self.standing_at(*bucket, key)?;
                 let key = standing.as_deref().unwrap_or(key);
-                self.delete(*bucket, key, *version, precondition, bypass.as_deref())
+                self.delete((*bucket, key), *version, precondition, bypass.as_deref(), *returning)
             }
-            Op::Rename { bucket, source, destination, terms, copy, .. } => {
-                self.rename(*bucket, (source, destination), terms, copy.as_ref())
+            Op::Rename { bucket, source, destination, terms, copy, streamed, .. } => {
+                self.rename(*bucket, (source, destination), terms, (copy.as_ref(), streamed.as_ref()))
             }
             Op::RenameTree { bucket, tree, copies, .. } => self.rename_tree(*bucket, tree, copies),
             Op::Redirect { bucket, from, to } => self.redirect(*bucket, from, to),

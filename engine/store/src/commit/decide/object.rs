@@ -48,12 +48,7 @@ impl Decider<'_, '_> {
             None => draft.attributes.clone(),
             Some(_) => {
                 let mut attributes = Attributes::decode(&mut Reader(&draft.attributes)).map_err(corrupt)?;
-                match draft.posix.mode & FILE_TYPE {
-                    0 => self.hold(state, &mut attributes),
-                    // A directory holds no record of its own.
-                    DIRECTORY => {}
-                    _ => self.await_lock(state, &mut attributes),
-                }
+                self.hold_as_made(state, draft.posix.mode, &mut attributes);
                 attributes.to_bytes()?
             }
         };
@@ -70,6 +65,16 @@ impl Decider<'_, '_> {
         }
         expect_readable(lock, attributes)?;
         retention::may_change(None, lock.retention, self.site.compliance, false)
+    }
+
+    /// Gives what comes with that mode the retention of its bucket, or has it wait for that.
+    pub(super) fn hold_as_made(&self, state: &BucketState, mode: u32, attributes: &mut Attributes) {
+        match mode & FILE_TYPE {
+            0 => self.hold(state, attributes),
+            // A directory holds no record of its own.
+            DIRECTORY => {}
+            _ => self.await_lock(state, attributes),
+        }
     }
 
     /// Gives a version that comes without a retention its bucket's.
@@ -121,7 +126,7 @@ impl Decider<'_, '_> {
     }
 
     /// The id of a version that comes.
-    fn version_for(&self, state: &BucketState, record: u64) -> VersionId {
+    pub(super) fn version_for(&self, state: &BucketState, record: u64) -> VersionId {
         match state.versioning() {
             Versioning::Enabled => VersionId::mint(self.site.appliance, record),
             Versioning::Never | Versioning::Suspended => VersionId::NULL,
@@ -145,17 +150,17 @@ impl Decider<'_, '_> {
 
     pub(super) fn delete(
         &mut self,
-        bucket: u32,
-        key: &str,
+        (bucket, key): (u32, &str),
         version: Option<VersionId>,
         precondition: &Precondition,
         bypass: Option<&str>,
+        returning: usize,
     ) -> Result<Outcome> {
         let state = self.bucket(bucket)?;
         match (version, state.versioning()) {
             (None | Some(VersionId::NULL), Versioning::Never) => self.kill(state, key, precondition, bypass),
             (None, _) => self.mark(state, key, precondition),
-            (Some(version), _) => self.kill_version(state, key, version, precondition, bypass),
+            (Some(version), _) => self.kill_version(state, (key, version), precondition, bypass, returning),
         }
     }
 
@@ -179,25 +184,31 @@ impl Decider<'_, '_> {
 
     /// Puts a delete marker in front of a key's versions, whether there are any or not.
     fn mark(&mut self, state: &BucketState, key: &str, precondition: &Precondition) -> Result<Outcome> {
-        let bucket = state.bucket.id;
-        let held = self.applier.current(bucket, key)?;
+        let held = self.applier.current(state.bucket.id, key)?;
         check(precondition, held.as_ref())?;
-        let Way { replaces, removed, kills } = self.make_way(state, key, held)?;
+        let way = self.make_way(state, key, held)?;
+        let version = self.bring_marker(state, key, way)?;
+        Ok(Outcome::Deleted(Deleted::Marked { version }))
+    }
+
+    /// Makes a delete marker the newest version.
+    pub(super) fn bring_marker(&mut self, state: &BucketState, key: &str, way: Way) -> Result<VersionId> {
+        let Way { replaces, removed, kills } = way;
         let (record, modified) = (self.next_lsn(), self.site.now);
         let version = self.version_for(state, record);
-        let key = key.to_owned();
+        let (bucket, key) = (state.bucket.id, key.to_owned());
         self.push(Entry::Marker { bucket, key, version, record, modified, replaces, removed, kills })?;
-        Ok(Outcome::Deleted(Deleted::Marked { version }))
+        Ok(version)
     }
 
     /// Ends one version, or a delete marker, and says which one is current after it.
     fn kill_version(
         &mut self,
         state: &BucketState,
-        key: &str,
-        version: VersionId,
+        (key, version): (&str, VersionId),
         precondition: &Precondition,
         bypass: Option<&str>,
+        returning: usize,
     ) -> Result<Outcome> {
         let bucket = state.bucket.id;
         let held = self.named(bucket, key, version)?;
@@ -207,7 +218,11 @@ impl Decider<'_, '_> {
         let record = row.record.id;
         let is_newest = self.applier.newest(bucket, key)?.is_some_and(|newest| newest.record.id == record);
         let next = if is_newest { self.applier.below(bucket, key, record)? } else { None };
-        let promoted = next.filter(|next| !next.marker).map_or(0, |next| next.record.id);
+        let next = next.filter(|next| !next.marker);
+        let promoted = next.as_ref().map_or(0, |next| next.record.id);
+        if let Some(next) = &next {
+            self.number_anew((bucket, key), next, returning)?;
+        }
         self.push(Entry::KillVersion { bucket, key: key.to_owned(), record, promoted, removed, kills })?;
         self.note_end(state, key, &row, bypass)?;
         Ok(Outcome::Deleted(Deleted::Ended { version, marker: row.marker }))

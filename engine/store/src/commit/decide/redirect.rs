@@ -12,7 +12,10 @@ use crate::error::{Error, Result};
 use crate::index::redirect::{MOST_REDIRECTS, REDIRECT, Redirect};
 use crate::index::{Space, keys, row};
 use crate::journal::Entry;
-use crate::object::{MAX_TREE, StoredCopy};
+use crate::object::StoredCopy;
+
+/// Whoever renames a small directory waits while more rows than that are to move before.
+const FEW: usize = 64;
 
 impl Decider<'_, '_> {
     /// What must move before an operation is decided.
@@ -24,16 +27,28 @@ impl Decider<'_, '_> {
             Op::RenameTree { bucket, tree, .. } => {
                 let mut moves = self.unmoved_below(*bucket, &tree.from)?;
                 moves.extend(self.unmoved_below(*bucket, &tree.to)?);
+                if moves.len() > FEW {
+                    return Err(Error::Renaming);
+                }
                 (*bucket, moves)
             }
             // What ends needs no other place to do so.
-            Op::Delete { bucket, key, .. } if self.standing_at(*bucket, key)?.is_some() => return Ok(None),
+            Op::Delete { .. } => return Ok(None),
             _ => match op.keys() {
                 Some((bucket, keys)) => (bucket, self.unmoved_at(bucket, &keys)?),
                 None => return Ok(None),
             },
         };
         Ok((!moves.is_empty()).then_some(Unmoved { bucket, moves, op: None }))
+    }
+
+    /// Whether the row of a key is an unmoved one: nothing is there by its name.
+    pub(super) fn is_left(&mut self, bucket: u32, key: &str) -> Result<bool> {
+        let mut moves = Vec::new();
+        for redirect in self.redirects_of(bucket) {
+            self.note_unmoved(&redirect, bucket, key, &mut moves)?;
+        }
+        Ok(!moves.is_empty())
     }
 
     fn redirects_of(&self, bucket: u32) -> Vec<Arc<Redirect>> {
@@ -52,20 +67,23 @@ impl Decider<'_, '_> {
 
     /// The unmoved rows that stand for keys, under them or for another name of a file that has one of them.
     fn unmoved_at(&mut self, bucket: u32, keys: &[&str]) -> Result<Vec<(String, String)>> {
-        let mut moves = Vec::new();
-        for redirect in self.redirects_of(bucket) {
+        let (mut moves, redirects) = (Vec::new(), self.redirects_of(bucket));
+        if redirects.is_empty() {
+            return Ok(moves);
+        }
+        for redirect in &redirects {
             for key in keys {
                 let source = redirect.source_of(key).unwrap_or_else(|| (*key).to_owned());
-                self.note_unmoved(&redirect, bucket, &source, &mut moves)?;
+                self.note_unmoved(redirect, bucket, &source, &mut moves)?;
             }
         }
         for key in keys {
             let Some(row) = self.applier.current(bucket, key)? else { continue };
             let names = self.applier.names(row.record.inode())?;
             let names: Vec<String> = names.iter().map(|(_, name)| name.to_owned()).collect();
-            for redirect in self.redirects_of(bucket) {
+            for redirect in &redirects {
                 for name in &names {
-                    self.note_unmoved(&redirect, bucket, name, &mut moves)?;
+                    self.note_unmoved(redirect, bucket, name, &mut moves)?;
                 }
             }
         }
@@ -90,7 +108,7 @@ impl Decider<'_, '_> {
         Ok(())
     }
 
-    /// Unmoved rows that stand below a path, or are to: no more than are moved at once. In a batch of its own.
+    /// Unmoved rows that stand below a path, or are to, or some that are too many. In a batch of its own.
     fn unmoved_below(&self, bucket: u32, path: &str) -> Result<Vec<(String, String)>> {
         let mut moves = Vec::new();
         for redirect in self.redirects_of(bucket).iter().filter(|redirect| redirect.touches(path)) {
@@ -103,7 +121,7 @@ impl Decider<'_, '_> {
             for pair in self.applier.snapshot().prefix(Space::Current, &keys::current(bucket, &below)) {
                 let (key, value) = pair?;
                 let Some(source) = keys::object_key(&key) else { continue };
-                if moves.len() >= MAX_TREE {
+                if moves.len() > FEW {
                     return Ok(moves);
                 }
                 if redirect.is_unmoved(row::record_id(&value)?) {

@@ -6,7 +6,7 @@ use crate::configuration::Versioning;
 use crate::error::{Error, Result};
 use crate::index::Row;
 use crate::journal::{Entry, Removed};
-use crate::object::{Attributes, Conditions, Etag, RenameTerms, RenameToken, StoredCopy};
+use crate::object::{Attributes, Conditions, Etag, RenameTerms, RenameToken, StoredCopy, StreamedCopy};
 use crate::record::{Extent, Posix, Record};
 use crate::time::to_seconds;
 
@@ -18,9 +18,10 @@ impl Decider<'_, '_> {
         bucket: u32,
         (source, destination): (&str, &str),
         terms: &RenameTerms,
-        copy: Option<&StoredCopy>,
+        copies: (Option<&StoredCopy>, Option<&StreamedCopy>),
     ) -> Result<Outcome> {
-        let versioning = self.bucket(bucket)?.versioning();
+        let state = self.bucket(bucket)?;
+        let is_versioned = state.versioning() != Versioning::Never;
         let replaced = self.applier.current(bucket, destination)?;
         if let Some(row) = &replaced
             && was_asked_before(terms.token, row)?
@@ -40,14 +41,17 @@ impl Decider<'_, '_> {
             Some(row) => self.ending((bucket, destination), row, false)?,
             None => (Removed::default(), Vec::new()),
         };
-        if versioning != Versioning::Never {
+        if is_versioned && !terms.is_of_files {
             return Err(Error::InvalidBucketState("objects can't be renamed where versions are kept, or were"));
         }
         if source == destination {
             return Ok(Outcome::Stored(held));
         }
+        if is_versioned {
+            return self.rename_version(state, (source, destination), (held, replaced), copies);
+        }
         let attributes = Attributes { renamed: terms.token, ..attributes }.to_bytes()?;
-        let extents = self.renamed_extents(&held.record, copy)?;
+        let extents = self.renamed_extents(&held.record, copies.0)?;
         let posix = Posix { inode: held.record.inode(), ..held.record.posix };
         let record = Record { id: self.next_lsn(), posix, attributes, extents, ..held.record };
         let targets = without_claims_of(targets, &record);

@@ -87,7 +87,15 @@ impl Decider<'_, '_> {
         let attributes = attributes_of(held)?;
         let ctime = self.site.now;
         let file = attributes.file.map(|file| FileFacts { mtime: 0, ctime, ..file });
-        Ok(Attributes { upload: None, renamed: None, retention: None, legal_hold: false, file, ..attributes })
+        Ok(Attributes {
+            upload: None,
+            renamed: None,
+            retention: None,
+            legal_hold: false,
+            file,
+            inode: None,
+            ..attributes
+        })
     }
 }
 

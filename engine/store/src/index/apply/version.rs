@@ -190,9 +190,15 @@ impl Applier<'_> {
     fn amend(&mut self, bucket: u32, key: &str, record: u64, with: &[u8], by: Target) -> IndexResult<()> {
         let Some((space, mut row)) = self.version(bucket, key, record)? else { return Ok(()) };
         self.leave_pending(&row.record)?;
+        let before = row.clone();
         row.record.attributes = with.to_vec();
         row.amendment = Some(by);
         self.enter_pending(bucket, key, &row.record)?;
+        if space == Space::Current && row.record.inode() != before.record.inode() {
+            let place = keys::current(bucket, key);
+            self.leave_inode(&before, &place)?;
+            self.enter_inode(&row, &place)?;
+        }
         self.rewrite(space, bucket, key, row);
         Ok(())
     }
