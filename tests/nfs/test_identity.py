@@ -125,5 +125,6 @@ def test_what_ganesha_opens_is_asked_of_the_mounts_user(nfs: Nfs, iam: "IAMClien
     finally:
         nfs.stop()
         nfs.start()
+        nfs.leave_grace_period(BUCKET)
     with nfs.mount(BUCKET) as root:
         assert (root.read("/rates/file"), root.read("/fx/file")) == (b"overs", b"over")
