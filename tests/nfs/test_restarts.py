@@ -102,7 +102,7 @@ class Copies:
             try:
                 client.write(name, content)
             except OSError as fault:
-                # The node ended with a question in hand, and the mount was told before Ganesha: nobody knows what became of it.
+                # The node ended with a question in hand: nobody knows what became of it.
                 if "SERVERFAULT" not in str(fault) or self._lost >= len(RESTARTS):
                     raise
                 self._lost += 1
