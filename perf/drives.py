@@ -35,16 +35,16 @@ def drives(bench: Bench) -> None:
     lost = Path(_status(bench)["drives"][0]["path"])
     rounds: list[tuple[Measurement, Measurement, Measurement]] = []
     for _ in range(bench.scale.rounds):
-        healthy = _get(bench, "healthy")
+        healthy = get_while(bench, "healthy")
         ours.kill()
         shutil.rmtree(lost)
         lost.mkdir(mode=0o700)
         ours.start()
-        gone = _get(bench, "one drive gone")
+        gone = get_while(bench, "one drive gone")
         ours.kill()
         ours.replace_drive(lost)
         ours.start()
-        filling = _get(bench, "while it is filled")
+        filling = get_while(bench, "while it is filled")
         _wait_until_whole(bench)
         rounds.append((healthy, gone, filling))
     pairs = [(healthy.cpu_us_per_op, gone.cpu_us_per_op) for healthy, gone, _ in rounds]
@@ -72,7 +72,8 @@ def _ratio(what: str, ratios: list[float]) -> Figure:
     return Figure(what, "", statistics.median(ratios) if ratios else None, DEGRADED_LIMIT, note=note)
 
 
-def _get(bench: Bench, when: str) -> Measurement:
+def get_while(bench: Bench, when: str) -> Measurement:
+    """GET 4 KiB of random keys, half a turn long; `when` is said before."""
     ours, seconds = bench.ours.server, bench.scale.seconds / 2
     bench.console.print(f"  {when}:", highlight=False)
     measured = bench.generator.run(

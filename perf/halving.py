@@ -10,8 +10,8 @@ from botocore.config import Config
 
 from perf import disk
 from perf.bench import Bench
+from perf.drives import get_while
 from perf.figure import Figure
-from perf.generator import Measurement
 from perf.scenario import CONNECTIONS, EXPANSION, MIB, SMALL
 from perf.server import NotMeasurableError, Server
 
@@ -39,10 +39,10 @@ def halved(bench: Bench) -> None:
     bench.ours.seal()
     filled = _on_drives(bench)
     disk.read_into_cache(bench.ours.data)
-    quiet = [_get(bench, "nothing is compacted") for _ in range(bench.scale.rounds)]
+    quiet = [get_while(bench, "while nothing is compacted") for _ in range(bench.scale.rounds)]
     left = _delete_half(ours)
     bench.ours.seal()
-    busy = [_get(bench, "it is compacted") for _ in range(bench.scale.rounds)]
+    busy = [get_while(bench, "while it is compacted") for _ in range(bench.scale.rounds)]
     after = _when_settled(bench)
     ideal = left * SMALL * EXPANSION
     ratios = [one.p99_us / other.p99_us for one, other in zip(busy, quiet, strict=True)]
@@ -69,17 +69,6 @@ def halved(bench: Bench) -> None:
 def _on_drives(bench: Bench) -> int:
     """Bytes of disk blocks of the segments on all drives; journals, which are preallocated, are none."""
     return sum(disk.blocks(folder) for folder in bench.ours.data.rglob("segments"))
-
-
-def _get(bench: Bench, when: str) -> Measurement:
-    """Of what stands beside the bucket: none of it was deleted."""
-    ours, seconds = bench.ours.server, bench.scale.seconds / 2
-    bench.console.print(f"  while {when}:", highlight=False)
-    measured = bench.generator.run(
-        ours, "get", connections=CONNECTIONS, keys=ours.keys, duration=seconds, warmup=min(1.0, seconds / 2)
-    )
-    bench.record(ours, measured)
-    return measured
 
 
 def _delete_half(server: Server) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fuse.mounted import Mount
+from tests.fuse.mounted import Mount, skip_without_fuse
 from tests.served import Node
 
 if TYPE_CHECKING:
@@ -18,10 +18,7 @@ SETTINGS = {"PACKSTONE_ENGINE__SPACE_RESERVE": "0"}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without the kernel's side of FUSE there is nothing to mount."""
-    if not Path("/dev/fuse").exists():
-        for item in items:
-            if Path(__file__).parent in item.path.parents:
-                item.add_marker(pytest.mark.skip(reason="this machine has no /dev/fuse"))
+    skip_without_fuse(items, Path(__file__).parent)
 
 
 def _mounted(scratch: Path) -> Iterator[Mount]:

@@ -7,9 +7,19 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.served import PACKSTONE, Node
 
 _START_SECONDS = 30
+
+
+def skip_without_fuse(items: list[pytest.Item], folder: Path) -> None:
+    """Skip the tests of a folder where the machine can't mount."""
+    if not Path("/dev/fuse").exists():
+        for item in items:
+            if folder in item.path.parents:
+                item.add_marker(pytest.mark.skip(reason="this machine has no /dev/fuse"))
 
 
 class Mount:

@@ -4,19 +4,11 @@
 
 mod node;
 
-use node::{BUCKET, Mount, Node, body};
+use node::{BUCKET, Node, body, ready};
 use packstone_access::Action;
 use packstone_posix::DefaultEncryption;
 use packstone_posix::protocol::Change;
 use packstone_store::object::{AttributeChange, ListQuery, RenameTerms, VersionQuery};
-
-fn ready() -> (Node, Mount, u64) {
-    let node = Node::new();
-    node.create_bucket(&[]);
-    let mount = node.mount();
-    let bucket = mount.bucket();
-    (node, mount, bucket)
-}
 
 #[test]
 fn what_s3_puts_is_a_file_and_what_is_written_an_object() {

@@ -7,17 +7,9 @@ mod node;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use node::{Mount, Node, body};
+use node::{Mount, Node, body, ready};
 
 const MANY: usize = 1300;
-
-fn ready() -> (Node, Mount, u64) {
-    let node = Node::new();
-    node.create_bucket(&[]);
-    let mount = node.mount();
-    let bucket = mount.bucket();
-    (node, mount, bucket)
-}
 
 fn fill(node: &Node, path: &str) {
     for at in 0..MANY {

@@ -4,16 +4,8 @@
 
 mod node;
 
-use node::{Mount, Node, body};
+use node::{Node, body, ready};
 use packstone_posix::protocol::Change;
-
-fn ready() -> (Node, Mount, u64) {
-    let node = Node::new();
-    node.create_bucket(&[]);
-    let mount = node.mount();
-    let bucket = mount.bucket();
-    (node, mount, bucket)
-}
 
 #[test]
 fn all_names_are_one_file() {

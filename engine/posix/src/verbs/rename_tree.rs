@@ -127,7 +127,8 @@ impl Files {
         let contents = self.settle_below(&open, bucket, &source.path).await?;
         self.store.redirect(&leaving, &coming).await.map_err(elsewhere)?;
         self.follow_all(contents, bucket, (&source.path, path)).await;
-        // Who opened a file of it meanwhile did so by the former path.
+        // Who opened a file of it meanwhile did so by the former path. The directory is renamed: what can't be published of such a
+        // file is told to its writer, who is looked for by its number.
         let open = self.open.all();
         let contents = self.settle_below(&open, bucket, &source.path).await.unwrap_or_default();
         self.follow_all(contents, bucket, (&source.path, path)).await;

@@ -208,6 +208,15 @@ impl Node {
     }
 }
 
+/// A node with the bucket, a mount, and the bucket's number.
+pub fn ready() -> (Node, Mount, u64) {
+    let node = Node::new();
+    node.create_bucket(&[]);
+    let mount = node.mount();
+    let bucket = mount.bucket();
+    (node, mount, bucket)
+}
+
 impl Drop for Node {
     fn drop(&mut self) {
         self.stop();

@@ -293,17 +293,17 @@ impl Core {
         self.shared.index.write(applier.finish())?;
         self.lags = false;
         self.shared.lsn.store(batch.header.last_lsn(), Ordering::Release);
+        let buckets = self.shared.buckets.load();
         for entry in entries {
             self.shared.name_changes.note(entry, self.last_time);
-            self.note_redirected(entry);
+            self.note_redirected(&buckets, entry);
         }
         Ok(())
     }
 
     /// Names also change where a redirect has them seen.
-    fn note_redirected(&self, entry: &Entry) {
+    fn note_redirected(&self, buckets: &Buckets, entry: &Entry) {
         let (changes, now) = (&self.shared.name_changes, self.last_time);
-        let buckets = self.shared.buckets.load();
         match entry {
             Entry::Document { scope, kind, .. } if kind == REDIRECT => {
                 for redirect in buckets.redirects().of(*scope) {

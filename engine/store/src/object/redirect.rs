@@ -115,7 +115,7 @@ fn longest_below(shared: &Shared, bucket: u32, path: &str) -> Result<usize> {
     let snapshot = shared.namespace();
     let mut longest = path.len();
     for pair in snapshot.prefix(Space::Current, &keys::current(bucket, path)) {
-        longest = longest.max(pair?.0.len() - keys::current(bucket, "").len());
+        longest = longest.max(keys::object_key(&pair?.0).map_or(0, str::len));
     }
     Ok(longest)
 }

@@ -82,6 +82,7 @@ impl Decider<'_, '_> {
             let document = value.map(|value| Document { lsn: 0, value: value.clone() });
             let held = self.bucket(scope)?;
             let next = held.with(kind, name, document)?;
+            // What goes makes nothing larger: a bucket that is too full by its redirects must get rid of them.
             if value.is_some() {
                 next.check_size()?;
             }

@@ -132,7 +132,8 @@ impl Decider<'_, '_> {
         Ok(moves)
     }
 
-    /// Has everything below `from` be below `to` from here on. In a batch of its own.
+    /// Has everything below `from` be below `to` from here on. In a batch of its own. No lock is asked for but that of what
+    /// gives way: locks need versions, and the bucket never kept any.
     pub(super) fn redirect(&mut self, bucket: u32, from: &str, to: &str) -> Result<Outcome> {
         if self.bucket(bucket)?.versioning() != Versioning::Never {
             return Err(Error::InvalidBucketState("objects can't be renamed where versions are kept, or were"));
