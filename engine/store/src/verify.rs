@@ -1,12 +1,14 @@
 //! Reading everything, or a sample, and checking it against its hashes and CRCs.
 
+use std::collections::HashSet;
+
 use packstone_access::{Action, Grant};
 
 use crate::error::{Error, Result};
 use crate::index::{Row, Space, keys};
 use crate::record::{Extent, Record};
 use crate::recovery::Progress;
-use crate::segment::{Home, SegmentKind};
+use crate::segment::{Home, Segment, SegmentKind};
 use crate::store::{Inner, Store};
 
 #[derive(Clone, Debug, Default)]
@@ -23,7 +25,8 @@ pub struct VerifyReport {
 
 impl Store {
     /// Checks every block of a `sample` (0 to 1) of the sealed segments, then reads every record that stands in them
-    /// against its hash. `progress` counts segments, then records. Blocks.
+    /// against its hash. What moves to a new segment meanwhile is read there, whatever the sample. `progress` counts
+    /// segments, then records. Blocks.
     ///
     /// # Errors
     /// A grant for something else, a fault of the index, or [`Error::ShuttingDown`] when `progress` said so.
@@ -34,24 +37,20 @@ impl Store {
         let mut ids: Vec<u64> = table.keys().copied().collect();
         ids.sort_unstable();
         // Spread over all ages alike: every n-th.
-        let chosen: std::collections::HashSet<u64> = ids
-            .iter()
+        let (chosen, passed): (Vec<_>, Vec<_>) = ids
+            .into_iter()
             .enumerate()
-            .filter(|(place, _)| ((*place as f64 + 1.0) * sample).floor() > (*place as f64 * sample).floor())
-            .map(|(_, id)| *id)
-            .collect();
+            .partition(|(place, _)| ((*place as f64 + 1.0) * sample).floor() > (*place as f64 * sample).floor());
+        let chosen: Vec<u64> = chosen.into_iter().map(|(_, id)| id).collect();
+        let passed: HashSet<u64> = passed.into_iter().map(|(_, id)| id).collect();
         let objects: u64 = self.status(grant)?.objects;
         let of_how_many = chosen.len() as u64 + objects;
-        for id in ids.iter().filter(|id| chosen.contains(id)) {
+        for id in &chosen {
             if let Some(Home::Segment(segment)) = table.get(id) {
-                // By the names that the next start will look for: a file that reads hold open may have lost its own.
-                report
-                    .faults
-                    .extend(segment.apart(&self.inner.shared.hardware).scrub(&self.inner.shared.hardware, &|_| true));
-                if segment.info.sealed
-                    && let Err(error) = segment.read_toc()
-                {
-                    report.faults.push(error.to_string());
+                let faults = self.faults_of(segment);
+                // What compaction emptied and erased meanwhile has no fault.
+                if self.inner.shared.table.get(*id).is_some() {
+                    report.faults.extend(faults);
                 }
             }
             report.segments += 1;
@@ -61,17 +60,29 @@ impl Store {
         for bucket in self.inner.shared.buckets.load().iter() {
             for space in [Space::Current, Space::Versions] {
                 let progress = |done| progress(done, of_how_many);
-                self.verify_bucket((space, bucket.id, &bucket.name), &chosen, &mut report, &progress)?;
+                self.verify_bucket((space, bucket.id, &bucket.name), &passed, &mut report, &progress)?;
             }
         }
         progress(of_how_many, of_how_many);
         Ok(report)
     }
 
+    fn faults_of(&self, segment: &Segment) -> Vec<String> {
+        // By the names that the next start will look for: a file that reads hold open may have lost its own.
+        let hardware = &self.inner.shared.hardware;
+        let mut faults = segment.apart(hardware).scrub(hardware, &|_| true);
+        if segment.info.sealed
+            && let Err(error) = segment.read_toc()
+        {
+            faults.push(error.to_string());
+        }
+        faults
+    }
+
     fn verify_bucket(
         &self,
         (space, bucket, name): (Space, u32, &str),
-        chosen: &std::collections::HashSet<u64>,
+        passed: &HashSet<u64>,
         report: &mut VerifyReport,
         progress: &dyn Fn(u64) -> bool,
     ) -> Result<()> {
@@ -84,22 +95,17 @@ impl Store {
                 continue;
             }
             let record = row.record;
-            if record.extents.first().is_some_and(|extent| !chosen.contains(&extent.segment)) {
+            let id = record.id;
+            if record.extents.first().is_some_and(|extent| passed.contains(&extent.segment)) {
                 continue;
             }
             report.records += 1;
             report.bytes += record.stored();
-            let whole = record.extents.iter().try_for_each(|extent| self.inner.check(extent));
-            let whole = whole.and_then(|()| self.inner.expect_dictionary(bucket, &record));
-            if let Err(error) = whole {
-                // What moved or ended meanwhile is not lost.
-                let held = self.inner.shared.index.snapshot().get(space, &key)?;
-                if held.is_some_and(|held| *held == *value) {
-                    let buckets = self.inner.shared.buckets.load();
-                    let object = buckets.redirects().shown(bucket, &object, record.id);
-                    report.faults.push(format!("{name}/{object}: {error}"));
-                    report.lost.push(format!("{name}/{object}"));
-                }
+            if let Some(error) = self.inner.unreadable(bucket, record, (space, &key))? {
+                let buckets = self.inner.shared.buckets.load();
+                let object = buckets.redirects().shown(bucket, &object, id);
+                report.faults.push(format!("{name}/{object}: {error}"));
+                report.lost.push(format!("{name}/{object}"));
             }
             if report.records.is_multiple_of(256) {
                 go_on(progress(report.segments + report.records))?;
@@ -130,6 +136,23 @@ impl Inner {
                 Err(Error::Lost(format!("dictionary {} is not there, or can't be read", record.dictionary)))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Why a version that was found at `row` can't be read; `None` when all its bytes are as its hashes say, wherever
+    /// they moved meanwhile, or when it ended.
+    fn unreadable(&self, bucket: u32, found: Record, row: (Space, &[u8])) -> Result<Option<Error>> {
+        let mut record = found;
+        loop {
+            let whole = record.extents.iter().try_for_each(|extent| self.check(extent));
+            let Err(error) = whole.and_then(|()| self.expect_dictionary(bucket, &record)) else { return Ok(None) };
+            let snapshot = self.shared.index.snapshot();
+            let Some(held) = snapshot.get(row.0, row.1)? else { return Ok(None) };
+            let held = Row::decode_whole(&held, &*snapshot)?.record;
+            if (held.id, &held.extents) == (record.id, &record.extents) {
+                return Ok(Some(error));
+            }
+            record = held;
         }
     }
 

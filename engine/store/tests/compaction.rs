@@ -3,10 +3,13 @@
 
 mod node;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use node::{Node, body, profile};
 use packstone_store::feed::{Feed, What};
+use packstone_store::recovery::Progress;
 use packstone_store::{Error, Store};
 
 /// Dead bytes as a share of all, once compaction has nothing more to do or time is up.
@@ -75,6 +78,33 @@ async fn check(store: &Store) {
             _ => assert!(matches!(held, Err(Error::NoSuchKey)), "large/{number} came back"),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_carried_to_a_new_segment_meanwhile_is_verified_there() {
+    let node = Node::new(profile(3, 1));
+    let store = node.open();
+    node::create_bucket(&store, "bkt").await;
+    for number in 0..400u64 {
+        node::put(&store, "bkt", &format!("k{number:04}"), &body(number, 20_000)).await;
+    }
+    seal(&store);
+    let runtime = tokio::runtime::Handle::current();
+    let (carrying, carried) = (store.clone(), AtomicBool::new(false));
+    let carry: Progress = Arc::new(move |_, _| {
+        if !carried.swap(true, Ordering::Relaxed) {
+            runtime.block_on(async {
+                for number in (0..400u64).filter(|number| number % 4 != 0) {
+                    node::delete(&carrying, "bkt", &format!("k{number:04}")).await;
+                }
+                assert!(settled(&carrying, 0.25).await <= 0.25);
+            });
+        }
+        true
+    });
+    let report = tokio::task::block_in_place(|| store.verify(&node::administer(), 1.0, &carry)).unwrap();
+    assert_eq!((report.records, report.faults, report.lost), (100, vec![], vec![]));
+    node::close(&store);
 }
 
 #[tokio::test(flavor = "multi_thread")]
