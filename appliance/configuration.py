@@ -147,6 +147,10 @@ class FilesSection(_Section):
     """In a bucket with default retention, a file that was written through a mount is locked when nothing was written to
     it for so long, and nobody has it open to write; `chmod a-w` locks it at once. 1 s to 30 d."""
 
+    remote_connections: int = Field(default=1024, ge=0, le=1 << 16)
+    """How many connections mounts on other machines may have, together; half of them with one access key. A mount has
+    one for each question under way, 41 at most. Each may take 2 MiB of memory. 0: no such mount is served."""
+
 
 class PoolSection(_Section):
     """A pool: drives of one class under one erasure profile."""

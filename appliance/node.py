@@ -57,7 +57,9 @@ class Node:
             settings = s3_settings(self.configuration, self._root, self._master_key)
             self._s3 = parse_address(engine.serve_s3(settings))
             try:
-                engine.serve_files(str(self.configuration.files_socket), self.configuration.files.lock_after)
+                files = self.configuration.files
+                socket = str(self.configuration.files_socket)
+                engine.serve_files(socket, files.lock_after, files.remote_connections)
             except packstone_engine.EngineError as fault:
                 _log.warning("no mount can be served", extra={"fault": str(fault)})
         self.health.state = "serving"

@@ -9,16 +9,16 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
-import packstone_engine
 import pyfuse3
 import trio
 
 from appliance.service_notification import notify
+from fuse.connection import Connect, MountError
 from fuse.device_number import next_free
 from fuse.operations import Operations
 
@@ -27,10 +27,6 @@ _READ_AHEAD_KIB: Final = 1024
 
 
 _log = logging.getLogger(__name__)
-
-
-class MountError(Exception):
-    """The mount can't be made: one line that says why."""
 
 
 def replace_stale(mountpoint: Path) -> None:
@@ -78,33 +74,30 @@ class Mount:
     """One mount of a node's namespace."""
 
     def __init__(
-        self, socket: Path, mountpoint: Path, *, allow_other: bool, device: int | None = None, user: str = ""
+        self,
+        connect: Connect,
+        mountpoint: Path,
+        *,
+        name: str = "packstone",
+        options: Collection[str] = (),
+        device: int | None = None,
     ) -> None:
-        """Name the node's socket, the directory to mount on, and the minor number that the device shall have.
+        """Say how to reach the node, the directory to mount on, and the minor number that the device shall have.
 
-        `user` is whose policies are asked where a uid is no user's; root's without one.
+        `name` is what the mount is called in lists of mounts; `options` are libfuse's own, such as `allow_other`.
         """
-        self._socket = socket
+        self._connect = connect
         self._mountpoint = mountpoint
-        self._allow_other = allow_other
+        self._options = {f"fsname={name}", "subtype=packstone", "default_permissions", *options}
         self._device = device
-        self._user = user
 
     def serve(self, ready: Callable[[], None]) -> None:
         """Mount, call `ready`, and answer the kernel until the end. Raises MountError."""
         replace_stale(self._mountpoint)
-        try:
-            files = packstone_engine.Files.connect(str(self._socket), self._user)
-        except OSError as fault:
-            if fault.errno == errno.ENOKEY:
-                raise MountError(f"there is no user {self._user}: `packstone user ls` shows who there is") from fault
-            raise MountError(f"no node serves files on {self._socket}: start `packstone serve` first") from fault
-        options = {"fsname=packstone", "subtype=packstone", "default_permissions"}
-        if self._allow_other:
-            options.add("allow_other")
+        files = self._connect()
         try:
             with nullcontext() if self._device is None else next_free(self._device):
-                pyfuse3.init(Operations(files), str(self._mountpoint), options)
+                pyfuse3.init(Operations(files), str(self._mountpoint), self._options)
         except (RuntimeError, OSError) as fault:
             raise MountError(f"{self._mountpoint} can't be mounted: {fault}") from fault
         try:

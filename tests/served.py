@@ -44,6 +44,9 @@ class Node:
         self.data = data
         self.settings = dict(settings or {})
         self.user, self.password = user, password
+        self.within: Sequence[str] = ()
+        """What runs a command on the machine of the node, and the address that S3 has there."""
+        self.host = "127.0.0.1"
         self.process: subprocess.Popen[bytes] | None = None
         self.endpoint = ""
         self.control = ""
@@ -66,9 +69,10 @@ class Node:
         """Start the process on free ports, and wait until it is ready."""
         assert self.process is None, "the node runs already"
         self._starts += 1
+        addresses = ("--s3", f"{self.host}:0", "--control", "127.0.0.1:0")
         with self.path("out").open("wb") as out, self.path("err").open("wb") as err:
             self.process = subprocess.Popen(
-                [PACKSTONE, "serve", "--data", self.data, "--s3", "127.0.0.1:0", "--control", "127.0.0.1:0"],
+                [*self.within, PACKSTONE, "serve", "--data", self.data, *addresses],
                 stdout=out,
                 stderr=err,
                 env=self.environment(),

@@ -34,15 +34,22 @@ class Mount:
         self._output = mountpoint.with_name(f"{mountpoint.name}.out")
         self.process: subprocess.Popen[bytes] | None = None
 
+    def _node(self) -> list[str | Path]:
+        """The options that say which node it is."""
+        return ["--data", self.node.data]
+
+    def _environment(self) -> dict[str, str]:
+        return self.node.environment()
+
     def start(self, *options: str) -> None:
         """Mount, and wait until it is."""
         assert self.process is None, "the mount runs already"
         with self._output.open("wb") as out:
             self.process = subprocess.Popen(
-                [PACKSTONE, "mount", self.path, "--data", self.node.data, *self._options, *options],
+                [PACKSTONE, "mount", self.path, *self._node(), *self._options, *options],
                 stdout=out,
                 stderr=out,
-                env=self.node.environment(),
+                env=self._environment(),
             )
         deadline = time.monotonic() + _START_SECONDS
         while "packstone mounted on" not in self.log():

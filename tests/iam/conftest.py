@@ -54,6 +54,7 @@ class Key:
             aws_secret_access_key=self.secret,
             aws_session_token=self.token,
             region_name=REGION,
+            verify=node.settings.get("PACKSTONE_S3__TLS_CERTIFICATE"),
             config=Config(
                 signature_version="v4" if service != "s3" else "s3v4",
                 retries={"total_max_attempts": 1},

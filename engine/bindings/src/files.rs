@@ -1,9 +1,10 @@
-//! A mount's side of the socket that a node serves files on.
+//! A mount's side of the connections that a node serves files on.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use packstone_posix::protocol::{Attributes, Change, Entry, Maker, Request};
-use packstone_posix::{Client, client};
+use packstone_posix::{Client, Credentials, Remote, client};
 use packstone_store::codec::{DecodeError, Reader};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -27,7 +28,15 @@ fn maker((mode, uid, gid, device): Made) -> Maker {
 
 #[allow(clippy::needless_pass_by_value, reason = "it is what map_err takes")]
 fn raised(error: std::io::Error) -> PyErr {
-    PyOSError::new_err((error.raw_os_error().unwrap_or(5), error.to_string()))
+    let number = error.raw_os_error().unwrap_or_else(|| match error.kind() {
+        ErrorKind::PermissionDenied => 13,
+        ErrorKind::InvalidInput => 22,
+        ErrorKind::Unsupported => 95,
+        // EKEYREJECTED, of a certificate.
+        ErrorKind::InvalidData if error.get_ref().is_some() => 129,
+        _ => 5,
+    });
+    PyOSError::new_err((number, error.to_string()))
 }
 
 #[pyclass(module = "packstone_engine", frozen)]
@@ -51,6 +60,21 @@ impl Files {
     #[pyo3(signature = (socket, user=""))]
     fn connect(py: Python<'_>, socket: PathBuf, user: &str) -> PyResult<Self> {
         py.detach(|| Client::connect(&socket, user)).map(Self).map_err(raised)
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (endpoint, access_key, secret_key, token=None, *, authorities=None))]
+    fn connect_remote(
+        py: Python<'_>,
+        endpoint: &str,
+        access_key: String,
+        secret_key: String,
+        token: Option<String>,
+        authorities: Option<PathBuf>,
+    ) -> PyResult<Self> {
+        let credentials = Credentials { access_key, secret_key, token };
+        let connect = || Remote::new(endpoint, authorities.as_deref(), credentials).and_then(Client::connect_remote);
+        py.detach(connect).map(Self).map_err(raised)
     }
 
     fn lookup(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8]) -> PyResult<Told> {

@@ -32,12 +32,16 @@ fn labelled<const N: usize>(labels: [(&str, &str); N], value: f64) -> Sample {
     (String::new(), labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(), value)
 }
 
-/// Everything at once; `counts` where the S3 front serves.
-pub fn gather(status: &Status, counts: Option<&Counts>) -> Vec<Metric> {
+/// Everything at once; `counts` where the S3 front serves, connections of `remote` mounts where files are served.
+pub fn gather(status: &Status, counts: Option<&Counts>, remote: Option<usize>) -> Vec<Metric> {
     let mut metrics = store(status);
     metrics.extend(drives(status));
     if let Some(counts) = counts {
         metrics.extend(requests(counts));
+    }
+    if let Some(remote) = remote {
+        let help = "Connections of mounts on other machines.";
+        metrics.push(metric("gauge", "mount_remote_connections", help, one(remote as f64)));
     }
     metrics
 }

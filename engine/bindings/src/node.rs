@@ -31,7 +31,7 @@ use crate::worm::{LedgerEvent, LockableBucket, LockedPage, Place};
 pub struct Node {
     store: Store,
     front: Mutex<Option<Arc<Server>>>,
-    files: Mutex<Option<Service>>,
+    files: Mutex<Option<Arc<Service>>>,
     runtime: Mutex<Option<Runtime>>,
 }
 
@@ -103,7 +103,8 @@ impl Node {
         })
     }
 
-    fn serve_files(&self, py: Python<'_>, socket: PathBuf, lock_after: f64) -> PyResult<()> {
+    #[pyo3(signature = (socket, lock_after, remote_connections=0))]
+    fn serve_files(&self, py: Python<'_>, socket: PathBuf, lock_after: f64, remote_connections: usize) -> PyResult<()> {
         let (front, handle) = (self.serving()?, self.handle()?);
         let lock_after =
             Duration::try_from_secs_f64(lock_after).map_err(|error| OperatorError::new_err(error.to_string()))?;
@@ -113,6 +114,9 @@ impl Node {
             files.set_lock_after(lock_after);
             let service = Service::start(files, &socket, &handle)
                 .map_err(|error| EngineError::new_err(format!("{}: {error}", socket.display())))?;
+            service.set_most_remote(remote_connections);
+            let service = Arc::new(service);
+            front.mount_by(service.clone());
             *self.files.lock() = Some(service);
             Ok(())
         })
@@ -295,10 +299,11 @@ impl Node {
 
     fn metrics(&self, py: Python<'_>) -> PyResult<Vec<Metric>> {
         let grant = administer()?;
-        let front = self.front.lock().clone();
+        let (front, files) = (self.front.lock().clone(), self.files.lock().clone());
         py.detach(|| {
             let status = self.store.status(&grant).map_err(from_store)?;
-            Ok(metrics::gather(&status, front.map(|front| front.counts()).as_ref()))
+            let remote = files.map(|files| files.remote_connections());
+            Ok(metrics::gather(&status, front.map(|front| front.counts()).as_ref(), remote))
         })
     }
 

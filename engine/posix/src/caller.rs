@@ -7,6 +7,9 @@
 //! What a caller wants is asked for here, and the store acts on the grant that this gives. What keeps the tree whole
 //! (markers, inode numbers, what is said of directories) and the content of what is open is the node's own
 //! ([`Files::may`]): leave to read and write is asked for when a file is opened, as POSIX has it.
+//!
+//! A connection from another machine has a [`Signer`] instead, which is asked in the authority's place, whatever uid a
+//! request names.
 
 use std::sync::Arc;
 
@@ -68,22 +71,51 @@ pub trait Authority: Send + Sync {
     fn may_use_key(&self, actor: &Actor, action: Action, key: &str) -> Result<(), Refused>;
 }
 
+/// Who signed a connection from another machine, which the S3 face knows too. What policies see of each of its questions
+/// is also what that request said of itself.
+pub trait Signer: Send + Sync + std::fmt::Debug {
+    fn access_key(&self) -> &str;
+
+    /// The same for the same credentials, and for no others.
+    fn fingerprint(&self) -> [u8; 32];
+
+    /// Whose the credentials are now; none where they are withdrawn, or have expired.
+    fn actor(&self) -> Option<Actor>;
+
+    /// # Errors
+    /// As [`Authority::may`].
+    fn may(&self, actor: &Actor, action: Action, resource: Resource<'_>, said: Said<'_>) -> Result<Grant, Refused>;
+
+    /// # Errors
+    /// As [`Authority::may_use_key`].
+    fn may_use_key(&self, actor: &Actor, action: Action, key: &str) -> Result<(), Refused>;
+}
+
 /// Whom a mount speaks for where the uid is nobody's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     Root,
     /// By id.
     User(String),
+    /// On another machine, whatever the uid: by the fingerprint of what its connections are signed with.
+    Signed([u8; 32]),
 }
 
 /// On whose behalf one request is carried out.
 #[derive(Clone, Debug)]
-pub struct Caller(Actor);
+pub struct Caller {
+    actor: Actor,
+    signer: Option<Arc<dyn Signer>>,
+}
 
 impl Caller {
     /// Whether no policy is asked.
     pub(crate) fn is_root(&self) -> bool {
-        matches!(self.0, Actor::Root)
+        matches!(self.actor, Actor::Root)
+    }
+
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.actor
     }
 }
 
@@ -96,11 +128,20 @@ impl Files {
         }
     }
 
-    /// Who asks by a uid.
+    /// Who asks by a uid, or whatever the uid by a connection that was signed.
     ///
     /// # Errors
     /// [`Errno::ACCESS`] where that can't be told, or the mount's user is no more.
-    pub(crate) fn caller(&self, credential: &Credential, uid: u32) -> Result<Caller, Errno> {
+    pub(crate) fn caller(
+        &self,
+        credential: &Credential,
+        signer: Option<&Arc<dyn Signer>>,
+        uid: u32,
+    ) -> Result<Caller, Errno> {
+        if let Some(signer) = signer {
+            let actor = signer.actor().ok_or(Errno::ACCESS)?;
+            return Ok(Caller { actor, signer: Some(signer.clone()) });
+        }
         let holder = if uid == 0 { Holder::Nobody } else { self.authority.holder(uid) };
         let actor = match (holder, credential) {
             (Holder::User(identity), _) => Actor::Principal(identity),
@@ -109,8 +150,31 @@ impl Files {
             (Holder::Nobody, Credential::User(id)) => {
                 self.authority.user(id).map(Actor::Principal).ok_or(Errno::ACCESS)?
             }
+            (Holder::Nobody, Credential::Signed(_)) => return Err(Errno::ACCESS),
         };
-        Ok(Caller(actor))
+        Ok(Caller { actor, signer: None })
+    }
+
+    fn may_call(
+        &self,
+        Caller { actor, signer }: &Caller,
+        action: Action,
+        resource: Resource<'_>,
+        said: Said<'_>,
+    ) -> Result<Grant, Errno> {
+        let asked = match signer {
+            Some(signer) => signer.may(actor, action, resource, said),
+            None => self.authority.may(actor, action, resource, said),
+        };
+        asked.map_err(errno)
+    }
+
+    fn may_call_key(&self, Caller { actor, signer }: &Caller, action: Action, key: &str) -> Result<(), Errno> {
+        let asked = match signer {
+            Some(signer) => signer.may_use_key(actor, action, key),
+            None => self.authority.may_use_key(actor, action, key),
+        };
+        asked.map_err(errno)
     }
 
     /// Leave for `action` on the key of a bucket, on the bucket where it is empty.
@@ -127,13 +191,12 @@ impl Files {
         said: Said<'_>,
     ) -> Result<Grant, Errno> {
         let resource = if key.is_empty() { Resource::Bucket(bucket) } else { Resource::Object { bucket, key } };
-        self.authority.may(&caller.0, action, resource, said).map_err(errno)
+        self.may_call(caller, action, resource, said)
     }
 
     /// Leave to know which buckets there are.
     pub(crate) fn ask_for_buckets(&self, caller: &Caller) -> Result<Grant, Errno> {
-        let asked = self.authority.may(&caller.0, Action::ListAllMyBuckets, Resource::Node, Said::default());
-        asked.map_err(errno)
+        self.may_call(caller, Action::ListAllMyBuckets, Resource::Node, Said::default())
     }
 
     /// Leave to list what stands below `prefix`, with `action`.
@@ -149,7 +212,7 @@ impl Files {
     }
 
     /// The names of a file that any change of it changes, each with its bucket.
-    fn names_of(&self, file: &File) -> Result<Vec<(String, String)>, Errno> {
+    pub(crate) fn names_of(&self, file: &File) -> Result<Vec<(String, String)>, Errno> {
         if file.version.attributes.file.is_none() {
             return Ok(vec![(file.bucket.bucket.name.to_string(), file.key.clone())]);
         }
@@ -178,7 +241,7 @@ impl Files {
     /// Leave to have the content of a version in the clear, where it stands under a key of the KMS.
     pub(crate) fn ask_to_decrypt(&self, caller: &Caller, version: &Version) -> Result<(), Errno> {
         let Some(Encryption::Kms { key, .. }) = &version.attributes.encryption else { return Ok(()) };
-        self.authority.may_use_key(&caller.0, Action::Decrypt, key).map_err(errno)
+        self.may_call_key(caller, Action::Decrypt, key)
     }
 
     /// Leave for the key of the KMS that new content of a bucket comes under, and for that of the version it goes on from.
@@ -188,7 +251,7 @@ impl Files {
         bucket: &BucketState,
         held: Option<&Version>,
     ) -> Result<(), Errno> {
-        let ask = |key: &str| self.authority.may_use_key(&caller.0, Action::GenerateDataKey, key).map_err(errno);
+        let ask = |key: &str| self.may_call_key(caller, Action::GenerateDataKey, key);
         if let DefaultEncryption::Kms { key, .. } = (self.rule)(bucket) {
             ask(&key)?;
         }

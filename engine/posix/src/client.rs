@@ -1,19 +1,19 @@
-//! A mount's side of the socket. Blocks; any number of threads may call, and each request has a connection of its own for
-//! as long as it takes.
+//! A mount's side of the socket, or of connections from another machine. Blocks; any number of threads may call, and each
+//! request has a connection of its own for as long as it takes.
 //!
 //! While the node is away requests wait for it, up to [`PATIENCE`]. One that was sent and not answered is asked again only
 //! if that does no harm; otherwise nobody knows what became of it, and it is answered `EIO`. A node that came again knows
 //! nothing of what was open before: `EBADF`, which a mount tells as `ESTALE`.
 
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use packstone_store::codec::{DecodeError, Reader, Writer};
 use parking_lot::Mutex;
 
 use crate::protocol::{Asked, Attributes, Entry, MAX_FRAME, Request, Space, VERSION};
+use crate::transport::{Remote, Stream, Transport};
 
 /// How long a node that is away is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,10 +22,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub struct Client {
-    path: PathBuf,
+    transport: Transport,
     user: String,
     session: u128,
-    idle: Mutex<Vec<UnixStream>>,
+    idle: Mutex<Vec<Stream>>,
 }
 
 /// How far a request came that failed.
@@ -45,10 +45,22 @@ impl Client {
     /// # Errors
     /// It isn't there, or is of another release; `ENOKEY` where there is no such user.
     pub fn connect(path: &Path, user: &str) -> io::Result<Self> {
+        Self::begin(Transport::Local(path.to_owned()), user)
+    }
+
+    /// Begins a session with the node of another machine, for whom its credentials are.
+    ///
+    /// # Errors
+    /// It can't be reached or isn't trusted, is of another release, or doesn't take the credentials.
+    pub fn connect_remote(remote: Remote) -> io::Result<Self> {
+        Self::begin(Transport::Remote(Box::new(remote)), "")
+    }
+
+    fn begin(transport: Transport, user: &str) -> io::Result<Self> {
         let mut session = [0; 16];
         getrandom::fill(&mut session).map_err(|error| io::Error::other(error.to_string()))?;
-        let (path, user) = (path.to_owned(), user.to_owned());
-        let client = Self { path, user, session: u128::from_le_bytes(session), idle: Mutex::default() };
+        let session = u128::from_le_bytes(session);
+        let client = Self { transport, user: user.to_owned(), session, idle: Mutex::default() };
         let first = client
             .open()
             .map_err(|(Failed::Unsent(error) | Failed::Unanswered(error) | Failed::Refused(error))| error)?;
@@ -87,8 +99,7 @@ impl Client {
     }
 
     fn exchange(&self, frame: &[u8]) -> Result<Vec<u8>, Failed> {
-        let idle = self.idle.lock().pop();
-        let mut stream = match idle {
+        let mut stream = match self.idle() {
             Some(stream) => stream,
             None => self.open()?,
         };
@@ -101,8 +112,21 @@ impl Client {
         }
     }
 
-    fn open(&self) -> Result<UnixStream, Failed> {
-        let mut stream = UnixStream::connect(&self.path).map_err(Failed::Unsent)?;
+    /// A connection that nobody uses, and that the node hasn't ended meanwhile.
+    fn idle(&self) -> Option<Stream> {
+        loop {
+            let stream = self.idle.lock().pop()?;
+            if stream.is_alive() {
+                return Some(stream);
+            }
+        }
+    }
+
+    fn open(&self) -> Result<Stream, Failed> {
+        let mut stream = self.transport.open().map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => Failed::Refused(error),
+            _ => Failed::Unsent(error),
+        })?;
         let user = self.user.as_bytes();
         let greeting = framed(|out| Request::Hello { version: VERSION, session: self.session, user }.encode(out));
         match converse(&mut stream, &greeting) {
@@ -132,8 +156,8 @@ fn refusal(errno: u32) -> io::Error {
     io::Error::from_raw_os_error(i32::try_from(errno).unwrap_or(libc::EIO))
 }
 
-fn converse(stream: &mut UnixStream, frame: &[u8]) -> Result<Vec<u8>, Failed> {
-    stream.write_all(frame).map_err(Failed::Unsent)?;
+fn converse(stream: &mut Stream, frame: &[u8]) -> Result<Vec<u8>, Failed> {
+    stream.write_all(frame).and_then(|()| stream.flush()).map_err(Failed::Unsent)?;
     let mut head = [0; 4];
     stream.read_exact(&mut head).map_err(Failed::Unanswered)?;
     let length = usize::try_from(u32::from_le_bytes(head)).unwrap_or(usize::MAX);

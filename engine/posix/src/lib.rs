@@ -2,13 +2,14 @@
 //!
 //! Rooms, from the ground up: `errno` and `name` (what is answered, which names there are), `protocol` (the bytes between
 //! a mount and the node), `caller` (who asks, and leave for it), `number` and `tree` (inode numbers, and what they and names lead to), `content` (open files),
-//! `view` (what is shown beside files), `verbs` (one file a family), `locker` (what becomes of idle files where retention is the default), `session` and `service` (who has what open, and the socket); `client` is a mount's side
-//! of it. `docs/namespace.md` says what is promised.
+//! `view` (what is shown beside files), `verbs` (one file a family), `locker` (what becomes of idle files where retention is the default), `session` and `service` (who has what open, and the connections; `claim` is what those from another machine may say of
+//! themselves); `client` is a mount's side of it, `transport` the connections that it makes, `upgrade` how one to another machine begins. `docs/namespace.md` says what is promised.
 //!
 //! What is there is what the store's index says, for every face at once: nothing is kept here but open files. Each
 //! change is an entry of the commit loop, under a grant of the caller's or, where nobody asked for it, of the node's.
 
 mod caller;
+mod claim;
 pub mod client;
 mod content;
 mod errno;
@@ -18,7 +19,9 @@ mod number;
 pub mod protocol;
 mod service;
 mod session;
+mod transport;
 mod tree;
+mod upgrade;
 mod verbs;
 mod view;
 
@@ -27,15 +30,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-pub use caller::{Authority, Holder, Refused, Said};
+pub use caller::{Authority, Holder, Refused, Said, Signer};
 pub use client::Client;
 pub use errno::Errno;
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
 use packstone_store::Store;
 use packstone_store::object::BucketState;
 use quick_cache::sync::Cache;
-pub use service::Service;
+pub use service::{Place, Service};
 use tokio::sync::Mutex;
+pub use transport::Remote;
+pub use upgrade::{Credentials, UPGRADE, UPGRADE_PATH};
 
 use crate::content::OpenFiles;
 use crate::locker::Writers;

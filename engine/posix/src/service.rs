@@ -1,24 +1,35 @@
-//! The socket that mounts speak to.
+//! The socket that mounts speak to, and the connections of mounts on other machines.
 //!
-//! One task a connection, one request at a time. Who connects is believed for whom it asks, root or any user: the socket is
-//! its owner's alone.
+//! One task a connection, one request at a time. Who connects by the socket is believed for whom it asks, root or any user:
+//! the socket is its owner's alone. A connection from another machine comes by [`Service::take`] with who signed it, who is
+//! believed nothing else: [`claim`](crate::claim) says what follows from that.
+//!
+//! A session belongs to the credentials that began it, and no other connection joins it. It ends with its last connection;
+//! that of a mount on another machine, where something is open, [`ABSENCE`] later, so that a network that fails for a moment
+//! costs nobody what is open. A machine that is gone without a word is found out by TCP.
+//!
+//! What other machines may have of this one is bounded: connections by [`Place`]s, half of them for one access key, which
+//! is held also while a session waits for its mount; what a connection may send before it was greeted, and how long a
+//! request may take to come.
 
 use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use packstone_store::codec::Writer;
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixListener;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::caller::{Credential, Signer};
 use crate::protocol::{Asked, MAX_FRAME, Request, VERSION, greeted};
 use crate::session::Session;
 use crate::{Errno, Files, locker};
@@ -27,6 +38,13 @@ use crate::{Errno, Files, locker};
 const LAST_ANSWER: Duration = Duration::from_secs(5);
 /// So long publishing what is open may take then.
 const ENDING: Duration = Duration::from_secs(30);
+/// So long another machine may take to greet, or to send a request that it has begun.
+const DISPATCH: Duration = Duration::from_secs(30);
+/// So long what a mount on another machine has open waits for it, when it has no connection left.
+const ABSENCE: Duration = Duration::from_secs(30);
+/// A connection that asks nothing for so long keeps no memory of more than this for its next request.
+const QUIET: Duration = Duration::from_secs(5);
+const QUIET_FRAME: usize = 64 << 10;
 
 /// Serves mounts until it is stopped.
 #[derive(Debug)]
@@ -34,12 +52,47 @@ pub struct Service {
     path: PathBuf,
     stop: watch::Sender<bool>,
     accepting: Mutex<Option<JoinHandle<()>>>,
+    shared: Arc<Shared>,
+    arrivals: mpsc::UnboundedSender<Connection>,
 }
 
 #[derive(Debug)]
 struct Shared {
     files: Arc<Files>,
     sessions: Mutex<HashMap<u128, Arc<Session>>>,
+    /// Connections that other machines may have.
+    most_remote: AtomicUsize,
+    /// Those that they have, by access key.
+    remote: Mutex<HashMap<Box<str>, usize>>,
+}
+
+/// A connection's task, from the greeting to its end.
+type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Leave for one connection from another machine.
+#[derive(Debug)]
+pub struct Place {
+    shared: Arc<Shared>,
+    access_key: Box<str>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut remote = self.shared.remote.lock();
+        if let Some(count) = remote.get_mut(&self.access_key) {
+            *count -= 1;
+            if *count == 0 {
+                remote.remove(&self.access_key);
+            }
+        }
+    }
+}
+
+/// A connection from another machine: who signed it, and its place.
+#[derive(Debug)]
+struct Guest {
+    signer: Arc<dyn Signer>,
+    _place: Place,
 }
 
 impl Service {
@@ -56,10 +109,51 @@ impl Service {
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
         let (stop, stopped) = watch::channel(false);
-        let shared = Arc::new(Shared { files, sessions: Mutex::default() });
+        let shared = Arc::new(Shared {
+            files,
+            sessions: Mutex::default(),
+            most_remote: AtomicUsize::new(0),
+            remote: Mutex::default(),
+        });
         runtime.spawn(locker::run(shared.files.clone(), stopped.clone()));
-        let accepting = runtime.spawn(accept(listener, shared, stopped));
-        Ok(Self { path: path.to_owned(), stop, accepting: Mutex::new(Some(accepting)) })
+        let (arrivals, arriving) = mpsc::unbounded_channel();
+        let accepting = runtime.spawn(accept((listener, arriving), shared.clone(), stopped));
+        Ok(Self { path: path.to_owned(), stop, accepting: Mutex::new(Some(accepting)), shared, arrivals })
+    }
+
+    /// How many connections other machines may have, together; half of them with one access key. None, until this is said.
+    pub fn set_most_remote(&self, most: usize) {
+        self.shared.most_remote.store(most, Ordering::Relaxed);
+    }
+
+    /// How many they have, with those that sessions are kept for.
+    #[must_use]
+    pub fn remote_connections(&self) -> usize {
+        self.shared.remote.lock().values().sum()
+    }
+
+    /// A place for a connection that was signed with an access key; none where too many are taken.
+    #[must_use]
+    pub fn admit(&self, access_key: &str) -> Option<Place> {
+        let most = self.shared.most_remote.load(Ordering::Relaxed);
+        let mut remote = self.shared.remote.lock();
+        let own = remote.get(access_key).copied().unwrap_or(0);
+        if *self.stop.borrow() || own >= most.div_ceil(2) || remote.values().sum::<usize>() >= most {
+            return None;
+        }
+        remote.insert(access_key.into(), own + 1);
+        Some(Place { shared: self.shared.clone(), access_key: access_key.into() })
+    }
+
+    /// Serves a connection from another machine, until it ends or this is stopped.
+    pub fn take<S>(&self, stream: S, signer: Arc<dyn Signer>, place: Place)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let guest = Some(Guest { signer, _place: place });
+        let connection = serve(stream, guest, self.shared.clone(), self.stop.subscribe());
+        // One that comes after the end has nobody to serve it.
+        let _ = self.arrivals.send(Box::pin(connection));
     }
 
     /// Ends all connections; what they had open is published.
@@ -74,23 +168,31 @@ impl Service {
     }
 }
 
-async fn accept(listener: UnixListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+async fn accept(
+    (listener, mut arriving): (UnixListener, mpsc::UnboundedReceiver<Connection>),
+    shared: Arc<Shared>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
             _ = stopped.changed() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(stream, shared.clone(), stopped.clone()));
+                    connections.spawn(serve(stream, None, shared.clone(), stopped.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a mount could not connect");
                     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
                 }
             },
+            Some(connection) = arriving.recv() => {
+                connections.spawn(connection);
+            }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
     }
+    arriving.close();
     let ended = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(ENDING, ended).await.is_err() {
         tracing::warn!("files that mounts have open could not all be published in time");
@@ -98,25 +200,30 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>, mut stopped: watch:
 }
 
 /// One connection, from the greeting to its end.
-async fn serve(mut stream: UnixStream, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+async fn serve<S>(mut stream: S, guest: Option<Guest>, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut frame = Vec::new();
+    let signer = guest.as_ref().map(|guest| &guest.signer);
     let greeted = tokio::select! {
-        greeted = greet(&mut stream, &shared, &mut frame) => greeted,
+        greeted = greet(&mut stream, signer, &shared, &mut frame) => greeted,
         _ = stopped.changed() => return,
     };
     let Ok(session) = greeted else { return };
     while !*stopped.borrow() {
         tokio::select! {
             _ = stopped.changed() => break,
-            read = read_frame(&mut stream, &mut frame) => if !matches!(read, Ok(true)) { break },
+            read = read_frame(&mut stream, &mut frame, signer.is_some()) => if !matches!(read, Ok(true)) { break },
         }
         tokio::select! {
-            exchanged = exchange(&mut stream, &shared, &session, &frame) => if exchanged.is_err() { break },
+            exchanged = exchange(&mut stream, signer, &shared, &session, &frame) => if exchanged.is_err() { break },
             // A mount that reads no answer keeps nobody waiting for longer.
             () = late(&mut stopped) => break,
         }
     }
-    leave(&shared, &session).await;
+    drop(stream);
+    leave(&shared, &session, &mut stopped).await;
 }
 
 /// A while after the end was asked for.
@@ -127,9 +234,21 @@ async fn late(stopped: &mut watch::Receiver<bool>) {
 }
 
 /// Takes a greeting, and the session that it names.
-async fn greet(stream: &mut UnixStream, shared: &Shared, frame: &mut Vec<u8>) -> io::Result<Arc<Session>> {
+async fn greet<S>(
+    stream: &mut S,
+    signer: Option<&Arc<dyn Signer>>,
+    shared: &Shared,
+    frame: &mut Vec<u8>,
+) -> io::Result<Arc<Session>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let refused = || io::Error::from(io::ErrorKind::InvalidData);
-    if !read_frame(stream, frame).await? {
+    let read = match signer {
+        Some(_) => tokio::time::timeout(DISPATCH, read_frame(stream, frame, true)).await.map_err(|_| refused())?,
+        None => read_frame(stream, frame, false).await,
+    };
+    if !read? {
         return Err(refused());
     }
     if greeted(frame).is_some_and(|version| version != VERSION) {
@@ -138,27 +257,86 @@ async fn greet(stream: &mut UnixStream, shared: &Shared, frame: &mut Vec<u8>) ->
     }
     let greeting = Request::decode(frame).map_err(|_| refused())?;
     let Request::Hello { session, user, .. } = greeting else { return Err(refused()) };
-    let Some(credential) = shared.files.credential(user) else {
-        answer(stream, Err(Errno::NO_USER), Writer::default()).await?;
-        return Err(refused());
+    let joined = match credential(shared, signer, user) {
+        Ok(credential) => join(shared, session, credential),
+        Err(errno) => Err(errno),
     };
-    let session = {
-        let mut sessions = shared.sessions.lock();
-        let session = sessions.entry(session).or_insert_with(|| Arc::new(Session::new(session, credential))).clone();
-        session.connections.fetch_add(1, Ordering::Relaxed);
-        session
+    let session = match joined {
+        Ok(session) => session,
+        Err(errno) => {
+            answer(stream, Err(errno), Writer::default()).await?;
+            return Err(refused());
+        }
     };
     match answer(stream, Ok(()), Writer::default()).await {
         Ok(()) => Ok(session),
         Err(error) => {
-            leave(shared, &session).await;
+            part(shared, &session).await;
             Err(error)
         }
     }
 }
 
-/// A connection of a session ends, and with the last one the session.
-async fn leave(shared: &Shared, session: &Session) {
+/// Whom a mount speaks for: who signed, and nobody that it names, or whom it names.
+fn credential(shared: &Shared, signer: Option<&Arc<dyn Signer>>, user: &[u8]) -> Result<Credential, Errno> {
+    match signer {
+        Some(signer) if user.is_empty() => Ok(Credential::Signed(signer.fingerprint())),
+        Some(_) => Err(Errno::ACCESS),
+        None => shared.files.credential(user).ok_or(Errno::NO_USER),
+    }
+}
+
+/// One more connection of a session, which is begun where there is none of that id.
+fn join(shared: &Shared, id: u128, credential: Credential) -> Result<Arc<Session>, Errno> {
+    let mut sessions = shared.sessions.lock();
+    let session = match sessions.get(&id) {
+        Some(session) if session.credential != credential => return Err(Errno::ACCESS),
+        Some(session) => session.clone(),
+        None => {
+            let session = Arc::new(Session::new(id, credential));
+            sessions.insert(id, session.clone());
+            session
+        }
+    };
+    session.connections.fetch_add(1, Ordering::Relaxed);
+    session.joined.notify_waiters();
+    Ok(session)
+}
+
+/// A connection of a session ends, and with the last one the session: at once, or when it was waited for long enough.
+async fn leave(shared: &Shared, session: &Session, stopped: &mut watch::Receiver<bool>) {
+    loop {
+        let joined = session.joined.notified();
+        if !is_last(shared, session) {
+            return;
+        }
+        if !matches!(session.credential, Credential::Signed(_)) || !session.has_any_open() {
+            break;
+        }
+        // This connection counts meanwhile, so that no other ends the session.
+        tokio::select! {
+            () = joined => {}
+            () = tokio::time::sleep(ABSENCE) => {
+                tracing::warn!("a mount on another machine is gone: what it had open is published");
+                break;
+            }
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        }
+    }
+    part(shared, session).await;
+}
+
+/// Whether a connection is the last one of its session; if not, it counts no more.
+fn is_last(shared: &Shared, session: &Session) -> bool {
+    let _held = shared.sessions.lock();
+    let last = session.connections.load(Ordering::Relaxed) == 1;
+    if !last {
+        session.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+    last
+}
+
+async fn part(shared: &Shared, session: &Session) {
     let ends = {
         let mut sessions = shared.sessions.lock();
         let ends = session.connections.fetch_sub(1, Ordering::Relaxed) == 1;
@@ -172,22 +350,23 @@ async fn leave(shared: &Shared, session: &Session) {
     }
 }
 
-async fn exchange(
-    stream: &mut UnixStream,
+async fn exchange<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    signer: Option<&Arc<dyn Signer>>,
     shared: &Arc<Shared>,
     session: &Arc<Session>,
     frame: &[u8],
 ) -> io::Result<()> {
     let mut out = Writer(vec![0; 8]);
     let outcome = match Asked::decode(frame) {
-        Ok(asked) => session.answer(&shared.files, asked, &mut out).await,
+        Ok(asked) => session.answer(&shared.files, signer, asked, &mut out).await,
         Err(error) => Err(error.into()),
     };
     answer(stream, outcome, out).await
 }
 
 /// Writes an answer, for whose head there is room before `out` where it says anything.
-async fn answer(stream: &mut UnixStream, outcome: Result<(), Errno>, mut out: Writer) -> io::Result<()> {
+async fn answer<S: AsyncWrite + Unpin>(stream: &mut S, outcome: Result<(), Errno>, mut out: Writer) -> io::Result<()> {
     let errno = match outcome {
         Ok(()) => 0,
         Err(Errno(number)) => {
@@ -202,12 +381,14 @@ async fn answer(stream: &mut UnixStream, outcome: Result<(), Errno>, mut out: Wr
     for (slot, byte) in out.0.iter_mut().zip(length.to_le_bytes().into_iter().chain(errno.to_le_bytes())) {
         *slot = byte;
     }
-    stream.write_all(&out.0).await
+    stream.write_all(&out.0).await?;
+    // Of TLS, what was written may be waiting still.
+    stream.flush().await
 }
 
-/// Whether there was a frame before the end.
-async fn read_frame(stream: &mut UnixStream, frame: &mut Vec<u8>) -> io::Result<bool> {
-    let length = match stream.read_u32_le().await {
+/// Whether there was a frame before the end. One that comes from a `remote` machine comes soon, once it has begun.
+async fn read_frame<S: AsyncRead + Unpin>(stream: &mut S, frame: &mut Vec<u8>, remote: bool) -> io::Result<bool> {
+    let length = match read_length(stream, frame, remote).await {
         Ok(length) => usize::try_from(length).unwrap_or(usize::MAX),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
         Err(error) => return Err(error),
@@ -215,7 +396,36 @@ async fn read_frame(stream: &mut UnixStream, frame: &mut Vec<u8>) -> io::Result<
     if length > MAX_FRAME {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    frame.resize(length, 0);
-    stream.read_exact(frame).await?;
+    let content = read_content(stream, frame, length);
+    if remote {
+        tokio::time::timeout(DISPATCH, content).await??;
+    } else {
+        content.await?;
+    }
     Ok(true)
+}
+
+/// Waits for a frame's length, without room for its bytes where that takes long.
+async fn read_length<S: AsyncRead + Unpin>(stream: &mut S, frame: &mut Vec<u8>, remote: bool) -> io::Result<u32> {
+    let mut reading = pin!(stream.read_u32_le());
+    if remote && frame.capacity() > QUIET_FRAME {
+        if let Ok(length) = tokio::time::timeout(QUIET, &mut reading).await {
+            return length;
+        }
+        *frame = Vec::new();
+    }
+    reading.await
+}
+
+/// Takes room for what is announced, and has the system make it memory as it comes.
+async fn read_content<S: AsyncRead + Unpin>(stream: &mut S, frame: &mut Vec<u8>, length: usize) -> io::Result<()> {
+    frame.clear();
+    frame.reserve(length);
+    while frame.len() < length {
+        let left = u64::try_from(length - frame.len()).unwrap_or(u64::MAX);
+        if (&mut *stream).take(left).read_buf(frame).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
 }

@@ -10,24 +10,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use packstone_store::Object;
 use packstone_store::codec::Writer;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
-use crate::caller::{Caller, Credential};
+use crate::caller::{Caller, Credential, Signer};
 use crate::content::{OpenFile, now};
 use crate::number::Kind;
 use crate::protocol::{Asked, Attributes, Change, MAX_DATA, Request};
-use crate::{Errno, Files, number, view};
+use crate::{Errno, Files, claim, number, view};
 
-/// Files that one mount may have open.
+/// Files that one mount may have open, and one on another machine.
 const MOST_HANDLES: usize = 1 << 20;
+const MOST_REMOTE_HANDLES: usize = 1 << 16;
 
 #[derive(Debug)]
 pub struct Session {
     pub id: u128,
-    credential: Credential,
+    pub credential: Credential,
     handles: Mutex<HashMap<u64, Handle>>,
     next: AtomicU64,
     /// Connections that it has.
     pub connections: std::sync::atomic::AtomicUsize,
+    /// Told of each connection that comes.
+    pub joined: Notify,
 }
 
 #[derive(Clone, Debug)]
@@ -60,19 +64,31 @@ impl Session {
             first = now().to_le_bytes();
         }
         let first = u64::from_le_bytes(first) >> 1;
-        Self { id, credential, handles: Mutex::default(), next: AtomicU64::new(first), connections: 0.into() }
+        Self {
+            id,
+            credential,
+            handles: Mutex::default(),
+            next: AtomicU64::new(first),
+            connections: 0.into(),
+            joined: Notify::new(),
+        }
     }
 
-    /// Carries a request out; what it answers with is appended to `out`.
+    /// Carries a request out; what it answers with is appended to `out`. With a `signer`, it comes from another machine.
     ///
     /// # Errors
     /// Whatever stands against it.
     pub async fn answer(
         &self,
         files: &Files,
+        signer: Option<&Arc<dyn Signer>>,
         Asked { uid, request }: Asked<'_>,
         out: &mut Writer,
     ) -> Result<(), Errno> {
+        let request = match signer {
+            Some(signer) => claim::bounded(self, files, signer, request).await?,
+            None => request,
+        };
         match request {
             Request::Hello { .. } => Err(Errno::PROTOCOL),
             Request::Read { .. } | Request::Write { .. } | Request::Publish { .. } | Request::Release { .. } => {
@@ -88,11 +104,11 @@ impl Session {
                 Ok(())
             }
             Request::Create { .. } | Request::Open { .. } => {
-                let caller = files.caller(&self.credential, uid)?;
+                let caller = files.caller(&self.credential, signer, uid)?;
                 self.open(files, &caller, request, out).await
             }
             _ => {
-                let caller = files.caller(&self.credential, uid)?;
+                let caller = files.caller(&self.credential, signer, uid)?;
                 self.answer_named(files, &caller, request, out).await
             }
         }
@@ -209,12 +225,26 @@ impl Session {
         self.handles.lock().get(&handle).cloned().ok_or(Errno::BAD_HANDLE)
     }
 
+    /// Whether a file is open here, and to be written where that is what counts.
+    pub fn has_open(&self, inode: u64, to_write: bool) -> bool {
+        let meant = |held: &Handle| match held {
+            Handle::File { file, write, .. } => file.inode == inode && (*write || !to_write),
+            Handle::Version(_) => held.inode() == inode && !to_write,
+        };
+        self.handles.lock().values().any(meant)
+    }
+
+    pub fn has_any_open(&self) -> bool {
+        !self.handles.lock().is_empty()
+    }
+
     fn opened(&self, files: &Files, attributes: Attributes, held: Handle, out: &mut Writer) -> Result<(), Errno> {
         let mut handles = self.handles.lock();
         if let Handle::File { file, write: true, .. } = &held {
             files.writers.enter(file.inode);
         }
-        if handles.len() >= MOST_HANDLES {
+        let most = if matches!(self.credential, Credential::Signed(_)) { MOST_REMOTE_HANDLES } else { MOST_HANDLES };
+        if handles.len() >= most {
             drop(handles);
             held.close(files);
             return Err(Errno(libc::ENFILE));

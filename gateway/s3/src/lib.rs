@@ -36,6 +36,7 @@ mod oidc;
 mod owner;
 mod permission;
 mod quota;
+mod remote_mount;
 mod rules;
 mod tags;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -47,7 +48,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use packstone_posix::{Authority, EncryptionRule};
+use packstone_posix::{Authority, EncryptionRule, Service};
 use packstone_store::Store;
 use tokio::runtime::Handle;
 
@@ -64,6 +65,7 @@ use iam::Iam;
 use identity::{Directory, KeyRing};
 use logging::{Delivery, Known};
 use oidc::{Fetch, Keyring, NoAuthorities};
+use remote_mount::Mounts;
 
 /// How long the last lines of access logs may take to be delivered, after the last request.
 const LAST_DELIVERY: Duration = Duration::from_secs(10);
@@ -79,6 +81,7 @@ pub struct Server {
     backup: Backup,
     delivery: Delivery,
     face: Face,
+    mounts: Arc<Mounts>,
 }
 
 impl Server {
@@ -98,14 +101,16 @@ impl Server {
         let face = Face { store: store.clone(), ring: ring.clone(), region, object_ownership };
         let _within = handle.enter();
         let delivery = Delivery::start(face.clone(), settings.log_interval);
+        let mounts = Arc::new(Mounts::new(face.clone()));
         let collaborators = Collaborators {
             api: Some(Arc::new(Iam::new(directory, Keyring::new(fetch)))),
             buckets: Some(Arc::new(Known { face: face.clone(), delivery: delivery.clone() })),
             door: Some(Arc::new(face.clone())),
+            mounts: Some(mounts.clone()),
         };
         let explanation = Explanation::new(face.clone(), ring.clone());
         let front = Front::start_with(face.clone(), ring.clone(), collaborators, settings, handle)?;
-        Ok(Self { front, explanation, store, ring, backup, delivery, face })
+        Ok(Self { front, explanation, store, ring, backup, delivery, face, mounts })
     }
 
     /// The address that it listens on, with the port that it was given.
@@ -163,6 +168,11 @@ impl Server {
     #[must_use]
     pub fn authority(&self) -> Box<dyn Authority> {
         Box::new(self.face.clone())
+    }
+
+    /// Has `service` serve files to mounts on other machines, which come by the address of S3.
+    pub fn mount_by(&self, service: Arc<Service>) {
+        self.mounts.serve(service);
     }
 
     /// What was counted until now.

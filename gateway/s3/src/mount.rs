@@ -1,7 +1,8 @@
 //! What mounts ask: whose a uid is, and who may do what.
 //!
 //! A mount says less of itself than a request does: policies see who asks, the clock, what is listed, the version, and the
-//! tags of the object. What else a condition names is absent, as in a request that doesn't have it.
+//! tags of the object. What else a condition names is absent, as in a request that doesn't have it. Of one on another
+//! machine they also see what the request for its connection said: [`crate::remote_mount`].
 
 use std::sync::{Arc, LazyLock};
 
@@ -34,6 +35,23 @@ impl Authority for Face {
     }
 
     fn may(&self, actor: &Actor, action: Action, resource: Resource<'_>, said: Said<'_>) -> Result<Grant, Refused> {
+        self.asked_by_mount(actor, action, resource, said, RequestFacts::new(None, None))
+    }
+
+    fn may_use_key(&self, actor: &Actor, action: Action, key: &str) -> Result<(), Refused> {
+        self.key_asked_by_mount(actor, action, key, &RequestFacts::new(None, None))
+    }
+}
+
+impl Face {
+    pub fn asked_by_mount(
+        &self,
+        actor: &Actor,
+        action: Action,
+        resource: Resource<'_>,
+        said: Said<'_>,
+        facts: RequestFacts<'_>,
+    ) -> Result<Grant, Refused> {
         let bucket = match resource {
             Resource::Bucket(bucket) | Resource::Object { bucket, .. } => self.store.bucket_state(bucket),
             Resource::Node | Resource::Identity(_) => None,
@@ -50,7 +68,7 @@ impl Authority for Face {
             .filter_map(|(name, value)| Some((name, value?.to_owned())))
             .collect();
         let said = facts::Said { version: said.version, tags: said.tags, named: &named, ..facts::Said::default() };
-        let facts = RequestFacts::new(None, None).saying(said);
+        let facts = facts.saying(said);
         let judged = |scope: Scope<'_>, facts: &RequestFacts<'_>| {
             judge(actor, &Request { identity, action, resource, facts, scope })
         };
@@ -65,11 +83,17 @@ impl Authority for Face {
         }
     }
 
-    fn may_use_key(&self, actor: &Actor, action: Action, key: &str) -> Result<(), Refused> {
+    pub fn key_asked_by_mount(
+        &self,
+        actor: &Actor,
+        action: Action,
+        key: &str,
+        facts: &RequestFacts<'_>,
+    ) -> Result<(), Refused> {
         let Actor::Principal(identity) = actor else { return Ok(()) };
-        let (arn, facts) = (self.key_arn(key), RequestFacts::new(None, None));
+        let arn = self.key_arn(key);
         let resource = Resource::Identity(&arn);
-        let refusal = Request { identity, action, resource, facts: &facts, scope: Scope::default() }.grant().err();
+        let refusal = Request { identity, action, resource, facts, scope: Scope::default() }.grant().err();
         // As over S3, the key that is used where none is named is for everybody, unless a policy denies it.
         match refusal {
             Some(Refusal::Explicit(_)) => Err(Refused::Denied),

@@ -124,7 +124,7 @@ impl Face {
         unread.into_inner().map_or(Ok(decided), Err)
     }
 
-    fn facts<'a>(asker: &'a Asker, said: Said<'a>) -> RequestFacts<'a> {
+    pub fn facts<'a>(asker: &'a Asker, said: Said<'a>) -> RequestFacts<'a> {
         let issued = asker.bearer.session.map(|(issued, _)| issued);
         let facts = RequestFacts::new(asker.arrival.as_deref(), issued);
         facts.vouched(asker.bearer.claims.as_ref()).saying(said)

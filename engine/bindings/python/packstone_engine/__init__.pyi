@@ -315,7 +315,7 @@ def replace_drive(settings: EngineSettings, path: str) -> int:
 
 @final
 class Files:
-    """A mount's side of the socket that a node serves files on; any thread may call.
+    """A mount's side of the connections that a node serves files on; any thread may call.
 
     `uid` is whose process asks: what it may do is decided by the policies of the user whose uid it is, else of `user`, by
     name, and without one of root. What goes by a handle was decided when that was opened.
@@ -328,6 +328,17 @@ class Files:
     @staticmethod
     def connect(socket: str, user: str = "") -> Files:
         """Raises OSError, with ENOKEY where there is no such user."""
+    @staticmethod
+    def connect_remote(
+        endpoint: str, access_key: str, secret_key: str, token: str | None = None, *, authorities: str | None = None
+    ) -> Files:
+        """By the S3 endpoint of another machine, for whom the credentials are, whatever `uid` a question names.
+
+        `endpoint` is `https://HOST:PORT`, or `http://` for this machine; `authorities` a PEM file of who vouches for its
+        certificate, in place of those of the system. Raises OSError: EINVAL for what is no such URL or file, EKEYREJECTED for
+        a certificate that isn't trusted, EACCES where the credentials aren't taken, EOPNOTSUPP where nothing there serves
+        files, EPROTONOSUPPORT where that is of another release.
+        """
     def lookup(self, uid: int, parent: int, name: bytes) -> _FileAttributes: ...
     def attributes(self, inode: int) -> _FileAttributes: ...
     def change(
@@ -389,9 +400,10 @@ class Node:
         """Recover and start. Raises OperatorError when another process has the data, or recovery must stop."""
     def serve_s3(self, settings: S3Settings) -> str:
         """Listen, and return the bound address as HOST:PORT. Raises OperatorError when the port is taken."""
-    def serve_files(self, socket: str, lock_after: float) -> None:
+    def serve_files(self, socket: str, lock_after: float, remote_connections: int = 0) -> None:
         """Serve the namespace as files to mounts, on a Unix socket; S3 must be served already. In buckets with default
-        retention a file is locked once nobody has written it for `lock_after` seconds.
+        retention a file is locked once nobody has written it for `lock_after` seconds. Mounts on other machines may have
+        `remote_connections` to the address of S3, half of them with one access key.
 
         Raises OperatorError when the socket can't be made.
         """

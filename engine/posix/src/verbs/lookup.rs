@@ -36,6 +36,21 @@ impl Files {
         self.attributes(&found?)
     }
 
+    /// That somebody could have come by an inode's number through a name.
+    pub(crate) fn ask_to_know(&self, caller: &Caller, inode: u64) -> Result<(), Errno> {
+        match self.node(inode)? {
+            Node::Root | Node::Directory(_) => Ok(()),
+            Node::View(view) => self.ask_to_see_view(caller, &view),
+            Node::File(file) => {
+                let mut seen = Err(Errno::ACCESS);
+                for (bucket, key) in self.names_of(&file)? {
+                    seen = or(seen, || self.ask_to_see(caller, &bucket, &key));
+                }
+                seen
+            }
+        }
+    }
+
     /// That somebody may know whether a key is there, and what is said of it.
     fn ask_to_see(&self, caller: &Caller, bucket: &str, key: &str) -> Result<(), Errno> {
         // In the order of what is likely: one is enough.

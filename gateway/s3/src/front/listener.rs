@@ -4,17 +4,20 @@
 //! say that they have ended.
 
 use std::convert::Infallible;
+use std::fmt::Display;
+use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use hyper::rt::{Read, Write};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
@@ -35,6 +38,8 @@ const HTTP2_STREAM_WINDOW: u32 = 1 << 20;
 const HTTP2_CONNECTION_WINDOW: u32 = 4 << 20;
 /// How long to wait after a failure that the next `accept` would meet as well (no file descriptor left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// A client that says nothing is asked whether it is there after so long, so often, so many times.
+const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(20), Duration::from_secs(10), 4);
 
 /// Where a front is in its life. It only goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +63,7 @@ struct Door {
     service: Arc<Service>,
     tls: Option<Arc<Tls>>,
     http: Builder<TokioExecutor>,
+    http1: http1::Builder,
     patience: Patience,
 }
 
@@ -72,9 +78,10 @@ impl Listener {
             _ => StartError::Address { address: settings.address.clone(), source },
         };
         let socket = listen(&settings.address).map_err(failed)?;
+        watch_over(&socket, settings.body_timeout).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         let patience = Patience { opening: settings.header_timeout, writing: settings.body_timeout };
-        let door = Arc::new(Door { service, tls, http: protocols(settings), patience });
+        let door = Arc::new(Door { service, tls, http: protocols(settings), http1: http1(settings), patience });
         Ok(Self { socket, address, door })
     }
 
@@ -116,6 +123,17 @@ fn listen(address: &str) -> io::Result<TcpListener> {
     Err(last)
 }
 
+/// Has connections of machines that are gone without a word end: each has what the listening socket has.
+fn watch_over(socket: &TcpListener, patience: Duration) -> io::Result<()> {
+    let (idle, interval, count) = KEEP_ALIVE;
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, idle)?;
+    sockopt::set_tcp_keepintvl(socket, interval)?;
+    sockopt::set_tcp_keepcnt(socket, count)?;
+    sockopt::set_tcp_user_timeout(socket, u32::try_from(patience.as_millis()).unwrap_or(u32::MAX))?;
+    Ok(())
+}
+
 /// Whether an `accept` failed for the one connection, and the next may do better.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
@@ -141,6 +159,12 @@ fn protocols(settings: &Settings) -> Builder<TokioExecutor> {
     builder
 }
 
+fn http1(settings: &Settings) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(settings.header_timeout).max_buf_size(READ_BUFFER);
+    builder
+}
+
 impl Door {
     async fn serve(self: Arc<Self>, stream: TcpStream, remote: SocketAddr, phase: watch::Receiver<Phase>) {
         let _counted = self.service.connection();
@@ -152,54 +176,62 @@ impl Door {
         let client = |secured: Option<Secured>| {
             Arc::new(Client { remote, secured: secured.map(Arc::new), unread: Arc::clone(&unread) })
         };
+        let service = Arc::clone(&self.service);
+        let served = move |client: Arc<Client>| {
+            service_fn(move |request| {
+                let (service, client) = (Arc::clone(&service), Arc::clone(&client));
+                async move { Ok::<_, Infallible>(service.answer(request, &client).await) }
+            })
+        };
         let paced = Pace::new(stream, self.patience, Arc::clone(&unread));
         let Some(tls) = &self.tls else {
-            return self.converse(self.http.clone(), TokioIo::new(paced), client(None), phase).await;
+            let connection = self.http.serve_connection_with_upgrades(TokioIo::new(paced), served(client(None)));
+            return until_ended(connection, |connection| connection.graceful_shutdown(), remote, phase).await;
         };
         match tokio::time::timeout(self.patience.opening, tls.acceptor().accept(paced)).await {
             Ok(Ok(stream)) => {
                 // What the handshake agreed on needs no guessing from the first bytes, which has no time-out.
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                let http = self.http.clone();
-                let http = if http2 { http.http2_only() } else { http.http1_only() };
-                let secured = Secured::of(stream.get_ref().1);
-                self.converse(http, TokioIo::new(stream), client(secured), phase).await;
+                let service = served(client(Secured::of(stream.get_ref().1)));
+                if http2 {
+                    let http = self.http.clone().http2_only();
+                    let connection = http.serve_connection(TokioIo::new(stream), service);
+                    until_ended(connection, |connection| connection.graceful_shutdown(), remote, phase).await;
+                } else {
+                    let connection = self.http1.serve_connection(TokioIo::new(stream), service).with_upgrades();
+                    until_ended(connection, |connection| connection.graceful_shutdown(), remote, phase).await;
+                }
             }
             Ok(Err(error)) => tracing::debug!(%remote, %error, "no TLS handshake"),
             Err(_) => tracing::debug!(%remote, "the TLS handshake took too long"),
         }
     }
+}
 
-    /// Serves one connection until it ends. A drain lets it end its requests first.
-    async fn converse<I>(
-        &self,
-        http: Builder<TokioExecutor>,
-        io: I,
-        client: Arc<Client>,
-        mut phase: watch::Receiver<Phase>,
-    ) where
-        I: Read + Write + Unpin + Send + 'static,
-    {
-        let remote = client.remote;
-        let service = service_fn(|request| {
-            let (service, client) = (Arc::clone(&self.service), Arc::clone(&client));
-            async move { Ok::<_, Infallible>(service.answer(request, &client).await) }
-        });
-        let mut connection = pin!(http.serve_connection(io, service));
-        loop {
-            tokio::select! {
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%remote, %error, "a connection broke off");
-                    }
+/// Serves one connection until it ends. A drain lets it end its requests first.
+async fn until_ended<C, E>(
+    connection: C,
+    drain: impl Fn(Pin<&mut C>),
+    remote: SocketAddr,
+    mut phase: watch::Receiver<Phase>,
+) where
+    C: Future<Output = Result<(), E>>,
+    E: Display,
+{
+    let mut connection = pin!(connection);
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%remote, %error, "a connection broke off");
+                }
+                return;
+            }
+            changed = phase.changed() => {
+                if changed.is_err() || *phase.borrow_and_update() == Phase::Ended {
                     return;
                 }
-                changed = phase.changed() => {
-                    if changed.is_err() || *phase.borrow_and_update() == Phase::Ended {
-                        return;
-                    }
-                    connection.as_mut().graceful_shutdown();
-                }
+                drain(connection.as_mut());
             }
         }
     }

@@ -38,6 +38,7 @@ mod signature;
 mod tls;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod trial;
+pub(crate) mod upgrade;
 
 use std::fmt;
 use std::io;

@@ -51,6 +51,7 @@ fn resource(verb: Verb) -> &'static str {
         Verb::GetObjectLegalHold | Verb::PutObjectLegalHold => "OBJECT_LOCK_LEGALHOLD",
         Verb::GetObjectAcl | Verb::PutObjectAcl | Verb::GetBucketAcl | Verb::PutBucketAcl => "ACL",
         Verb::Preflight => "PREFLIGHT",
+        Verb::MountFiles => "FILES",
         Verb::IdentityQuery | Verb::Unserved => "UNKNOWN",
         _ => of_configuration(verb),
     }

@@ -202,6 +202,17 @@ fn holder(ring: &KeyRing, claim: &Claim<'_>, headers: &HeaderMap) -> Result<Arc<
     ring.bearer(claim.access_key, token).map_err(Unheard::Stranger)
 }
 
+/// Who signed a request for what AWS doesn't have, which brings no body.
+///
+/// # Errors
+/// Why it isn't heard.
+pub(super) fn signer(ring: &KeyRing, parts: &Parts) -> Result<Arc<Bearer>, Unheard> {
+    match claim(&parts.headers)?.api {
+        Api::Packstone => verify(ring, parts, &Bytes::new()),
+        Api::Iam | Api::Sts => Err(Unheard::Malformed),
+    }
+}
+
 /// Who signed the call. Whatever decides on it must be signed: the host, the time, the session token, the form.
 fn verify(ring: &KeyRing, parts: &Parts, body: &Bytes) -> Result<Arc<Bearer>, Unheard> {
     let claim = claim(&parts.headers)?;
@@ -233,7 +244,7 @@ fn canonical(parts: &Parts, signed: &[&str], names: &str, body: &[u8]) -> String
     let mut query: Vec<&str> =
         parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).collect();
     query.sort_unstable();
-    let mut text = format!("POST\n/\n{}\n", query.join("&"));
+    let mut text = format!("{}\n{}\n{}\n", parts.method, parts.uri.path(), query.join("&"));
     for name in signed {
         let values = parts.headers.get_all(*name).iter().filter_map(|value| value.to_str().ok());
         let values: Vec<String> = values.map(|value| value.split_whitespace().collect::<Vec<_>>().join(" ")).collect();

@@ -10,7 +10,8 @@ use super::refusal::Refusal;
 
 macro_rules! verbs {
     ($($verb:ident)+) => {
-        /// The verbs served, by the names that AWS gives the operations; `IdentityQuery` is any call of IAM or STS.
+        /// The verbs served, by the names that AWS gives the operations; `IdentityQuery` is any call of IAM or STS,
+        /// `MountFiles` begins a connection of a mount on another machine.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum Verb {
@@ -71,7 +72,7 @@ verbs! {
     GetBucketAcl PutBucketAcl GetObjectAcl PutObjectAcl
     IdentityQuery
 
-    PostObject Preflight
+    PostObject Preflight MountFiles
 }
 
 /// The verbs that read, put and take away what a sub-resource names.

@@ -34,6 +34,7 @@ use super::query_api::{self, QueryApi, Received};
 use super::refusal::Refusal;
 use super::route::{self, Target, Verb};
 use super::signature;
+use super::upgrade::{self, Mounts};
 use super::{Buckets, Door, Settings, Standing};
 use crate::asker::{Arrival, Signed, anonymous};
 use crate::identity::{Bearer, KeyRing};
@@ -76,6 +77,8 @@ pub(crate) struct Collaborators {
     pub buckets: Option<Arc<dyn Buckets>>,
     /// From whom a document may be taken; without, from everybody.
     pub door: Option<Arc<dyn Door>>,
+    /// What serves files to mounts on other machines.
+    pub mounts: Option<Arc<dyn Mounts>>,
 }
 
 /// What answers requests, whatever connection they come by.
@@ -188,6 +191,7 @@ impl Service {
                 return cors::preflight(&parts.headers, self.target(&parts), sharing).map(told_alone);
             }
             Verb::IdentityQuery => return Ok(self.query(parts, incoming, client, asked.id).await),
+            Verb::MountFiles => return self.mount(parts, &incoming, client, record),
             Verb::PostObject => self.post(parts, incoming, client, asked, record).await?,
             verb => {
                 let request = self.prepare(parts, incoming, admitted, client, asked);
@@ -259,6 +263,9 @@ impl Service {
         if self.collaborators.api.is_some() && query_api::is_call(parts, target) {
             return Ok(Admitted::unsigned(Verb::IdentityQuery));
         }
+        if self.collaborators.mounts.is_some() && upgrade::is_asked(parts, target) {
+            return Ok(Admitted::unsigned(Verb::MountFiles));
+        }
         if form::is_upload(parts, target, &query) {
             return Ok(Admitted::unsigned(Verb::PostObject));
         }
@@ -295,6 +302,23 @@ impl Service {
             request_id: id.to_string(),
         };
         query_api::answer(&**api, &self.ring, call, self.body_timeout).await
+    }
+
+    /// Hands a connection over to who serves files.
+    fn mount(
+        &self,
+        parts: Parts,
+        incoming: &Incoming,
+        client: &Client,
+        record: &mut Record,
+    ) -> Result<Response<Body>, Refusal> {
+        let Some(mounts) = &self.collaborators.mounts else { return Err(Refusal::not_implemented()) };
+        let from = upgrade::From { remote: client.remote.ip(), region: &self.region, secure: self.secure };
+        let arrival = upgrade::arrival(&self.ring, &parts, incoming.is_end_stream(), &from)?;
+        if let Some(line) = &mut record.line {
+            line.arrival = Some(Arc::clone(&arrival));
+        }
+        upgrade::hand_over(mounts, parts, arrival)
     }
 
     /// Answers an upload by a form.

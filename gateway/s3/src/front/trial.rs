@@ -130,7 +130,7 @@ fn asked_by(verb: Verb) -> (&'static Method, u8) {
         }
         Verb::CreateMultipartUpload | Verb::CompleteMultipartUpload => (&Method::POST, 2),
         Verb::DeleteObject | Verb::AbortMultipartUpload => (&Method::DELETE, 2),
-        Verb::IdentityQuery | Verb::Unserved => panic!("no request asks for it"),
+        Verb::IdentityQuery | Verb::MountFiles | Verb::Unserved => panic!("no request asks for it"),
         verb => asked_by_name(verb.name()),
     }
 }
