@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from botocore.exceptions import ClientError
 
+from gateway.cli.control_client import ControlClient
+from gateway.control.documents import StatusDocument
 from tests.drives.conftest import SETTINGS, Appliance
 from tests.fuse.mounted import Mount
 from tests.programs.conftest import BUCKET, program, run
@@ -28,6 +30,10 @@ SEEDS: Final = range(1, 9)
 SMALL: Final = 256 << 10
 LARGE: Final = 3 << 20
 """It stands in pieces, and each change writes some of them."""
+UNPLUGGINGS: Final = 25
+"""Of each drive: it is left alone for twice as long each time that it fails, so there is an end to it."""
+TRIED_AGAIN: Final = {"PACKSTONE_ENGINE__RETRY_FAILED": "0.000000001 s"}
+"""For the 25th time after 17 ms."""
 WEIGHTS: Final = {
     "close_open": 1,
     "read": 10,
@@ -126,19 +132,26 @@ class Failing(Meanwhile):
         super().__init__()
         self._appliance = appliance
         self._chance = random.Random(5)
+        self._next = [number for _ in range(UNPLUGGINGS) for number in self._chance.sample(range(4), 4)]
 
     def once(self) -> None:
-        number = self._chance.randrange(4)
+        if not self._next:
+            self.over.wait()
+            return
+        number = self._next.pop()
         self._appliance.take_away(number)
         self.over.wait(self._chance.uniform(0.5, 4))
         self._appliance.bring_back(number)
-        while not self._is_whole() and not self.over.is_set():
-            self.over.wait(0.2)
+        # What the node met while it was away may be known a moment later.
+        self.over.wait(self._chance.uniform(0.5, 2))
+        with ControlClient(self._appliance.node.data) as control:
+            while not self._is_whole(control.status()) and not self.over.is_set():
+                self.over.wait(0.2)
 
-    def _is_whole(self) -> bool:
-        status = self._appliance.status()
-        return all(drive["state"] == "online" for drive in status["drives"]) and all(
-            pool["degraded"] == 0 for pool in status["pools"]
+    @staticmethod
+    def _is_whole(status: StatusDocument) -> bool:
+        return all(drive.state == "online" for drive in status.drives) and not any(
+            pool.degraded for pool in status.pools
         )
 
 
@@ -161,7 +174,7 @@ def test_nothing_differs_in_pieces(folder: Path, s3: "S3Client", tmp_path: Path,
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_differs_while_drives_fail(tmp_path: Path, seed: int) -> None:
     """As many as the pool bears, one; afterwards each of the others may be lost."""
-    appliance = Appliance(Node(tmp_path / "data", SETTINGS), tmp_path)
+    appliance = Appliance(Node(tmp_path / "data", SETTINGS | TRIED_AGAIN), tmp_path)
     node = appliance.node
     node.initialise("3+1", [appliance.drive(number) for number in range(4)])
     node.start()
@@ -173,6 +186,7 @@ def test_nothing_differs_while_drives_fail(tmp_path: Path, seed: int) -> None:
         folder.mkdir()
         with meanwhile(Failing(appliance)):
             content = fsx(folder, tmp_path, seed).read_bytes()
+        assert node.log().count("drive taken out of use") > 2
         appliance.wait_until_whole()
         for number in range(4):
             appliance.take_away(number)
