@@ -2,9 +2,6 @@
 
 import pyfuse3
 
-TIMEOUT = 1.0
-"""Seconds for which the kernel may believe names and attributes: the bound on what it shows of other faces' changes."""
-
 _BLOCK = 512
 _PREFERRED = 128 * 1024
 """How many bytes programs that ask are told to read and write at once."""
@@ -13,13 +10,16 @@ Told = tuple[int, int, int, int, int, int, int, int, int, int]
 """(inode, mode, links, uid, gid, size, mtime, ctime, device, content), as `packstone_engine.Files` gives it"""
 
 
-def entry_attributes(told: Told) -> pyfuse3.EntryAttributes:
-    """Build the kernel's answer. There is no access time: that of the last change stands for it."""
+def entry_attributes(told: Told, believed: float) -> pyfuse3.EntryAttributes:
+    """Build the kernel's answer, which it believes so many seconds.
+
+    There is no access time: that of the last change stands for it.
+    """
     inode, mode, links, uid, gid, size, mtime, ctime, device, _ = told
     entry = pyfuse3.EntryAttributes()
     entry.st_ino = pyfuse3.InodeT(inode)
     entry.generation = 0
-    entry.entry_timeout = entry.attr_timeout = TIMEOUT
+    entry.entry_timeout = entry.attr_timeout = believed
     entry.st_mode = pyfuse3.ModeT(mode)
     entry.st_nlink = links
     entry.st_uid, entry.st_gid = uid, gid

@@ -6,12 +6,11 @@ stands for is remembered of those that were given last; another one is found by 
 entry has gone meanwhile, the listing begins anew: some names come twice then, and none is left out.
 """
 
+import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
 from typing import Final
-
-import packstone_engine
 
 from fuse.attributes import Told
 
@@ -34,7 +33,7 @@ def position_of(place: bytes) -> int:
 
 
 class Places:
-    """What the positions that were given last on a mount stand for; any thread may ask, the mount's own notes."""
+    """What the positions that were given last on a mount stand for."""
 
     def __init__(self) -> None:
         """None was given yet."""
@@ -55,54 +54,60 @@ class Places:
 class Listing:
     """One open directory. Used by one task at a time: the kernel has one request on it under way."""
 
-    def __init__(self, files: packstone_engine.Files, inode: int, places: Places, uid: int) -> None:
-        """Begin at the first entry, for whoever opens it; nothing is asked yet."""
-        self._files = files
+    def __init__(self, list_behind: Callable[[bytes, int], Awaitable[_Page]], inode: int, places: Places) -> None:
+        """Begin at the first entry; nothing is asked yet.
+
+        `list_behind` gives up to so many entries behind a place, and raises what the kernel is told.
+        """
+        self._list_behind = list_behind
         self._inode = inode
-        self._uid = uid
         self._places = places
         self._position, self._place = 0, b""
         self._page: _Page = ()
         self._at = 0
         self._limit = _PAGE
+        self._asked = 0.0
 
-    def knows(self, position: int) -> bool:
-        """Whether the listing can be gone on with from there without a walk over the directory."""
-        return position in {0, self._position} or self._places.find(self._inode, position) is not None
+    @property
+    def age(self) -> float:
+        """Seconds since what is given now was asked for."""
+        return time.monotonic() - self._asked
 
-    def entries(self, position: int) -> Iterator[tuple[bytes, int, Told]]:
-        """Entries behind a position, each with its own. One that is given counts when the next is asked for.
+    async def entry(self) -> tuple[bytes, int, Told] | None:
+        """The entry that comes next, with its position; None at the end."""
+        if self._at == len(self._page):
+            self._asked = time.monotonic()
+            self._page, self._at = await self._list_behind(self._place, self._limit), 0
+            self._limit = min(_PAGE, 2 * self._limit)
+            if not self._page:
+                return None
+        name, place, told = self._page[self._at]
+        number = position_of(place)
+        # What isn't passed may be asked for from here, on another opening.
+        self._places.remember(self._inode, number, place)
+        return name, number, told
 
-        Raises OSError.
-        """
-        if position == 0 or position != self._position:
-            self.seek(position)
-        while self._at < len(self._page) or self._turn():
-            name, place, told = self._page[self._at]
-            number = position_of(place)
-            # What isn't asked for again may be asked for from here, on another opening.
-            self._places.remember(self._inode, number, place)
-            yield name, number, told
-            self._position, self._place = number, place
-            self._at += 1
+    def step(self) -> None:
+        """Pass the entry that was given."""
+        _, place, _ = self._page[self._at]
+        self._position, self._place = position_of(place), place
+        self._at += 1
 
-    def _turn(self) -> bool:
-        self._page, self._at = self._files.list(self._uid, self._inode, self._place, self._limit), 0
-        self._limit = min(_PAGE, 2 * self._limit)
-        return bool(self._page)
-
-    def seek(self, position: int) -> None:
-        """Go on from a position. Raises OSError."""
+    async def seek(self, position: int) -> None:
+        """Go on from a position."""
+        if position and position == self._position:
+            return
         found = b"" if position == 0 else self._places.find(self._inode, position)
         self._limit = _PAGE if position == 0 else _FIRST_PAGE
         if found is None:
-            found = self._sought(position)
+            found = await self._sought(position)
         self._position, self._place = position, found
         self._page, self._at = (), 0
 
-    def _sought(self, position: int) -> bytes:
+    async def _sought(self, position: int) -> bytes:
+        """The place that a position stands for, by a walk over the directory."""
         place = b""
-        while page := self._files.list(self._uid, self._inode, place, _PAGE):
+        while page := await self._list_behind(place, _PAGE):
             for _, place, _ in page:
                 if position_of(place) == position:
                     return place

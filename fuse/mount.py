@@ -20,6 +20,7 @@ import trio
 from appliance.service_notification import notify
 from fuse.connection import Connect, MountError
 from fuse.device_number import next_free
+from fuse.invalidation import UNWATCHED, Invalidation
 from fuse.operations import Operations
 
 _READ_AHEAD_KIB: Final = 1024
@@ -81,25 +82,33 @@ class Mount:
         name: str = "packstone",
         options: Collection[str] = (),
         device: int | None = None,
+        sync: bool = False,
+        believed: float = UNWATCHED,
     ) -> None:
         """Say how to reach the node, the directory to mount on, and the minor number that the device shall have.
 
-        `name` is what the mount is called in lists of mounts; `options` are libfuse's own, such as `allow_other`.
+        `name` is what the mount is called in lists of mounts; `options` are libfuse's own, such as `allow_other`. With
+        `sync`, what is made or closed is durable when that is answered. Names and attributes the kernel believes
+        `believed` seconds, where it isn't told otherwise.
         """
         self._connect = connect
         self._mountpoint = mountpoint
         self._options = {f"fsname={name}", "subtype=packstone", "default_permissions", *options}
         self._device = device
+        self._sync = sync
+        self._believed = believed
 
     def serve(self, ready: Callable[[], None]) -> None:
         """Mount, call `ready`, and answer the kernel until the end. Raises MountError."""
         replace_stale(self._mountpoint)
         files = self._connect()
+        invalidation = Invalidation(files, self._believed)
         try:
             with nullcontext() if self._device is None else next_free(self._device):
-                pyfuse3.init(Operations(files), str(self._mountpoint), self._options)
+                pyfuse3.init(Operations(files, invalidation, at_once=self._sync), str(self._mountpoint), self._options)
         except (RuntimeError, OSError) as fault:
             raise MountError(f"{self._mountpoint} can't be mounted: {fault}") from fault
+        invalidation.start()
         try:
             trio.run(self._run, ready)
         finally:

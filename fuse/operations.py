@@ -2,8 +2,9 @@
 
 Each question says by `ctx.uid` whose process asks, and the node decides whether it may.
 
-Concurrency: all of it runs on trio's one thread. What the node answers from its index is asked there; what waits for a
-drive, or moves many bytes, is asked on another thread, so that everybody else's questions go on meanwhile.
+Concurrency: all of it runs on trio's one thread. A question is sent there and its answer waited for, a moment at
+once and then as trio waits, so that everybody else's questions go on meanwhile. What moves many bytes, or waits for a
+node that is away, does so on another thread.
 """
 
 import errno
@@ -12,25 +13,27 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import packstone_engine
 import pyfuse3
 import trio
 
 from fuse.attributes import Told, entry_attributes
+from fuse.invalidation import Invalidation
 from fuse.listing import Listing, Places
+from fuse.open_file import OpenFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyfuse3 import FileHandleT, FileNameT, FlagT, InodeT, ModeT, XAttrNameT
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _MANY_BYTES: Final = 128 * 1024
 _WRITES: Final = os.O_WRONLY | os.O_RDWR
+_OWN_ATTRIBUTES: Final = b"user."
 _BLOCK: Final = 4096
 _TOLD: Final = {
     # Of a node that was restarted: what was open there is gone.
@@ -45,13 +48,9 @@ def _reads(flags: int) -> bool:
     return flags & os.O_ACCMODE != os.O_WRONLY
 
 
-@contextmanager
-def _fuse_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as fault:
-        number = errno.EIO if fault.errno is None else fault.errno
-        raise pyfuse3.FUSEError(_TOLD.get(number, number)) from None
+def _fuse_error(fault: OSError) -> pyfuse3.FUSEError:
+    number = errno.EIO if fault.errno is None else fault.errno
+    return pyfuse3.FUSEError(_TOLD.get(number, number))
 
 
 class Operations(pyfuse3.Operations):
@@ -61,39 +60,56 @@ class Operations(pyfuse3.Operations):
     enable_writeback_cache = False
     enable_acl = False
 
-    def __init__(self, files: packstone_engine.Files) -> None:
-        """Answer what the kernel asks by asking `files`."""
+    def __init__(self, files: packstone_engine.Files, invalidation: Invalidation, *, at_once: bool) -> None:
+        """Answer what the kernel asks by asking `files`; `invalidation` says how long it may believe that.
+
+        With `at_once`, what is made or closed is durable when that is answered.
+        """
         super().__init__()
         self._files = files
+        self._at_once = at_once
+        self._invalidation = invalidation
         self._listings: dict[int, Listing] = {}
         self._places = Places()
         self._numbers = count(1)
         # What the kernel's pages of a file were read of, as of its last opening here.
         self._cached: dict[int, int] = {}
-        # Of open files.
-        self._inodes: dict[int, int] = {}
+        self._handles: dict[int, OpenFile] = {}
+        # How often this mount has begun or ended to change a file's content.
+        self._changes = 0
 
-    async def _aside(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Make a call of the node on another thread."""
+    async def _answered(self, answer: "packstone_engine.Answer[_T]") -> _T:
+        """What the node says, once it does."""
+        try:
+            while not answer.is_here():
+                if (descriptor := answer.fileno()) < 0:
+                    return await trio.to_thread.run_sync(answer.wait)
+                await trio.lowlevel.wait_readable(descriptor)
+            return answer.wait()
+        except OSError as fault:
+            await self._before_telling(fault)
+            raise _fuse_error(fault) from None
 
-        def made() -> _T:
-            try:
-                return call(*args, **kwargs)
-            except OSError as fault:
-                self._before_telling(fault)
-                raise
+    async def _aside(self, ask: "Callable[[], packstone_engine.Answer[_T]]") -> _T:
+        """The same on another thread, of what moves many bytes."""
+        try:
+            return await trio.to_thread.run_sync(lambda: ask().wait())
+        except OSError as fault:
+            await self._before_telling(fault)
+            raise _fuse_error(fault) from None
 
-        with _fuse_errors():
-            return await trio.to_thread.run_sync(made)
-
-    def _before_telling(self, fault: OSError) -> None:
+    async def _before_telling(self, fault: OSError) -> None:
         """Wait for the node where it may have ended before it answered: who is told that, must look what became of it.
 
         So NFS has time to end in, too: its clients ask again then, and are never told.
         """
         if fault.errno == errno.EIO:
             with suppress(OSError):
-                self._files.space()
+                await trio.to_thread.run_sync(lambda: self._files.space().wait())
+
+    def _entry(self, told: Told, age: float = 0) -> pyfuse3.EntryAttributes:
+        """What the kernel is told, of what the node told so many seconds ago."""
+        return entry_attributes(told, max(0, self._invalidation.believed(told[0]) - age))
 
     # Names
 
@@ -101,13 +117,11 @@ class Operations(pyfuse3.Operations):
         self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Look a name up."""
-        with _fuse_errors():
-            return entry_attributes(self._files.lookup(ctx.uid, parent_inode, name))
+        return self._entry(await self._answered(self._files.lookup(ctx.uid, parent_inode, name)))
 
     async def getattr(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
         """Say what is known of a file."""
-        with _fuse_errors():
-            return entry_attributes(self._files.attributes(inode))
+        return self._entry(await self._answered(self._files.attributes(inode)))
 
     async def forget(self, inode_list: "Sequence[tuple[InodeT, int]]") -> None:
         """Drop what was kept for inodes that the kernel has no more."""
@@ -136,22 +150,26 @@ class Operations(pyfuse3.Operations):
             change["mtime"] = attr.st_mtime_ns
         if not change:
             return await self.getattr(inode, ctx)
-        return entry_attributes(await self._aside(self._files.change, ctx.uid, inode, handle=fh, **change))
+        self._changes += 1
+        try:
+            return self._entry(await self._answered(self._files.change(ctx.uid, inode, handle=fh, **change)))
+        finally:
+            self._changes += 1
 
     async def mkdir(
         self, parent_inode: "InodeT", name: "FileNameT", mode: "ModeT", ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Make a directory; at the top, a bucket."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
-        return entry_attributes(await self._aside(self._files.make_directory, ctx.uid, parent_inode, name, made))
+        return self._entry(await self._answered(self._files.make_directory(ctx.uid, parent_inode, name, made)))
 
     async def rmdir(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
         """Remove an empty directory; at the top, a bucket."""
-        await self._aside(self._files.remove_directory, ctx.uid, parent_inode, name)
+        await self._answered(self._files.remove_directory(ctx.uid, parent_inode, name))
 
     async def unlink(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
         """Delete a file, as its bucket keeps versions."""
-        await self._aside(self._files.unlink, ctx.uid, parent_inode, name)
+        await self._answered(self._files.unlink(ctx.uid, parent_inode, name))
 
     async def rename(
         self,
@@ -167,20 +185,20 @@ class Operations(pyfuse3.Operations):
             raise pyfuse3.FUSEError(errno.EINVAL)
         keep = bool(flags & pyfuse3.RENAME_NOREPLACE)
         names = (parent_inode_old, name_old, parent_inode_new, name_new)
-        await self._aside(self._files.rename, ctx.uid, *names, keep)
+        await self._answered(self._files.rename(ctx.uid, *names, keep))
 
     async def symlink(
         self, parent_inode: "InodeT", name: "FileNameT", target: "FileNameT", ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Make a symbolic link."""
         made = (0o777, ctx.uid, ctx.gid, 0)
-        told = await self._aside(self._files.link, ctx.uid, parent_inode, name, target, made)
-        return entry_attributes(told)
+        told = await self._answered(self._files.link(ctx.uid, parent_inode, name, target, made))
+        return self._entry(told)
 
     async def readlink(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "FileNameT":
         """Say where a symbolic link leads."""
-        with _fuse_errors():
-            return pyfuse3.FileNameT(self._files.read_link(ctx.uid, inode))
+        target = await self._answered(self._files.read_link(ctx.uid, inode))
+        return pyfuse3.FileNameT(target)
 
     async def link(
         self,
@@ -190,8 +208,8 @@ class Operations(pyfuse3.Operations):
         ctx: pyfuse3.RequestContext,
     ) -> pyfuse3.EntryAttributes:
         """Give a file one more name."""
-        told = await self._aside(self._files.hard_link, ctx.uid, inode, new_parent_inode, new_name)
-        return entry_attributes(told)
+        told = await self._answered(self._files.hard_link(ctx.uid, inode, new_parent_inode, new_name))
+        return self._entry(told)
 
     async def mknod(
         self,
@@ -203,28 +221,33 @@ class Operations(pyfuse3.Operations):
     ) -> pyfuse3.EntryAttributes:
         """Make a regular file, a named pipe, or the node of a socket or a device."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, rdev)
-        how = (False, True, False)
-        told, handle = await self._aside(self._files.create, ctx.uid, parent_inode, name, made, how)
-        await self._aside(self._files.release, handle)
-        return entry_attributes(told)
+        how = (False, True, False, self._at_once)
+        told, handle, _ = await self._answered(self._files.create(ctx.uid, parent_inode, name, made, how))
+        await self._answered(self._files.release(handle))
+        return self._entry(told)
 
     # Directories
 
     async def opendir(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "FileHandleT":
         """Open a directory."""
+
+        async def list_behind(place: bytes, limit: int) -> "Sequence[tuple[bytes, bytes, Told]]":
+            return await self._answered(self._files.list(ctx.uid, inode, place, limit))
+
         number = next(self._numbers)
-        self._listings[number] = Listing(self._files, inode, self._places, ctx.uid)
+        self._listings[number] = Listing(list_behind, inode, self._places)
         return pyfuse3.FileHandleT(number)
 
     async def readdir(self, fh: "FileHandleT", start_id: int, token: pyfuse3.ReaddirToken) -> None:
         """Give entries from a position on, until the kernel has enough."""
         listing = self._listings[fh]
-        if not listing.knows(start_id):
-            await self._aside(listing.seek, start_id)
-        with _fuse_errors():
-            for name, position, told in listing.entries(start_id):
-                if not pyfuse3.readdir_reply(token, pyfuse3.FileNameT(name), entry_attributes(told), position):
-                    return
+        await listing.seek(start_id)
+        while (entry := await listing.entry()) is not None:
+            name, position, told = entry
+            shown = self._entry(told, listing.age)
+            if not pyfuse3.readdir_reply(token, pyfuse3.FileNameT(name), shown, position):
+                return
+            listing.step()
 
     async def releasedir(self, fh: "FileHandleT") -> None:
         """Close a directory."""
@@ -242,87 +265,97 @@ class Operations(pyfuse3.Operations):
     ) -> tuple[pyfuse3.FileInfo, pyfuse3.EntryAttributes]:
         """Make a file and open it."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
-        how = (_reads(flags), bool(flags & os.O_EXCL), bool(flags & os.O_TRUNC))
-        told, handle = await self._aside(self._files.create, ctx.uid, parent_inode, name, made, how)
-        return self._opened(told, handle), entry_attributes(told)
+        how = (_reads(flags), bool(flags & os.O_EXCL), bool(flags & os.O_TRUNC), self._at_once)
+        told, handle, _ = await self._answered(self._files.create(ctx.uid, parent_inode, name, made, how))
+        return self._opened(told, handle, writes=True), self._entry(told)
 
     async def open(self, inode: "InodeT", flags: "FlagT", ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
         """Open a file that is there; the kernel leaves it to the mount to truncate it."""
         empty = bool(flags & os.O_TRUNC)
         # What empties a file writes it, though it is opened for reading.
-        how = (_reads(flags), empty or bool(flags & _WRITES), empty)
+        writes = empty or bool(flags & _WRITES)
+        how = (_reads(flags), writes, empty)
+        changes = self._changes
+        told, handle, content = await self._answered(self._files.open(ctx.uid, inode, how))
+        opened = self._opened(told, handle, writes=writes)
         if empty:
-            told, handle = await self._aside(self._files.open, ctx.uid, inode, how)
-        else:
-            with _fuse_errors():
-                told, handle = self._files.open(ctx.uid, inode, how)
-        return self._opened(told, handle)
+            self._changes += 1
+        elif content:
+            self._handles[handle].told(content, changes)
+        return opened
 
-    def _opened(self, told: Told, handle: int) -> pyfuse3.FileInfo:
-        inode, content = told[0], told[-1]
-        held, self._cached[inode] = self._cached.get(inode), content
-        self._inodes[handle] = inode
-        return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(handle), keep_cache=held == content)
+    def _opened(self, told: Told, handle: int, *, writes: bool) -> pyfuse3.FileInfo:
+        inode, version = told[0], told[-1]
+        held, self._cached[inode] = self._cached.get(inode), version
+        self._handles[handle] = OpenFile(inode, version, writes)
+        return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(handle), keep_cache=held == version)
 
     async def read(self, fh: "FileHandleT", off: int, size: int) -> bytes:
         """Read; fewer bytes than asked at the end alone."""
+        held = self._handles[fh]
+        if content := held.still_told(self._cached.get(held.inode), self._changes):
+            return content[off : off + size]
         if size > _MANY_BYTES:
-            return await self._aside(self._files.read, fh, off, size)
-        with _fuse_errors():
-            return self._files.read(fh, off, size)
+            return await self._aside(lambda: self._files.read(fh, off, size))
+        return await self._answered(self._files.read(fh, off, size))
 
     @contextmanager
     def _changing(self, handle: int) -> Iterator[None]:
         """What fails here leaves the kernel with pages that no content has: the next opening drops them."""
+        inode = self._handles[handle].inode
+        self._changes += 1
         try:
             yield
         except pyfuse3.FUSEError:
-            self._cached.pop(self._inodes.get(handle, 0), None)
+            self._cached.pop(inode, None)
             raise
+        finally:
+            self._changes += 1
 
     async def write(self, fh: "FileHandleT", off: int, buf: bytes) -> int:
-        """Take bytes; they are durable after fsync or close."""
+        """Take bytes; they are durable after fsync."""
+        self._handles[fh].is_changed = True
         with self._changing(fh):
             if len(buf) >= _MANY_BYTES:
-                await self._aside(self._files.write, fh, off, buf)
-                return len(buf)
-            with _fuse_errors():
-                try:
-                    self._files.write(fh, off, buf)
-                except OSError as fault:
-                    await trio.to_thread.run_sync(self._before_telling, fault)
-                    raise
+                await self._aside(lambda: self._files.write(fh, off, buf))
+            else:
+                await self._answered(self._files.write(fh, off, buf))
         return len(buf)
 
     async def flush(self, fh: "FileHandleT") -> None:
         """Publish what was written, at every close of the file by a process: errors are told to it."""
-        with self._changing(fh):
-            await self._aside(self._files.publish, fh)
+        held = self._handles[fh]
+        if held.writes:
+            with self._changing(fh):
+                await self._answered(self._files.publish(fh, self._at_once))
+            held.is_changed = False
 
     async def fsync(self, fh: "FileHandleT", datasync: bool) -> None:
         """Make what was written durable, and visible on every face."""
         with self._changing(fh):
-            await self._aside(self._files.publish, fh)
+            await self._answered(self._files.publish(fh, True))
 
     async def fsyncdir(self, fh: "FileHandleT", datasync: bool) -> None:
         """Do nothing: names are durable when they are answered."""
 
     async def release(self, fh: "FileHandleT") -> None:
         """Close. Nobody waits for it: a fault is logged."""
+        held = self._handles[fh]
         try:
+            if not held.is_changed and self._files.leave(fh):
+                return
             with self._changing(fh):
-                await self._aside(self._files.release, fh)
+                await self._answered(self._files.release(fh))
         except pyfuse3.FUSEError as fault:
             _log.warning("a file could not be closed: what was written last is lost", extra={"reason": str(fault)})
         finally:
-            del self._inodes[fh]
+            del self._handles[fh]
 
     # The whole, and what else is said of files
 
     async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
         """Say what there is room for."""
-        with _fuse_errors():
-            total, free, files = self._files.space()
+        total, free, files = await self._answered(self._files.space())
         data = pyfuse3.StatvfsData()
         data.f_bsize = data.f_frsize = _BLOCK
         data.f_blocks = total // _BLOCK
@@ -334,18 +367,20 @@ class Operations(pyfuse3.Operations):
 
     async def setxattr(self, inode: "InodeT", name: "XAttrNameT", value: bytes, ctx: pyfuse3.RequestContext) -> None:
         """Set an extended attribute."""
-        await self._aside(self._files.set_extended, ctx.uid, inode, name, value, 0)
+        await self._answered(self._files.set_extended(ctx.uid, inode, name, value, 0))
 
     async def getxattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> bytes:
         """Read an extended attribute."""
-        with _fuse_errors():
-            return self._files.extended(ctx.uid, inode, name)
+        if not name.startswith(_OWN_ATTRIBUTES):
+            # Not asked of the node: the kernel wants `security.capability` with the first write to every file.
+            raise pyfuse3.FUSEError(errno.EOPNOTSUPP)
+        return await self._answered(self._files.extended(ctx.uid, inode, name))
 
     async def listxattr(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "Sequence[XAttrNameT]":
         """Name the extended attributes."""
-        with _fuse_errors():
-            return [pyfuse3.XAttrNameT(name.encode()) for name in self._files.list_extended(ctx.uid, inode)]
+        names = await self._answered(self._files.list_extended(ctx.uid, inode))
+        return [pyfuse3.XAttrNameT(name.encode()) for name in names]
 
     async def removexattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> None:
         """Take an extended attribute away."""
-        await self._aside(self._files.remove_extended, ctx.uid, inode, name)
+        await self._answered(self._files.remove_extended(ctx.uid, inode, name))

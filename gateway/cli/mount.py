@@ -1,7 +1,7 @@
 """`packstone mount`: the namespace as a file system, of a node of this machine or of another."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -71,6 +71,22 @@ CredentialsOption = Annotated[
     ),
 ]
 
+LONGEST_BELIEF: Final = 3600
+SyncOption = Annotated[
+    bool, typer.Option("--sync", help="Answer making and closing a file once that is durable, as fsync is.")
+]
+
+BelieveOption = Annotated[
+    float,
+    typer.Option(
+        "--believe",
+        metavar="SECONDS",
+        min=0,
+        max=LONGEST_BELIEF,
+        help="For how long the kernel may believe names and attributes that the node doesn't call back.",
+    ),
+]
+
 
 def mount(
     mountpoint: MountpointArgument,
@@ -79,6 +95,8 @@ def mount(
     allow_other: AllowOtherOption = False,
     device: DeviceOption = None,
     user: UserOption = "",
+    sync: SyncOption = False,
+    believe: BelieveOption = 1.0,
     endpoint: NodeOption = None,
     authorities: AuthoritiesOption = None,
     profile: ProfileOption = None,
@@ -111,6 +129,8 @@ def mount(
         name=name,
         options=options,
         device=device,
+        sync=sync,
+        believed=believe,
         ready=lambda: typer.echo(f"packstone mounted on {mountpoint}"),
     )
 
@@ -151,6 +171,8 @@ def serve_mount(
     name: str,
     options: "Collection[str]",
     device: int | None,
+    sync: bool,
+    believed: float,
     ready: "Callable[[], None]",
 ) -> None:
     """Mount, call `ready`, and serve the mount until it ends. Raises OperatorError where it can't be made."""
@@ -164,6 +186,9 @@ def serve_mount(
         # A file for each of the numbers below, for a moment.
         allow_open_files()
     try:
-        Mount(connect, mountpoint.absolute(), name=name, options=options, device=device).serve(ready)
+        made = Mount(
+            connect, mountpoint.absolute(), name=name, options=options, device=device, sync=sync, believed=believed
+        )
+        made.serve(ready)
     except MountError as fault:
         raise OperatorError(str(fault)) from fault

@@ -13,7 +13,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from appliance.errors import OperatorError
-from gateway.cli.mount import node_at, node_here, serve_mount
+from gateway.cli.mount import LONGEST_BELIEF, node_at, node_here, serve_mount
 
 _FAILED: Final = 32
 """What mount(8) takes for a mount that failed."""
@@ -28,7 +28,8 @@ OptionsOption = Annotated[
     typer.Option(
         "-o",
         metavar="OPTION,…",
-        help="credentials=FILE, profile=NAME, ca=FILE, user=NAME, device=NUMBER, allow_other, ro, and mount(8)'s own.",
+        help="credentials=FILE, profile=NAME, ca=FILE, user=NAME, device=NUMBER, believe=SECONDS, sync, allow_other, "
+        "ro, and mount(8)'s own.",
     ),
 ]
 FakeOption = Annotated[bool, typer.Option("-f", help="Do all but the mount.")]
@@ -58,6 +59,17 @@ class _Options:
         if not number.isdecimal() or not 1 <= int(number) < 1 << 16:
             raise OperatorError(f"device={number}: a number from 1 to 65535")
         return int(number)
+
+    @property
+    def believed(self) -> float:
+        text = self.named.get("believe", "1")
+        try:
+            believed = float(text)
+        except ValueError:
+            believed = -1
+        if not 0 <= believed <= LONGEST_BELIEF:
+            raise OperatorError(f"believe={text}: seconds, from 0 to {LONGEST_BELIEF}")
+        return believed
 
 
 def _parse(given: Sequence[str], known: set[str], *, sloppy: bool) -> _Options:
@@ -89,12 +101,12 @@ def mount_type(
 
     log = LogSection()
     if spec.startswith(("https://", "http://")):
-        options = _parse(given, {"credentials", "profile", "ca", "device"}, sloppy=sloppy)
+        options = _parse(given, {"credentials", "profile", "ca", "device", "believe"}, sloppy=sloppy)
         connect = node_at(spec, options.path("ca"), options.named.get("profile"), options.path("credentials"))
     else:
-        options = _parse(given, {"user", "device"}, sloppy=sloppy)
+        options = _parse(given, {"user", "device", "believe"}, sloppy=sloppy)
         connect, log = node_here(Path(spec).absolute(), None, options.named.get("user", ""))
-    device = options.device
+    device, believed = options.device, options.believed
     if fake:
         return
     here, there = os.pipe()
@@ -112,7 +124,17 @@ def mount_type(
         os.close(there)
         _leave_terminal()
 
-    serve_mount(connect, point, log, name=spec, options=options.kernels, device=device, ready=ready)
+    serve_mount(
+        connect,
+        point,
+        log,
+        name=spec,
+        options=options.kernels,
+        device=device,
+        sync="sync" in options.kernels,
+        believed=believed,
+        ready=ready,
+    )
 
 
 def _expect_mounted(told: int, child: int) -> None:

@@ -79,7 +79,7 @@ class PrivateMount:
         self._notifications.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notified:
             notified.bind(str(self._notifications))
-            command = [sys.executable, "-m", "gateway.cli", "mount", "--allow-other", "--device", str(device)]
+            command = [sys.executable, "-m", "gateway.cli", "mount", "--allow-other", "--sync", "--device", str(device)]
             command += [*self._arguments, str(self.path)]
             self.process = subprocess.Popen(  # noqa: S603
                 ["setpriv", "--pdeathsig", "TERM", "--", *command],  # noqa: S607

@@ -86,7 +86,7 @@ def found(files: packstone_engine.Files, key: str) -> int:
     """The inode of a key's directory, or of the key."""
     inode = 1
     for name in f"ticks/{key}".split("/"):
-        inode = files.lookup(0, inode, name.encode())[0]
+        inode = files.lookup(0, inode, name.encode()).wait()[0]
     return inode
 
 
@@ -94,21 +94,22 @@ def write_file(node: Node, key: str) -> None:
     """Write a file, and say something of it."""
     files = files_of(node)
     folder, name = key.split("/")
-    told, handle = files.create(0, found(files, folder), name.encode(), (0o644, 7, 8, 0), (False, True, False))
+    how = (False, True, False, True)
+    told, handle, _ = files.create(0, found(files, folder), name.encode(), (0o644, 7, 8, 0), how).wait()
     body = content(key, WRITTEN[key])
     for at in range(0, len(body), 1 << 20):
-        files.write(handle, at, body[at : at + (1 << 20)])
-    files.release(handle)
-    files.change(0, told[0], mode=0o4711, mtime=1_000_000_007)
-    files.set_extended(0, told[0], b"user.desk", b"fx", 0)
+        files.write(handle, at, body[at : at + (1 << 20)]).wait()
+    files.release(handle).wait()
+    files.change(0, told[0], mode=0o4711, mtime=1_000_000_007).wait()
+    files.set_extended(0, told[0], b"user.desk", b"fx", 0).wait()
 
 
 def check_written(node: Node, key: str) -> None:
     files = files_of(node)
     inode = found(files, key)
-    told_inode, mode, _, uid, gid, size, mtime, _, _, _ = files.attributes(inode)
+    told_inode, mode, _, uid, gid, size, mtime, _, _, _ = files.attributes(inode).wait()
     assert (told_inode, mode, uid, gid, size, mtime) == (inode, 0o104711, 7, 8, WRITTEN[key], 1_000_000_007)
-    assert files.extended(0, inode, b"user.desk") == b"fx"
+    assert files.extended(0, inode, b"user.desk").wait() == b"fx"
     assert node.client().get_object(Bucket="ticks", Key=key)["Body"].read() == content(key, WRITTEN[key])
 
 

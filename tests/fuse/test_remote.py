@@ -368,12 +368,12 @@ def test_connections_are_bounded(tmp_path: Path) -> None:
         deadline = time.monotonic() + 30
         while True:
             try:
-                assert files_of(desk.node, desk.authority, bob).space()
+                assert files_of(desk.node, desk.authority, bob).space().wait()
                 break
             except OSError as fault:
                 assert "SlowDown" in str(fault)
                 assert time.monotonic() < deadline
-        assert one.space()
+        assert one.space().wait()
     finally:
         desk.node.close()
 

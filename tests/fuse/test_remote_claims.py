@@ -65,18 +65,19 @@ class Client:
         self.uid = uid
 
     def folder(self, name: str) -> int:
-        inode = self.files.lookup(self.uid, ROOT, BUCKET.encode())[INODE]
-        return self.files.lookup(self.uid, inode, name.encode())[INODE]
+        inode = self.files.lookup(self.uid, ROOT, BUCKET.encode()).wait()[INODE]
+        return self.files.lookup(self.uid, inode, name.encode()).wait()[INODE]
 
     def inode(self, folder: str, name: str) -> int:
-        return self.files.lookup(self.uid, self.folder(folder), name.encode())[INODE]
+        return self.files.lookup(self.uid, self.folder(folder), name.encode()).wait()[INODE]
 
     def create(
         self, folder: str, name: str, mode: int = REGULAR | 0o644, uid: int = 0, gid: int = 0, device: int = 0
     ) -> tuple[tuple[int, ...], int]:
-        return self.files.create(
-            self.uid, self.folder(folder), name.encode(), (mode, uid, gid, device), (True, False, True)
-        )
+        how = (True, False, True, False)
+        made = (mode, uid, gid, device)
+        told, handle, _ = self.files.create(self.uid, self.folder(folder), name.encode(), made, how).wait()
+        return told, handle
 
 
 @pytest.mark.parametrize("uid", [0, ALICE, BOB, 4711])
@@ -87,16 +88,16 @@ def test_a_uid_that_is_claimed_counts_for_nothing(desk: Desk, uid: int) -> None:
     with fails(errno.EACCES):
         alice.inode("rates", "ois")
     with fails(errno.EACCES):
-        alice.files.open(uid, inode, READ_WRITE)
+        alice.files.open(uid, inode, READ_WRITE).wait()
     with fails(errno.EACCES):
-        alice.files.unlink(uid, alice.folder("rates"), b"ois")
+        alice.files.unlink(uid, alice.folder("rates"), b"ois").wait()
     with fails(errno.EACCES):
         alice.create("rates", f"mine-{uid}")
     with fails(errno.EACCES):
-        alice.files.extended(uid, inode, b"user.s3.version-id")
-    alice.files.list(uid, alice.folder("fx"), b"", 100)
+        alice.files.extended(uid, inode, b"user.s3.version-id").wait()
+    alice.files.list(uid, alice.folder("fx"), b"", 100).wait()
     with fails(errno.EACCES):
-        alice.files.list(uid, alice.folder("rates"), b"", 100)
+        alice.files.list(uid, alice.folder("rates"), b"", 100).wait()
 
 
 def test_a_greeting_names_nobody_else(desk: Desk) -> None:
@@ -140,37 +141,37 @@ def test_files_are_made_in_ones_own_name(desk: Desk) -> None:
     alice = Client(desk, desk.alice)
     for claimed in (0, BOB, ALICE, 4711):
         told, handle = alice.create("fx", f"own-{claimed}", uid=claimed, gid=0)
-        alice.files.release(handle)
+        alice.files.release(handle).wait()
         assert told[UID] == ALICE
-    made = alice.files.make_directory(0, alice.folder("fx"), b"folder", (0o4755, 0, 0, 0))
+    made = alice.files.make_directory(0, alice.folder("fx"), b"folder", (0o4755, 0, 0, 0)).wait()
     assert (made[UID], made[MODE] & 0o7777) == (ALICE, 0o755)
-    linked = alice.files.link(0, alice.folder("fx"), b"link", b"own-0", (0o777, 0, 0, 0))
+    linked = alice.files.link(0, alice.folder("fx"), b"link", b"own-0", (0o777, 0, 0, 0)).wait()
     assert linked[UID] == ALICE
     # Who has no uid may claim one that is nobody's.
     eve = Client(desk, make_key(desk.iam, "eve"))
     for claimed, uid in ((0, NOBODY), (BOB, NOBODY), (4711, 4711)):
         told, handle = eve.create("fx", f"eves-{claimed}", uid=claimed, gid=0)
-        eve.files.release(handle)
+        eve.files.release(handle).wait()
         assert (told[UID], told[GID]) == (uid, NOBODY)
     root = Client(desk, desk.root)
     told, handle = root.create("fx", "roots", uid=BOB, gid=7)
-    root.files.release(handle)
+    root.files.release(handle).wait()
     assert (told[UID], told[GID]) == (BOB, 7)
 
 
 def test_files_are_given_to_nobody_else(desk: Desk) -> None:
     alice, eve = Client(desk, desk.alice), Client(desk, make_key(desk.iam, "eve"))
     told, handle = alice.create("fx", "given")
-    alice.files.release(handle)
+    alice.files.release(handle).wait()
     inode = told[INODE]
     for client, uids in ((alice, (0, BOB, 4711)), (eve, (0, BOB, ALICE))):
         for uid in uids:
             with fails(errno.EPERM):
-                client.files.change(0, inode, uid=uid)
+                client.files.change(0, inode, uid=uid).wait()
         with fails(errno.EPERM):
-            client.files.change(0, inode, gid=0)
-    assert alice.files.change(0, inode, uid=ALICE)[UID] == ALICE
-    assert Client(desk, desk.root).files.change(0, inode, uid=0)[UID] == 0
+            client.files.change(0, inode, gid=0).wait()
+    assert alice.files.change(0, inode, uid=ALICE).wait()[UID] == ALICE
+    assert Client(desk, desk.root).files.change(0, inode, uid=0).wait()[UID] == 0
 
 
 def test_no_program_runs_as_its_owner(desk: Desk) -> None:
@@ -179,60 +180,60 @@ def test_no_program_runs_as_its_owner(desk: Desk) -> None:
     assert told[MODE] & 0o7777 == 0o755
     for mode in (0o4755, 0o2755):
         with fails(errno.EPERM):
-            alice.files.change(0, told[INODE], mode=mode)
-    alice.files.release(handle)
+            alice.files.change(0, told[INODE], mode=mode).wait()
+    alice.files.release(handle).wait()
     for kind in (stat.S_IFBLK, stat.S_IFCHR):
         with fails(errno.EPERM):
             alice.create("fx", "device", kind | 0o666, device=0x800)
     # What root made such is so no more once she may write it.
     ways = (
-        lambda inode: alice.files.release(alice.files.open(0, inode, READ_WRITE)[1]),
-        lambda inode: alice.files.change(0, inode, size=0),
+        lambda inode: alice.files.release(alice.files.open(0, inode, READ_WRITE).wait()[1]).wait(),
+        lambda inode: alice.files.change(0, inode, size=0).wait(),
         lambda _: alice.files.release(
-            alice.files.create(0, alice.folder("fx"), b"sudo", (0o644, 0, 0, 0), (True, False, False))[1]
-        ),
+            alice.files.create(0, alice.folder("fx"), b"sudo", (0o644, 0, 0, 0), (True, False, False, False)).wait()[1]
+        ).wait(),
     )
     for way in ways:
         told, handle = root.create("fx", "sudo", REGULAR | 0o755)
-        root.files.release(handle)
-        assert root.files.change(0, told[INODE], mode=0o6755)[MODE] & 0o7777 == 0o6755
-        opened, handle = alice.files.open(0, told[INODE], (True, False, False))
-        alice.files.release(handle)
+        root.files.release(handle).wait()
+        assert root.files.change(0, told[INODE], mode=0o6755).wait()[MODE] & 0o7777 == 0o6755
+        opened, handle, _ = alice.files.open(0, told[INODE], (True, False, False)).wait()
+        alice.files.release(handle).wait()
         assert opened[MODE] & 0o7777 == 0o6755
         way(told[INODE])
-        assert root.files.attributes(told[INODE])[MODE] & 0o7777 == 0o755
-    folder = alice.files.make_directory(0, alice.folder("fx"), b"shared", (0o755, 0, 0, 0))
-    assert alice.files.change(0, folder[INODE], mode=0o2775)[MODE] & 0o7777 == 0o2775
+        assert root.files.attributes(told[INODE]).wait()[MODE] & 0o7777 == 0o755
+    folder = alice.files.make_directory(0, alice.folder("fx"), b"shared", (0o755, 0, 0, 0)).wait()
+    assert alice.files.change(0, folder[INODE], mode=0o2775).wait()[MODE] & 0o7777 == 0o2775
 
 
 def test_a_number_alone_tells_nothing(desk: Desk) -> None:
     desk.s3.put_object(Bucket=BUCKET, Key="rates/secret", Body=b"secret")
     root, alice = Client(desk, desk.root), Client(desk, desk.alice)
     inode = root.inode("rates", "secret")
-    assert root.files.attributes(inode)[SIZE] == 6
+    assert root.files.attributes(inode).wait()[SIZE] == 6
     with fails(errno.EACCES):
-        alice.files.attributes(inode)
+        alice.files.attributes(inode).wait()
     for change in ({"mode": 0o777}, {"size": 0}, {"mtime": 0}, {"uid": ALICE}):
         with fails(errno.EACCES):
-            alice.files.change(0, inode, **change)
+            alice.files.change(0, inode, **change).wait()
 
 
 def test_what_has_no_name_is_for_who_has_it_open(desk: Desk) -> None:
     root, alice = Client(desk, desk.root), Client(desk, desk.alice)
     told, handle = root.create("fx", "unlinked")
-    root.files.write(handle, 0, b"content")
-    own = alice.files.open(0, told[INODE], (True, False, False))[1]
-    root.files.unlink(0, root.folder("fx"), b"unlinked")
-    assert root.files.change(0, told[INODE], mode=0o600)[MODE] & 0o7777 == 0o600
-    assert alice.files.attributes(told[INODE])[SIZE] == 7
+    root.files.write(handle, 0, b"content").wait()
+    own = alice.files.open(0, told[INODE], (True, False, False)).wait()[1]
+    root.files.unlink(0, root.folder("fx"), b"unlinked").wait()
+    assert root.files.change(0, told[INODE], mode=0o600).wait()[MODE] & 0o7777 == 0o600
+    assert alice.files.attributes(told[INODE]).wait()[SIZE] == 7
     for change in ({"size": 0}, {"mode": 0o777}):
         with fails(errno.ESTALE):
-            alice.files.change(0, told[INODE], **change)
-    alice.files.release(own)
+            alice.files.change(0, told[INODE], **change).wait()
+    alice.files.release(own).wait()
     with fails(errno.ESTALE):
-        alice.files.attributes(told[INODE])
-    assert root.files.read(handle, 0, 100) == b"content"
-    root.files.release(handle)
+        alice.files.attributes(told[INODE]).wait()
+    assert root.files.read(handle, 0, 100).wait() == b"content"
+    root.files.release(handle).wait()
 
 
 def test_what_the_first_request_says_besides_counts_for_nothing(desk: Desk) -> None:
@@ -253,7 +254,7 @@ def test_what_the_first_request_says_besides_counts_for_nothing(desk: Desk) -> N
         assert wire.greet(session_id()) == 0
         folder = Client(desk, desk.root).folder("fx")
         maker = struct.pack("<IIII", REGULAR | 0o644, 0, 0, 0)
-        wire.frame(struct.pack("<IBQH", 0, 12, folder, 6) + b"forged" + maker + b"\x01\x00\x01")
+        wire.frame(struct.pack("<IBQH", 0, 12, folder, 6) + b"forged" + maker + b"\x01\x00\x01\x00")
         assert wire.answer()[0] == errno.EACCES
     with Wire(desk.node, desk.authority) as wire:
         assert wire.upgrade(desk.alice, f"{PATH}?prefix=fx/").startswith(b"HTTP/1.1 400 ")

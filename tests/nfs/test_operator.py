@@ -157,6 +157,8 @@ def test_what_keeps_it_from_serving_gets_one_line(nfs: Nfs, tmp_path: Path) -> N
 def test_nfs_4_alone_needs_no_rpcbind_and_waits_for_the_node(nfs: Nfs, tmp_path: Path) -> None:
     settings = {"PACKSTONE_NFS__DIRECTORY": str(tmp_path / "run"), "PACKSTONE_NFS__VERSIONS": '["4.1"]'}
     node = Node(tmp_path / "data", nfs.node.settings | settings)
+    # It waits for a node, and not for a directory.
+    node.data.mkdir()
     command = ["ip", "netns", "exec", nfs.network.clients[1], str(PACKSTONE), "nfs", "serve", "--data", str(node.data)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=node.environment()

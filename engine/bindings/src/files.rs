@@ -2,20 +2,28 @@
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use packstone_posix::client::{self, Exchange, decoded};
 use packstone_posix::protocol::{Attributes, Change, Entry, Maker, Request};
-use packstone_posix::{Client, Credentials, Remote, client};
+use packstone_posix::{Client, Credentials, Remote};
 use packstone_store::codec::{DecodeError, Reader};
-use pyo3::exceptions::PyOSError;
+use parking_lot::Mutex;
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+/// What most answers that need no drive come within, so that nobody has to be woken for them.
+const SOON: Duration = Duration::from_micros(100);
+
 /// (inode, mode, links, uid, gid, size, mtime, ctime, device, content)
 type Told = (u64, u32, u32, u32, u32, u64, i64, i64, u32, u64);
-/// (name, place, attributes)
-type Listed = (Vec<u8>, Vec<u8>, Told);
 /// (mode, uid, gid, device)
 type Made = (u32, u32, u32, u32);
+/// What an answer says, for Python.
+type Read = fn(Python<'_>, &[u8]) -> PyResult<Py<PyAny>>;
 
 fn told(attributes: Attributes) -> Told {
     let Attributes { inode, mode, links, uid, gid, size, mtime, ctime, device, content } = attributes;
@@ -39,18 +47,93 @@ fn raised(error: std::io::Error) -> PyErr {
     PyOSError::new_err((number, error.to_string()))
 }
 
+/// A question that was asked, and its answer.
 #[pyclass(module = "packstone_engine", frozen)]
-pub struct Files(Client);
+pub struct Answer {
+    exchange: Mutex<Option<Exchange>>,
+    read: Read,
+}
+
+#[pymethods]
+impl Answer {
+    fn is_here(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.exchange.lock().as_mut().is_none_or(|exchange| exchange.is_over_within(Duration::ZERO)))
+    }
+
+    fn fileno(&self) -> i32 {
+        self.exchange.lock().as_ref().and_then(Exchange::descriptor).unwrap_or(-1)
+    }
+
+    fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let exchange = self.exchange.lock().take();
+        let exchange = exchange.ok_or_else(|| PyRuntimeError::new_err("an answer is given once"))?;
+        let answer = py.detach(|| exchange.finish()).map_err(raised)?;
+        (self.read)(py, &answer)
+    }
+}
+
+fn of<T>(answer: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>) -> PyResult<T> {
+    decoded(answer, read).map_err(raised)
+}
+
+fn read_attributes(py: Python<'_>, answer: &[u8]) -> PyResult<Py<PyAny>> {
+    told(of(answer, client::attributes)?).into_py_any(py)
+}
+
+fn read_opened(py: Python<'_>, answer: &[u8]) -> PyResult<Py<PyAny>> {
+    let read = |from: &mut Reader<'_>| Ok((client::opened(from)?, PyBytes::new(py, from.0)));
+    let ((attributes, handle), content) = of(answer, read)?;
+    (told(attributes), handle, content).into_py_any(py)
+}
+
+fn read_bytes(py: Python<'_>, answer: &[u8]) -> PyResult<Py<PyAny>> {
+    of(answer, |from| Ok(PyBytes::new(py, from.0)))?.into_py_any(py)
+}
+
+fn read_entries(py: Python<'_>, answer: &[u8]) -> PyResult<Py<PyAny>> {
+    let entry = |Entry { name, place, attributes }: Entry| {
+        (PyBytes::new(py, name.as_bytes()), PyBytes::new(py, place.as_bytes()), told(attributes))
+    };
+    of(answer, client::entries)?.into_iter().map(entry).collect::<Vec<_>>().into_py_any(py)
+}
+
+fn read_names(py: Python<'_>, answer: &[u8]) -> PyResult<Py<PyAny>> {
+    of(answer, client::names)?.into_py_any(py)
+}
+
+fn read_space(py: Python<'_>, answer: &[u8]) -> PyResult<Py<PyAny>> {
+    let space = of(answer, client::space)?;
+    (space.total, space.free, space.files).into_py_any(py)
+}
+
+fn read_nothing(py: Python<'_>, _: &[u8]) -> PyResult<Py<PyAny>> {
+    Ok(py.None())
+}
+
+#[pyclass(module = "packstone_engine", frozen)]
+pub struct Files(Arc<Client>);
 
 impl Files {
-    fn ask<T: Send>(
-        &self,
-        py: Python<'_>,
-        uid: u32,
-        request: Request<'_>,
-        read: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError> + Send,
-    ) -> PyResult<T> {
-        py.detach(|| self.0.ask(uid, request, read)).map_err(raised)
+    /// Asks, and waits a little.
+    fn ask(&self, py: Python<'_>, uid: u32, request: Request<'_>, read: Read) -> Answer {
+        let exchange = py.detach(|| {
+            let mut exchange = self.0.begin(uid, request);
+            exchange.is_over_within(SOON);
+            exchange
+        });
+        Answer { exchange: Mutex::new(Some(exchange)), read }
+    }
+}
+
+/// What a node tells by itself.
+#[pyclass(module = "packstone_engine", frozen)]
+pub struct Watch(Mutex<client::Watch>);
+
+#[pymethods]
+impl Watch {
+    fn wait(&self, py: Python<'_>) -> PyResult<(u64, Py<PyBytes>, u64)> {
+        let (parent, name, inode) = py.detach(|| self.0.lock().wait()).map_err(raised)?;
+        Ok((parent, PyBytes::new(py, &name).unbind(), inode))
     }
 }
 
@@ -59,7 +142,7 @@ impl Files {
     #[staticmethod]
     #[pyo3(signature = (socket, user=""))]
     fn connect(py: Python<'_>, socket: PathBuf, user: &str) -> PyResult<Self> {
-        py.detach(|| Client::connect(&socket, user)).map(Self).map_err(raised)
+        py.detach(|| Client::connect(&socket, user)).map(|client| Self(Arc::new(client))).map_err(raised)
     }
 
     #[staticmethod]
@@ -74,15 +157,20 @@ impl Files {
     ) -> PyResult<Self> {
         let credentials = Credentials { access_key, secret_key, token };
         let connect = || Remote::new(endpoint, authorities.as_deref(), credentials).and_then(Client::connect_remote);
-        py.detach(connect).map(Self).map_err(raised)
+        py.detach(connect).map(|client| Self(Arc::new(client))).map_err(raised)
     }
 
-    fn lookup(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8]) -> PyResult<Told> {
-        self.ask(py, uid, Request::Lookup { parent, name }, client::attributes).map(told)
+    fn watch(&self, py: Python<'_>, believed: f64) -> PyResult<Watch> {
+        let believed = Duration::try_from_secs_f64(believed).unwrap_or(Duration::MAX);
+        py.detach(|| self.0.watch(believed)).map(|watch| Watch(Mutex::new(watch))).map_err(raised)
     }
 
-    fn attributes(&self, py: Python<'_>, inode: u64) -> PyResult<Told> {
-        self.ask(py, 0, Request::Attributes { inode }, client::attributes).map(told)
+    fn lookup(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8]) -> Answer {
+        self.ask(py, uid, Request::Lookup { parent, name }, read_attributes)
+    }
+
+    fn attributes(&self, py: Python<'_>, inode: u64) -> Answer {
+        self.ask(py, 0, Request::Attributes { inode }, read_attributes)
     }
 
     #[pyo3(signature = (caller, inode, *, handle=None, mode=None, uid=None, gid=None, size=None, mtime=None))]
@@ -98,28 +186,26 @@ impl Files {
         gid: Option<u32>,
         size: Option<u64>,
         mtime: Option<i64>,
-    ) -> PyResult<Told> {
+    ) -> Answer {
         let change = Change { mode, uid, gid, size, mtime };
-        self.ask(py, caller, Request::Change { inode, handle, change }, client::attributes).map(told)
+        self.ask(py, caller, Request::Change { inode, handle, change }, read_attributes)
     }
 
-    fn list(&self, py: Python<'_>, uid: u32, inode: u64, after: &[u8], limit: u32) -> PyResult<Vec<Listed>> {
-        let entries = self.ask(py, uid, Request::List { inode, after, limit }, client::entries)?;
-        let entry = |Entry { name, place, attributes }| (name.into_bytes(), place.into_bytes(), told(attributes));
-        Ok(entries.into_iter().map(entry).collect())
+    fn list(&self, py: Python<'_>, uid: u32, inode: u64, after: &[u8], limit: u32) -> Answer {
+        self.ask(py, uid, Request::List { inode, after, limit }, read_entries)
     }
 
-    fn make_directory(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8], made: Made) -> PyResult<Told> {
+    fn make_directory(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8], made: Made) -> Answer {
         let request = Request::MakeDirectory { parent, name, maker: maker(made) };
-        self.ask(py, uid, request, client::attributes).map(told)
+        self.ask(py, uid, request, read_attributes)
     }
 
-    fn remove_directory(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8]) -> PyResult<()> {
-        self.ask(py, uid, Request::RemoveDirectory { parent, name }, client::done)
+    fn remove_directory(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8]) -> Answer {
+        self.ask(py, uid, Request::RemoveDirectory { parent, name }, read_nothing)
     }
 
-    fn unlink(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8]) -> PyResult<()> {
-        self.ask(py, uid, Request::Unlink { parent, name }, client::done)
+    fn unlink(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8]) -> Answer {
+        self.ask(py, uid, Request::Unlink { parent, name }, read_nothing)
     }
 
     #[allow(clippy::too_many_arguments, reason = "what a rename has")]
@@ -132,22 +218,21 @@ impl Files {
         new_parent: u64,
         new_name: &[u8],
         keep: bool,
-    ) -> PyResult<()> {
-        self.ask(py, uid, Request::Rename { parent, name, new_parent, new_name, keep }, client::done)
+    ) -> Answer {
+        self.ask(py, uid, Request::Rename { parent, name, new_parent, new_name, keep }, read_nothing)
     }
 
-    fn link(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8], target: &[u8], made: Made) -> PyResult<Told> {
+    fn link(&self, py: Python<'_>, uid: u32, parent: u64, name: &[u8], target: &[u8], made: Made) -> Answer {
         let request = Request::Link { parent, name, target, maker: maker(made) };
-        self.ask(py, uid, request, client::attributes).map(told)
+        self.ask(py, uid, request, read_attributes)
     }
 
-    fn hard_link(&self, py: Python<'_>, uid: u32, inode: u64, parent: u64, name: &[u8]) -> PyResult<Told> {
-        self.ask(py, uid, Request::HardLink { inode, parent, name }, client::attributes).map(told)
+    fn hard_link(&self, py: Python<'_>, uid: u32, inode: u64, parent: u64, name: &[u8]) -> Answer {
+        self.ask(py, uid, Request::HardLink { inode, parent, name }, read_attributes)
     }
 
-    fn read_link<'py>(&self, py: Python<'py>, uid: u32, inode: u64) -> PyResult<Bound<'py, PyBytes>> {
-        let target = self.ask(py, uid, Request::ReadLink { inode }, client::bytes)?;
-        Ok(PyBytes::new(py, &target))
+    fn read_link(&self, py: Python<'_>, uid: u32, inode: u64) -> Answer {
+        self.ask(py, uid, Request::ReadLink { inode }, read_bytes)
     }
 
     fn create(
@@ -157,62 +242,55 @@ impl Files {
         parent: u64,
         name: &[u8],
         made: Made,
-        how: (bool, bool, bool),
-    ) -> PyResult<(Told, u64)> {
-        let (read, exclusive, empty) = how;
-        let request = Request::Create { parent, name, maker: maker(made), read, exclusive, empty };
-        self.ask(py, uid, request, client::opened).map(|(attributes, handle)| (told(attributes), handle))
+        how: (bool, bool, bool, bool),
+    ) -> Answer {
+        let (read, exclusive, empty, at_once) = how;
+        let request = Request::Create { parent, name, maker: maker(made), read, exclusive, empty, at_once };
+        self.ask(py, uid, request, read_opened)
     }
 
-    fn open(&self, py: Python<'_>, uid: u32, inode: u64, how: (bool, bool, bool)) -> PyResult<(Told, u64)> {
+    fn open(&self, py: Python<'_>, uid: u32, inode: u64, how: (bool, bool, bool)) -> Answer {
         let (read, write, empty) = how;
-        let opened = self.ask(py, uid, Request::Open { inode, read, write, empty }, client::opened);
-        opened.map(|(attributes, handle)| (told(attributes), handle))
+        self.ask(py, uid, Request::Open { inode, read, write, empty }, read_opened)
     }
 
-    fn read<'py>(&self, py: Python<'py>, handle: u64, offset: u64, length: u32) -> PyResult<Bound<'py, PyBytes>> {
-        let data = self.ask(py, 0, Request::Read { handle, offset, length }, client::bytes)?;
-        Ok(PyBytes::new(py, &data))
+    fn read(&self, py: Python<'_>, handle: u64, offset: u64, length: u32) -> Answer {
+        self.ask(py, 0, Request::Read { handle, offset, length }, read_bytes)
     }
 
-    fn write(&self, py: Python<'_>, handle: u64, offset: u64, data: &[u8]) -> PyResult<()> {
-        self.ask(py, 0, Request::Write { handle, offset, data }, client::done)
+    fn write(&self, py: Python<'_>, handle: u64, offset: u64, data: &[u8]) -> Answer {
+        self.ask(py, 0, Request::Write { handle, offset, data }, read_nothing)
     }
 
-    fn publish(&self, py: Python<'_>, handle: u64) -> PyResult<()> {
-        self.ask(py, 0, Request::Publish { handle }, client::done)
+    fn publish(&self, py: Python<'_>, handle: u64, at_once: bool) -> Answer {
+        self.ask(py, 0, Request::Publish { handle, at_once }, read_nothing)
     }
 
-    fn release(&self, py: Python<'_>, handle: u64) -> PyResult<()> {
-        self.ask(py, 0, Request::Release { handle }, client::done)
+    fn release(&self, py: Python<'_>, handle: u64) -> Answer {
+        self.ask(py, 0, Request::Release { handle }, read_nothing)
     }
 
-    fn space(&self, py: Python<'_>) -> PyResult<(u64, u64, u64)> {
-        self.ask(py, 0, Request::Space, client::space).map(|space| (space.total, space.free, space.files))
+    fn leave(&self, py: Python<'_>, handle: u64) -> bool {
+        py.detach(|| self.0.tell(Request::Release { handle }))
     }
 
-    fn set_extended(
-        &self,
-        py: Python<'_>,
-        uid: u32,
-        inode: u64,
-        name: &[u8],
-        value: &[u8],
-        flags: u32,
-    ) -> PyResult<()> {
-        self.ask(py, uid, Request::SetExtended { inode, name, value, flags }, client::done)
+    fn space(&self, py: Python<'_>) -> Answer {
+        self.ask(py, 0, Request::Space, read_space)
     }
 
-    fn extended<'py>(&self, py: Python<'py>, uid: u32, inode: u64, name: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        let value = self.ask(py, uid, Request::Extended { inode, name }, client::bytes)?;
-        Ok(PyBytes::new(py, &value))
+    fn set_extended(&self, py: Python<'_>, uid: u32, inode: u64, name: &[u8], value: &[u8], flags: u32) -> Answer {
+        self.ask(py, uid, Request::SetExtended { inode, name, value, flags }, read_nothing)
     }
 
-    fn list_extended(&self, py: Python<'_>, uid: u32, inode: u64) -> PyResult<Vec<String>> {
-        self.ask(py, uid, Request::ListExtended { inode }, client::names)
+    fn extended(&self, py: Python<'_>, uid: u32, inode: u64, name: &[u8]) -> Answer {
+        self.ask(py, uid, Request::Extended { inode, name }, read_bytes)
     }
 
-    fn remove_extended(&self, py: Python<'_>, uid: u32, inode: u64, name: &[u8]) -> PyResult<()> {
-        self.ask(py, uid, Request::RemoveExtended { inode, name }, client::done)
+    fn list_extended(&self, py: Python<'_>, uid: u32, inode: u64) -> Answer {
+        self.ask(py, uid, Request::ListExtended { inode }, read_names)
+    }
+
+    fn remove_extended(&self, py: Python<'_>, uid: u32, inode: u64, name: &[u8]) -> Answer {
+        self.ask(py, uid, Request::RemoveExtended { inode, name }, read_nothing)
     }
 }

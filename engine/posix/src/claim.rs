@@ -16,6 +16,7 @@ use std::sync::Arc;
 use packstone_access::{Actor, PosixIds};
 
 use crate::caller::{Caller, Holder, Signer};
+use crate::content::Which;
 use crate::protocol::{Change, Maker, Request};
 use crate::session::Session;
 use crate::{Errno, Files};
@@ -63,15 +64,16 @@ pub async fn bounded<'r>(
         Request::Link { parent, name, target, maker } => {
             Ok(Request::Link { parent, name, target, maker: owner.of(maker) })
         }
-        Request::Create { parent, name, maker, read, exclusive, empty } => {
+        Request::Create { parent, name, maker, read, exclusive, empty, at_once } => {
             if matches!(maker.mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK) {
                 return Err(Errno::NOT_PERMITTED);
             }
-            if let Ok(found) = files.lookup(&caller, parent, name) {
+            files.arrive(Which::Name(name)).await;
+            if let Ok(found) = files.lookup(&caller, parent, name, &session.told) {
                 files.demote(&caller, found.inode).await?;
             }
             let maker = owner.of(Maker { mode: maker.mode & !ELEVATING, ..maker });
-            Ok(Request::Create { parent, name, maker, read, exclusive, empty })
+            Ok(Request::Create { parent, name, maker, read, exclusive, empty, at_once })
         }
         Request::Open { inode, write, empty, .. } if write || empty => {
             files.demote(&caller, inode).await?;

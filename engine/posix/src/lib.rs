@@ -19,6 +19,7 @@ mod number;
 pub mod protocol;
 mod service;
 mod session;
+mod told;
 mod transport;
 mod tree;
 mod upgrade;
@@ -26,8 +27,8 @@ mod verbs;
 mod view;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 pub use caller::{Authority, Holder, Refused, Said, Signer};
@@ -45,6 +46,7 @@ pub use upgrade::{Credentials, UPGRADE, UPGRADE_PATH};
 use crate::content::OpenFiles;
 use crate::locker::Writers;
 use crate::number::Implicit;
+use crate::told::Watching;
 
 /// What new objects of a bucket are encrypted with where a request says nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,11 +81,14 @@ pub struct Files {
     pub(crate) rule: Box<EncryptionRule>,
     pub(crate) authority: Box<dyn Authority>,
     pub(crate) open: OpenFiles,
+    /// For tasks that outlive a request.
+    pub(crate) own: Weak<Self>,
     pub(crate) implicit: Implicit,
     pub(crate) views: view::Numbers,
     /// When names in directories changed lately, Unix nanoseconds.
     pub(crate) changed: Cache<u64, i64>,
     pub(crate) writers: Writers,
+    pub(crate) watching: Watching,
     /// Milliseconds.
     lock_after: AtomicU64,
     /// By the hash of a directory's inode.
@@ -101,18 +106,25 @@ impl Files {
     /// encrypted, into files without a name in `scratch`.
     #[must_use]
     pub fn new(store: Store, scratch: &Path, rule: Box<EncryptionRule>, authority: Box<dyn Authority>) -> Arc<Self> {
-        Arc::new(Self {
+        let files = Arc::new_cyclic(|own| Self {
             store,
             rule,
             authority,
             open: OpenFiles::new(scratch),
+            own: own.clone(),
             implicit: Implicit::default(),
             views: view::Numbers::default(),
             changed: Cache::new(DIRECTORIES),
             writers: Writers::default(),
+            watching: Watching::default(),
             lock_after: AtomicU64::new(LOCK_AFTER),
             names: std::array::from_fn(|_| Mutex::const_new(())),
-        })
+        });
+        let arrivals: Weak<Self> = Arc::downgrade(&files);
+        files.store.set_arrivals(arrivals);
+        let watcher: Weak<Self> = Arc::downgrade(&files);
+        files.store.set_watcher(watcher);
+        files
     }
 
     /// For how long nobody must have written a file in a bucket with default retention for it to be locked.

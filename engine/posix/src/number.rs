@@ -3,7 +3,8 @@
 //! | number | what has it |
 //! |---|---|
 //! | 1 | the directory of all buckets |
-//! | below 2^60 | a record: that of the file's first content, which every later one keeps |
+//! | below 2^59 | a record: that of the file's first content, which every later one keeps |
+//! | 2^59 + 59 random bits | a file that a mount made, and whose record says so: it was told before it had one |
 //! | 2^60 + id | a bucket |
 //! | 2^61 + 60 bits of a hash over (bucket's id, path) | a directory that nothing but the keys below it tells of |
 //! | 2^62 + 62 bits of a hash | what stands in a view, see [`crate::view`] |
@@ -16,6 +17,7 @@ use packstone_store::object::BucketState;
 use quick_cache::sync::Cache;
 
 pub const ROOT: u64 = 1;
+const DRAWN: u64 = 1 << 59;
 const BUCKET: u64 = 1 << 60;
 const IMPLICIT: u64 = 1 << 61;
 pub const VIEW: u64 = 1 << 62;
@@ -43,6 +45,11 @@ pub fn kind(inode: u64) -> Kind {
         _ if inode >= BUCKET => u32::try_from(inode - BUCKET).map_or(Kind::Record, Kind::Bucket),
         _ => Kind::Record,
     }
+}
+
+/// The number of a file that is told of before it is made, by random bits.
+pub fn drawn(bits: u64) -> u64 {
+    DRAWN + (bits & (DRAWN - 1))
 }
 
 pub fn of_bucket(bucket: &BucketState) -> u64 {

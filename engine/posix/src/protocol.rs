@@ -8,7 +8,7 @@
 use packstone_store::codec::{DecodeError, Reader, Writer};
 
 /// Raised with every change of what is below.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 /// The most bytes of one read or write.
 pub const MAX_DATA: usize = 1 << 20;
 /// The longest frame.
@@ -77,6 +77,11 @@ pub enum Request<'a> {
     Attributes {
         inode: u64,
     },
+    /// An answer, and from then on what the mount is to forget, each as [`Request::Unlink`] names it, and the inode: of
+    /// what it was told in the last `believed` milliseconds.
+    Watch {
+        believed: u32,
+    },
     /// With a `handle`, of a file that is open to be written, who opened it was asked.
     Change {
         inode: u64,
@@ -134,8 +139,11 @@ pub enum Request<'a> {
         read: bool,
         exclusive: bool,
         empty: bool,
+        /// Whether it must be durable when it is answered.
+        at_once: bool,
     },
-    /// With `empty`, it is truncated; only with `write`.
+    /// With `empty`, it is truncated; only with `write`. The answer ends with the whole content of a small file that is
+    /// only read.
     Open {
         inode: u64,
         read: bool,
@@ -152,9 +160,10 @@ pub enum Request<'a> {
         offset: u64,
         data: &'a [u8],
     },
-    /// Everything written is durable and visible to every face.
+    /// Everything written is visible to every face, and durable soon, or with `at_once` when it is answered.
     Publish {
         handle: u64,
+        at_once: bool,
     },
     Release {
         handle: u64,
@@ -235,10 +244,10 @@ impl<'a> Request<'a> {
                 maker.encode(out);
             }
             Self::ReadLink { inode } => of_inode(11, inode, out),
-            Self::Create { parent, name, maker, read, exclusive, empty } => {
+            Self::Create { parent, name, maker, read, exclusive, empty, at_once } => {
                 named(12, parent, name, out);
                 maker.encode(out);
-                [read, exclusive, empty].into_iter().for_each(|flag| out.u8(u8::from(flag)));
+                [read, exclusive, empty, at_once].into_iter().for_each(|flag| out.u8(u8::from(flag)));
             }
             Self::Open { inode, read, write, empty } => {
                 of_inode(13, inode, out);
@@ -254,9 +263,16 @@ impl<'a> Request<'a> {
                 out.u64(offset);
                 out.long(data);
             }
-            Self::Publish { handle } => of_inode(16, handle, out),
+            Self::Publish { handle, at_once } => {
+                of_inode(16, handle, out);
+                out.u8(u8::from(at_once));
+            }
             Self::Release { handle } => of_inode(17, handle, out),
             Self::Space => out.u8(18),
+            Self::Watch { believed } => {
+                out.u8(24);
+                out.u32(believed);
+            }
             Self::SetExtended { inode, name, value, flags } => {
                 named(19, inode, name, out);
                 out.long(value);
@@ -307,6 +323,7 @@ impl<'a> Request<'a> {
                 read: flag(&mut from)?,
                 exclusive: flag(&mut from)?,
                 empty: flag(&mut from)?,
+                at_once: flag(&mut from)?,
             },
             13 => Self::Open {
                 inode: from.u64()?,
@@ -323,9 +340,10 @@ impl<'a> Request<'a> {
         Ok(match verb {
             14 => Self::Read { handle: from.u64()?, offset: from.u64()?, length: from.u32()? },
             15 => Self::Write { handle: from.u64()?, offset: from.u64()?, data: from.long()? },
-            16 => Self::Publish { handle: from.u64()? },
+            16 => Self::Publish { handle: from.u64()?, at_once: flag(from)? },
             17 => Self::Release { handle: from.u64()? },
             18 => Self::Space,
+            24 => Self::Watch { believed: from.u32()? },
             19 => {
                 Self::SetExtended { inode: from.u64()?, name: from.short()?, value: from.long()?, flags: from.u32()? }
             }

@@ -30,8 +30,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::caller::{Credential, Signer};
+use crate::content::Which;
 use crate::protocol::{Asked, MAX_FRAME, Request, VERSION, greeted};
 use crate::session::Session;
+use crate::told::Forgotten;
 use crate::{Errno, Files, locker};
 
 /// So long a request may still take when the service ends.
@@ -194,6 +196,10 @@ async fn accept(
     }
     arriving.close();
     let ended = async { while connections.join_next().await.is_some() {} };
+    let ended = async {
+        ended.await;
+        shared.files.arrive(Which::All).await;
+    };
     if tokio::time::timeout(ENDING, ended).await.is_err() {
         tracing::warn!("files that mounts have open could not all be published in time");
     }
@@ -216,6 +222,14 @@ where
             _ = stopped.changed() => break,
             read = read_frame(&mut stream, &mut frame, signer.is_some()) => if !matches!(read, Ok(true)) { break },
         }
+        if let Ok(Asked { request: Request::Watch { believed }, .. }) = Asked::decode(&frame) {
+            tokio::select! {
+                _ = stopped.changed() => {}
+                // However it ends, the mount begins anew.
+                _ = watch(&mut stream, &shared, &session, believed) => {}
+            }
+            break;
+        }
         tokio::select! {
             exchanged = exchange(&mut stream, signer, &shared, &session, &frame) => if exchanged.is_err() { break },
             // A mount that reads no answer keeps nobody waiting for longer.
@@ -224,6 +238,30 @@ where
     }
     drop(stream);
     leave(&shared, &session, &mut stopped).await;
+}
+
+/// Tells a mount what it is to forget, until it goes.
+async fn watch<S>(stream: &mut S, shared: &Shared, session: &Arc<Session>, believed: u32) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut told = session.told.watch(Duration::from_millis(believed.into()));
+    shared.files.watching.enter(session);
+    answer(stream, Ok(()), Writer::default()).await?;
+    let mut frame = Vec::new();
+    loop {
+        let forgotten = tokio::select! {
+            forgotten = told.recv() => forgotten,
+            // It says nothing more: this is its end.
+            _ = read_frame(stream, &mut frame, false) => return Ok(()),
+        };
+        let Some(Forgotten { parent, name, inode }) = forgotten else { return Ok(()) };
+        let mut out = Writer(vec![0; 8]);
+        out.u64(parent);
+        out.short(&name);
+        out.u64(inode);
+        answer(stream, Ok(()), out).await?;
+    }
 }
 
 /// A while after the end was asked for.

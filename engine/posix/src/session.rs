@@ -13,9 +13,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::caller::{Caller, Credential, Signer};
-use crate::content::{OpenFile, now};
+use crate::content::{OpenFile, Which, now};
 use crate::number::Kind;
 use crate::protocol::{Asked, Attributes, Change, MAX_DATA, Request};
+use crate::told::Told;
 use crate::{Errno, Files, claim, number, view};
 
 /// Files that one mount may have open, and one on another machine.
@@ -30,6 +31,7 @@ pub struct Session {
     next: AtomicU64,
     /// Connections that it has.
     pub connections: std::sync::atomic::AtomicUsize,
+    pub told: Told,
     /// Told of each connection that comes.
     pub joined: Notify,
 }
@@ -45,6 +47,9 @@ enum Handle {
     Version(Arc<Object>),
 }
 
+/// Content that is told when a file is opened, in bytes.
+const TOLD_WITH_OPENING: u64 = 16 << 10;
+
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening {
@@ -52,6 +57,8 @@ pub struct Opening {
     pub write: bool,
     /// Whether it is truncated; only with `write`.
     pub empty: bool,
+    /// Whether one that is made must be durable when that is answered.
+    pub at_once: bool,
 }
 
 impl Session {
@@ -70,6 +77,7 @@ impl Session {
             handles: Mutex::default(),
             next: AtomicU64::new(first),
             connections: 0.into(),
+            told: Told::default(),
             joined: Notify::new(),
         }
     }
@@ -85,10 +93,14 @@ impl Session {
         Asked { uid, request }: Asked<'_>,
         out: &mut Writer,
     ) -> Result<(), Errno> {
+        arrive_for(files, &request).await;
         let request = match signer {
             Some(signer) => claim::bounded(self, files, signer, request).await?,
             None => request,
         };
+        if let Some(inode) = self.changed_by(&request) {
+            self.told.note_own(inode);
+        }
         match request {
             Request::Hello { .. } => Err(Errno::PROTOCOL),
             Request::Read { .. } | Request::Write { .. } | Request::Publish { .. } | Request::Release { .. } => {
@@ -114,6 +126,31 @@ impl Session {
         }
     }
 
+    /// Notes that the mount knows of a name, which it has just made.
+    fn note(&self, files: &Files, caller: &Caller, parent: u64, name: &[u8]) {
+        if self.told.is_watched() {
+            // What can't be found is told by nobody.
+            let _ = files.lookup(caller, parent, name, &self.told);
+        }
+    }
+
+    /// The file that a request changes, by its number.
+    fn changed_by(&self, request: &Request<'_>) -> Option<u64> {
+        if !self.told.is_watched() {
+            return None;
+        }
+        match *request {
+            Request::Change { inode, .. }
+            | Request::SetExtended { inode, .. }
+            | Request::RemoveExtended { inode, .. } => Some(inode),
+            Request::Publish { handle, .. } | Request::Release { handle } => match self.handle(handle) {
+                Ok(Handle::File { file, write: true, .. }) => Some(file.inode),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     async fn answer_named(
         &self,
         files: &Files,
@@ -122,29 +159,33 @@ impl Session {
         out: &mut Writer,
     ) -> Result<(), Errno> {
         match request {
-            Request::Lookup { parent, name } => files.lookup(caller, parent, name)?.encode(out),
+            Request::Lookup { parent, name } => files.lookup(caller, parent, name, &self.told)?.encode(out),
             Request::Change { inode, handle, change } => {
                 let asked = self.is_asked(inode, handle, change);
                 files.change((!asked).then_some(caller), inode, change).await?.encode(out);
             }
             Request::List { inode, after, limit } => {
-                for entry in files.list(caller, inode, after, limit)? {
+                for entry in files.list(caller, inode, (after, limit), &self.told)? {
                     entry.encode(out);
                 }
             }
             Request::MakeDirectory { parent, name, maker } => {
                 files.make_directory(caller, parent, name, maker).await?.encode(out);
+                self.note(files, caller, parent, name);
             }
             Request::RemoveDirectory { parent, name } => files.remove_directory(caller, parent, name).await?,
             Request::Unlink { parent, name } => files.unlink(caller, parent, name).await?,
             Request::Rename { parent, name, new_parent, new_name, keep } => {
                 files.rename(caller, (parent, name), (new_parent, new_name), keep).await?;
+                self.note(files, caller, new_parent, new_name);
             }
             Request::Link { parent, name, target, maker } => {
                 files.link(caller, (parent, name), target, maker).await?.encode(out);
+                self.note(files, caller, parent, name);
             }
             Request::HardLink { inode, parent, name } => {
                 files.hard_link(caller, inode, (parent, name)).await?.encode(out);
+                self.note(files, caller, parent, name);
             }
             Request::ReadLink { inode } => out.bytes(&files.read_link(caller, inode).await?),
             Request::SetExtended { inode, name, value, flags } => {
@@ -164,9 +205,10 @@ impl Session {
 
     async fn open(&self, files: &Files, caller: &Caller, request: Request<'_>, out: &mut Writer) -> Result<(), Errno> {
         match request {
-            Request::Create { parent, name, maker, read, exclusive, empty } => {
-                let made = files.create(caller, (parent, name), maker, Opening { read, write: true, empty }, exclusive);
-                let (attributes, file) = made.await?;
+            Request::Create { parent, name, maker, read, exclusive, empty, at_once } => {
+                let opening = Opening { read, write: true, empty, at_once };
+                let (attributes, file) =
+                    files.create(caller, (parent, name), maker, opening, exclusive, &self.told).await?;
                 self.opened(files, attributes, Handle::File { file, read, write: true }, out)
             }
             Request::Open { inode, write, empty, .. } if number::kind(inode) == Kind::View => {
@@ -178,8 +220,15 @@ impl Session {
                 self.opened(files, view.attributes(), Handle::Version(object), out)
             }
             Request::Open { inode, read, write, empty } => {
-                let (attributes, file) = files.open(caller, inode, Opening { read, write, empty }).await?;
-                self.opened(files, attributes, Handle::File { file, read, write }, out)
+                let (attributes, file) =
+                    files.open(caller, inode, Opening { read, write, empty, at_once: false }).await?;
+                self.opened(files, attributes, Handle::File { file: file.clone(), read, write }, out)?;
+                if read && !write && attributes.size <= TOLD_WITH_OPENING {
+                    // What can't be read says so when it is asked for.
+                    let content = file.read(files, 0, u32::MAX).await.unwrap_or_default();
+                    out.bytes(&content);
+                }
+                Ok(())
             }
             _ => Err(Errno::PROTOCOL),
         }
@@ -210,10 +259,14 @@ impl Session {
                 };
                 file.write(files, offset, data).await
             }
-            Request::Publish { handle } => publish(files, &self.handle(handle)?).await,
+            Request::Publish { handle, at_once: true } => publish(files, &self.handle(handle)?).await,
+            Request::Publish { handle, .. } => publish_soon(files, &self.handle(handle)?).await,
             Request::Release { handle } => {
                 let held = self.handles.lock().remove(&handle).ok_or(Errno::BAD_HANDLE)?;
-                let outcome = publish(files, &held).await;
+                let outcome = match &held {
+                    Handle::File { file, .. } if files.is_closed(file.inode) => Ok(()),
+                    _ => publish_soon(files, &held).await,
+                };
                 held.close(files);
                 outcome
             }
@@ -283,6 +336,41 @@ impl Handle {
             let waits = file.seen().version.attributes.pending.is_some();
             files.writers.leave(file.inode, waits.then(|| files.store.compliance_time()));
         }
+    }
+}
+
+/// Waits for what is on its way, where a request asks about it.
+async fn arrive_for(files: &Files, request: &Request<'_>) {
+    let which = match *request {
+        Request::Lookup { parent, name: b"." | b".." } => Which::Inode(parent),
+        Request::Lookup { name, .. } => Which::Name(name),
+        // Of one that is open what is open tells all; its times are final once it is closed.
+        Request::Attributes { inode } if !files.is_closed(inode) => return,
+        Request::Attributes { inode }
+        | Request::Open { inode, .. }
+        | Request::Change { inode, .. }
+        | Request::ReadLink { inode }
+        | Request::SetExtended { inode, .. }
+        | Request::Extended { inode, .. }
+        | Request::ListExtended { inode }
+        | Request::RemoveExtended { inode, .. }
+        | Request::HardLink { inode, .. } => Which::Inode(inode),
+        // A bucket may be meant.
+        Request::List { .. } | Request::RemoveDirectory { .. } | Request::Unlink { .. } | Request::Rename { .. } => {
+            Which::All
+        }
+        // Of a name that is to be new its directory is asked, once nobody else changes that.
+        _ => return,
+    };
+    files.arrive(which).await;
+}
+
+/// What a `close` waits for.
+async fn publish_soon(files: &Files, handle: &Handle) -> Result<(), Errno> {
+    match handle {
+        Handle::File { file, write: true, .. } => files.close_soon(file).await,
+        // Who only reads has nothing to say.
+        Handle::File { .. } | Handle::Version(_) => Ok(()),
     }
 }
 

@@ -46,6 +46,19 @@ pub struct File {
     pub version: Version,
 }
 
+impl Node {
+    /// The bucket and the key that it stands for; a directory's ends with a slash.
+    pub fn key(&self) -> Option<(u32, &str)> {
+        match self {
+            Self::File(file) => Some((file.bucket.bucket.id, &file.key)),
+            Self::Directory(directory) if !directory.path.is_empty() => {
+                Some((directory.bucket.bucket.id, &directory.path))
+            }
+            Self::Root | Self::Directory(_) | Self::View(_) => None,
+        }
+    }
+}
+
 impl Directory {
     pub fn bucket_name(&self) -> &str {
         &self.bucket.bucket.name

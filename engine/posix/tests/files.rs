@@ -352,6 +352,8 @@ fn a_directory_keeps_its_time_whatever_changes_in_directories_below() {
     mount.change(above, Change { mtime: Some(7), ..Change::default() }).unwrap();
     expect_kept();
     mount.put(below, "one", b"1");
+    // Above it that counts once it is there.
+    assert!(node.get("d/e/one").is_some());
     expect_kept();
     mount.rename((below, "one"), (below, "two"), false).unwrap();
     expect_kept();
@@ -522,4 +524,51 @@ fn versions_of_earlier_writers_stay_while_somebody_reads() {
         let listed = node.store().list_versions(&node::grant(Action::ListBucketVersions, ""), &query).unwrap();
         assert_eq!(listed.entries.len() as u64, round + 1);
     }
+}
+
+#[test]
+fn a_question_about_a_new_file_makes_it_and_ends_nothing() {
+    let (node, mount, bucket) = ready();
+    for size in [0, 1000, 6 << 20] {
+        let (first, last) = (body(1, size), body(2, 6 << 20));
+        let name = format!("file{size}");
+        let (told, handle) = mount.create(bucket, &name, true).unwrap();
+        write_all(&mount, handle, 0, &first);
+        assert_eq!(node.get(&name).unwrap(), b"", "open, and not synced");
+        assert_eq!(mount.lookup(bucket, &name).unwrap().inode, told.inode);
+        assert_eq!(mount.attributes(told.inode).unwrap().size, size as u64);
+        write_all(&mount, handle, size as u64, &last);
+        mount.release(handle).unwrap();
+        assert_eq!(node.get(&name).unwrap(), [first, last].concat());
+        assert_eq!(mount.walk(&name).unwrap(), told.inode);
+    }
+}
+
+#[test]
+fn what_is_closed_is_as_old_as_it_was_written() {
+    let (node, mount, bucket) = ready();
+    let files: Vec<u64> = (0..50).map(|number| mount.put(bucket, &format!("{number}"), b"tick")).collect();
+    let times: Vec<i64> = files.iter().map(|inode| mount.attributes(*inode).unwrap().mtime).collect();
+    assert!(times.is_sorted());
+    node.store();
+    assert_eq!(files.iter().map(|inode| mount.attributes(*inode).unwrap().mtime).collect::<Vec<_>>(), times);
+}
+
+fn write_all(mount: &node::Mount, handle: u64, offset: u64, content: &[u8]) {
+    for (at, piece) in content.chunks(1 << 20).enumerate() {
+        mount.write(handle, offset + ((at as u64) << 20), piece).unwrap();
+    }
+}
+
+#[test]
+fn what_s3_puts_over_an_open_file_leaves_it_to_be_asked_about() {
+    let (node, mount, bucket) = ready();
+    let inode = mount.put(bucket, "file", b"tick");
+    let handle = mount.open(inode, false).unwrap();
+    node.put("file", b"another");
+    let told = mount.attributes(inode).unwrap();
+    assert_eq!((told.inode, told.size, told.links), (inode, 4, 0));
+    assert_eq!(mount.read(handle, 0, 100).unwrap(), b"tick");
+    mount.release(handle).unwrap();
+    assert_eq!(mount.attributes(inode), Err(libc::ESTALE));
 }

@@ -3,6 +3,7 @@
 //! Rooms, from the ground up: `drive`, `erasure`, `crypto`, `journal`, `segment`, `index`, `commit`, `object`; beside them
 //! `recovery`, `placement`, `sealing`, `healing`, `compaction`, `checkpoint`. `docs/format.md` draws the bytes, `docs/durability.md` says what is promised.
 
+pub mod arrivals;
 mod cache;
 pub mod checkpoint;
 pub mod checksum;
@@ -51,6 +52,7 @@ mod streams;
 pub mod time;
 pub mod verify;
 pub mod version;
+pub mod watch;
 
 pub use error::{Error, Result};
 pub use initialisation::{check_pools, initialise, is_initialised};

@@ -38,6 +38,7 @@ use crate::segment::{self, Home, shard};
 use crate::shortage::Shortage;
 use crate::time::from_system_time;
 use crate::time::to_system_time;
+use crate::watch::Watched;
 
 /// Drives and what their journals say.
 #[derive(Debug)]
@@ -241,6 +242,7 @@ fn share(hardware: Hardware, compliance: ComplianceClock, index: Arc<dyn Index>,
         epoch: AtomicU64::new(recovered.epoch.number),
         moving: MovingCounts::default(),
         name_changes: NameChanges::new(from_system_time(SystemTime::now())),
+        watched: Watched::default(),
         shortage: Shortage::default(),
         places: Mutex::default(),
         buckets: ArcSwap::default(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::arrivals::Arriving;
 use crate::cache::RecordCache;
 use crate::commit::{CommitQueue, Shared};
 use crate::compression::Counters;
@@ -114,6 +115,7 @@ pub struct Inner {
     keepers: Mutex<Option<Keepers>>,
     pub(crate) trainer: Mutex<Option<Trainer>>,
     pub(crate) intake: Arc<Intake>,
+    pub(crate) arriving: Arriving,
 }
 
 /// Opens the index; one that won't open is set aside to be made anew.
@@ -222,6 +224,7 @@ impl Store {
                 keepers: Mutex::new(Some(keepers)),
                 trainer: Mutex::new(Some(trainer)),
                 intake,
+                arriving: Arriving::default(),
             }),
         })
     }

@@ -232,10 +232,19 @@ fn found(described: Result<Version, Error>) -> S3Result<Option<Version>> {
     }
 }
 
+#[async_trait::async_trait]
 impl Door for Face {
     fn may_be_open(&self, bucket: &str) -> bool {
         let rules = self.store.bucket_state(bucket).map(|state| Rules::of(&state));
         rules.is_some_and(|rules| !rules.broken && (rules.policy.is_some() || rules.has_acls()))
+    }
+
+    fn are_arrivals(&self) -> bool {
+        self.store.are_arrivals()
+    }
+
+    async fn await_arrivals(&self, bucket: Option<&str>, key: Option<&str>) {
+        self.store.await_arrivals(bucket, key).await;
     }
 }
 

@@ -33,11 +33,12 @@ pub fn questions() -> Vec<Vec<u8>> {
         Request::Rename { parent, name, new_parent: 5, new_name: b"new", keep: true },
         Request::Link { parent, name, target: b"../there", maker },
         Request::HardLink { inode, parent, name },
-        Request::Create { parent, name, maker, read: true, exclusive: false, empty: true },
+        Request::Create { parent, name, maker, read: true, exclusive: false, empty: true, at_once: false },
         Request::Open { inode, read: true, write: true, empty: false },
         Request::Read { handle, offset: 1 << 40, length: 4096 },
         Request::Write { handle, offset: 0, data: b"data" },
         Request::Space,
+        Request::Watch { believed: 1000 },
         Request::SetExtended { inode, name, value: b"value", flags: 1 },
     ]
     .into_iter()

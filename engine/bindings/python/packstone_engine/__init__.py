@@ -1,6 +1,7 @@
 """The native engine of one Packstone node; `__init__.pyi` is its contract."""
 
 # `X as X` re-exports without `__all__`, which the stub would have to repeat.
+from packstone_engine._native import Answer as Answer
 from packstone_engine._native import BucketUsage as BucketUsage
 from packstone_engine._native import CheckpointStatus as CheckpointStatus
 from packstone_engine._native import ClockStatus as ClockStatus
@@ -27,6 +28,7 @@ from packstone_engine._native import S3Settings as S3Settings
 from packstone_engine._native import ScrubStatus as ScrubStatus
 from packstone_engine._native import Status as Status
 from packstone_engine._native import VerifyReport as VerifyReport
+from packstone_engine._native import Watch as Watch
 from packstone_engine._native import __version__ as __version__
 from packstone_engine._native import initialise as initialise
 from packstone_engine._native import is_initialised as is_initialised

@@ -5,10 +5,11 @@ typed settings and gives typed facts.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias, final
+from typing import Generic, Literal, TypeAlias, TypeVar, final
 
 __version__: str
 
+_T = TypeVar("_T")
 _FileAttributes: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int]
 
 class EngineError(Exception):
@@ -314,6 +315,17 @@ def replace_drive(settings: EngineSettings, path: str) -> int:
     """
 
 @final
+class Answer(Generic[_T]):
+    """What a node answers, or will; given once."""
+
+    def is_here(self) -> bool:
+        """Whether `wait` has nothing to wait for."""
+    def fileno(self) -> int:
+        """What is readable once more of the answer has come; -1 where `wait` has to wait for a node that is away."""
+    def wait(self) -> _T:
+        """Wait for it. Raises OSError with the error number; a node that is away is waited for, for 30 s."""
+
+@final
 class Files:
     """A mount's side of the connections that a node serves files on; any thread may call.
 
@@ -322,7 +334,7 @@ class Files:
 
     Attributes are (inode, mode, links, uid, gid, size, mtime, ctime, device, content): times in Unix nanoseconds, `content`
     another number where the content is another, 0 for a directory. `made` is (mode, uid, gid, device). Names are bytes without
-    a slash. Every call raises OSError with the error number; while the node is away it is waited for, for 30 s.
+    a slash. Every method sends its question and waits for a moment alone: what it returns is the answer, or will be.
     """
 
     @staticmethod
@@ -339,8 +351,10 @@ class Files:
         a certificate that isn't trusted, EACCES where the credentials aren't taken, EOPNOTSUPP where nothing there serves
         files, EPROTONOSUPPORT where that is of another release.
         """
-    def lookup(self, uid: int, parent: int, name: bytes) -> _FileAttributes: ...
-    def attributes(self, inode: int) -> _FileAttributes: ...
+    def watch(self, believed: float) -> Watch:
+        """Ask to be told what is no more as it was told, of what the kernel believes so many seconds. Raises OSError."""
+    def lookup(self, uid: int, parent: int, name: bytes) -> Answer[_FileAttributes]: ...
+    def attributes(self, inode: int) -> Answer[_FileAttributes]: ...
     def change(
         self,
         caller: int,
@@ -352,44 +366,57 @@ class Files:
         gid: int | None = None,
         size: int | None = None,
         mtime: int | None = None,
-    ) -> _FileAttributes:
+    ) -> Answer[_FileAttributes]:
         """`caller` is whose process asks. With the `handle` of a file that is open to be written, its length is changed
         without asking again."""
-    def list(self, uid: int, inode: int, after: bytes, limit: int) -> Sequence[tuple[bytes, bytes, _FileAttributes]]:
+    def list(self, uid: int, inode: int, after: bytes, limit: int) -> Answer[Sequence[tuple[bytes, bytes, _FileAttributes]]]:
         """(name, place, attributes) of the entries behind a place, b"" at the beginning; an empty list at the end."""
-    def make_directory(self, uid: int, parent: int, name: bytes, made: tuple[int, int, int, int]) -> _FileAttributes: ...
-    def remove_directory(self, uid: int, parent: int, name: bytes) -> None: ...
-    def unlink(self, uid: int, parent: int, name: bytes) -> None: ...
+    def make_directory(self, uid: int, parent: int, name: bytes, made: tuple[int, int, int, int]) -> Answer[_FileAttributes]: ...
+    def remove_directory(self, uid: int, parent: int, name: bytes) -> Answer[None]: ...
+    def unlink(self, uid: int, parent: int, name: bytes) -> Answer[None]: ...
     def rename(
         self, uid: int, parent: int, name: bytes, new_parent: int, new_name: bytes, keep: bool
-    ) -> None: ...
+    ) -> Answer[None]: ...
     def link(
         self, uid: int, parent: int, name: bytes, target: bytes, made: tuple[int, int, int, int]
-    ) -> _FileAttributes:
+    ) -> Answer[_FileAttributes]:
         """Make a symbolic link."""
-    def hard_link(self, uid: int, inode: int, parent: int, name: bytes) -> _FileAttributes:
+    def hard_link(self, uid: int, inode: int, parent: int, name: bytes) -> Answer[_FileAttributes]:
         """Give a file one more name in its bucket."""
-    def read_link(self, uid: int, inode: int) -> bytes: ...
+    def read_link(self, uid: int, inode: int) -> Answer[bytes]: ...
     def create(
-        self, uid: int, parent: int, name: bytes, made: tuple[int, int, int, int], how: tuple[bool, bool, bool]
-    ) -> tuple[_FileAttributes, int]:
-        """Make a file, or find it, and open it to be written: attributes and handle.
+        self, uid: int, parent: int, name: bytes, made: tuple[int, int, int, int], how: tuple[bool, bool, bool, bool]
+    ) -> Answer[tuple[_FileAttributes, int, bytes]]:
+        """Make a file, or find it, and open it to be written: attributes and handle, and no bytes.
 
-        `how` is (read, exclusive, empty): whether it is read as well, must not be there, is truncated where it is.
+        `how` is (read, exclusive, empty, at_once): whether it is read as well, must not be there, is truncated where it is,
+        and must be durable when it is answered.
         """
-    def open(self, uid: int, inode: int, how: tuple[bool, bool, bool]) -> tuple[_FileAttributes, int]:
-        """`how` is (read, write, empty): with the last, it is truncated."""
-    def read(self, handle: int, offset: int, length: int) -> bytes: ...
-    def write(self, handle: int, offset: int, data: bytes) -> None: ...
-    def publish(self, handle: int) -> None:
-        """Make what was written durable, and visible on every face."""
-    def release(self, handle: int) -> None: ...
-    def space(self) -> tuple[int, int, int]:
+    def open(self, uid: int, inode: int, how: tuple[bool, bool, bool]) -> Answer[tuple[_FileAttributes, int, bytes]]:
+        """`how` is (read, write, empty): with the last, it is truncated. What is small and only read is told with it, whole."""
+    def read(self, handle: int, offset: int, length: int) -> Answer[bytes]: ...
+    def write(self, handle: int, offset: int, data: bytes) -> Answer[None]: ...
+    def publish(self, handle: int, at_once: bool) -> Answer[None]:
+        """Make what was written visible on every face, and durable soon; with `at_once`, before it is answered."""
+    def release(self, handle: int) -> Answer[None]: ...
+    def leave(self, handle: int) -> bool:
+        """Release, and wait for nothing; False where that isn't done, since the node is on another machine."""
+    def space(self) -> Answer[tuple[int, int, int]]:
         """Bytes that there is room for, how many of them are free, and how many files there are."""
-    def set_extended(self, uid: int, inode: int, name: bytes, value: bytes, flags: int) -> None: ...
-    def extended(self, uid: int, inode: int, name: bytes) -> bytes: ...
-    def list_extended(self, uid: int, inode: int) -> Sequence[str]: ...
-    def remove_extended(self, uid: int, inode: int, name: bytes) -> None: ...
+    def set_extended(self, uid: int, inode: int, name: bytes, value: bytes, flags: int) -> Answer[None]: ...
+    def extended(self, uid: int, inode: int, name: bytes) -> Answer[bytes]: ...
+    def list_extended(self, uid: int, inode: int) -> Answer[Sequence[str]]: ...
+    def remove_extended(self, uid: int, inode: int, name: bytes) -> Answer[None]: ...
+
+@final
+class Watch:
+    """What a node tells by itself."""
+
+    def wait(self) -> tuple[int, bytes, int]:
+        """Wait for the next name that the kernel is to forget: its directory's inode, itself, and its own inode.
+
+        Raises OSError where the node is away.
+        """
 
 @final
 class Node:

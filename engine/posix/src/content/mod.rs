@@ -6,9 +6,13 @@
 //! content a version: at `fsync` and at every close with something to publish, of which only the pieces are written that
 //! changed ([`layout`]). A version that this opening made itself is not kept beside the next one.
 //!
+//! A file that is made is not there before it is published, and a `close` of what is small doesn't wait for that: see
+//! [`arrival`].
+//!
 //! A file whose key was deleted, or came to be another file, is an orphan: what is written to it stays readable to those
 //! who have it open and ends with them.
 
+mod arrival;
 mod layout;
 mod publish;
 mod spool;
@@ -23,9 +27,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use packstone_store::Object;
 use packstone_store::object::Version;
+use packstone_store::record::Posix;
 use parking_lot::Mutex;
 use tokio::task::block_in_place;
 
+use self::arrival::OnTheirWay;
+pub use self::arrival::Which;
 use self::publish::Stream;
 use self::spool::{Bounds, PAGE, Spool, blank};
 use crate::{Errno, Files};
@@ -42,6 +49,7 @@ const STREAM_FROM: u64 = 4 << 20;
 pub struct OpenFiles {
     open: Mutex<HashMap<u64, Slot>>,
     bounds: Arc<Bounds>,
+    on_their_way: OnTheirWay,
 }
 
 #[derive(Debug)]
@@ -69,10 +77,12 @@ pub struct Seen {
     /// Unix nanoseconds, where something is not published.
     pub written: Option<i64>,
     pub orphan: bool,
+    /// Whether the index knows nothing of it yet.
+    pub unmade: bool,
 }
 
 /// Where a file stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     pub bucket: String,
     pub key: String,
@@ -82,7 +92,9 @@ pub struct Place {
 pub struct Content {
     /// `None` for an orphan.
     pub place: Option<Place>,
-    /// The version that is there, ready to be read.
+    /// What an unmade file is to be made as.
+    making: Option<Posix>,
+    /// The version that is there, ready to be read; of an unmade file one without bytes.
     object: Arc<Object>,
     /// Whether the handles that write now made that version, since the first of them was opened.
     own: Arc<AtomicBool>,
@@ -96,6 +108,8 @@ pub struct Content {
     in_order: bool,
     stream: Option<Stream>,
     dirty: bool,
+    /// When it was last written, Unix nanoseconds.
+    written: i64,
     /// Whether bytes are gone that were on their way into the engine: nothing but an error is answered any more, until
     /// the file is emptied.
     lost: bool,
@@ -106,7 +120,7 @@ pub struct Content {
 
 impl OpenFiles {
     pub fn new(scratch: &Path) -> Self {
-        Self { open: Mutex::default(), bounds: Bounds::new(scratch) }
+        Self { open: Mutex::default(), bounds: Bounds::new(scratch), on_their_way: OnTheirWay::default() }
     }
 
     /// An open file, if it is one.
@@ -128,8 +142,13 @@ impl OpenFiles {
         // What others have open goes on without the key, if S3 changed what is there.
         open.retain(|held, slot| *held != inode || !slot.file.is_outdated(&object.version));
         let slot = open.entry(inode).or_insert_with(|| {
-            let seen =
-                Seen { version: object.version.clone(), size: object.version.size, written: None, orphan: false };
+            let seen = Seen {
+                version: object.version.clone(),
+                size: object.version.size,
+                written: None,
+                orphan: false,
+                unmade: false,
+            };
             let own = Arc::new(AtomicBool::new(own));
             let content = Content::new(object, place, own.clone(), Spool::new(self.bounds.clone()));
             let (content, seen) = (tokio::sync::Mutex::new(content), Mutex::new(seen));
@@ -146,15 +165,23 @@ impl OpenFiles {
         slot.file.clone()
     }
 
-    /// One handle less. The file must be published before.
+    /// One handle less. The file must be published before, or be on its way.
     pub fn close(&self, file: &Arc<OpenFile>, write: bool) {
         let mut open = self.open.lock();
         if let Some(slot) = open.get_mut(&file.inode).filter(|slot| Arc::ptr_eq(&slot.file, file)) {
             slot.handles -= 1;
             slot.writers -= usize::from(write);
-            if slot.handles == 0 {
+            if slot.handles == 0 && !self.on_their_way.has(file.inode) {
                 open.remove(&file.inode);
             }
+        }
+    }
+
+    /// Forgets a file that is not on its way any more, if nobody has it open.
+    fn tidy(&self, file: &OpenFile) {
+        let mut open = self.open.lock();
+        if open.get(&file.inode).is_some_and(|slot| slot.handles == 0 && std::ptr::eq(&*slot.file, file)) {
+            open.remove(&file.inode);
         }
     }
 }
@@ -198,6 +225,14 @@ impl OpenFile {
         seen.size = content.size;
         seen.written = content.dirty.then(now);
         seen.orphan = content.place.is_none();
+        seen.unmade = content.making.is_some();
+    }
+
+    /// The file, which nothing is known of yet, is to be made as that says.
+    pub async fn make_as(&self, posix: Posix) {
+        let mut content = self.content().await;
+        (content.making, content.dirty, content.written) = (Some(posix), true, now());
+        self.tell(&content);
     }
 
     /// The key is another file's, or nobody's.
@@ -300,6 +335,7 @@ impl Content {
         let size = object.version.size;
         Self {
             place: Some(place),
+            making: None,
             object: Arc::new(object),
             own,
             kept: size,
@@ -309,6 +345,7 @@ impl Content {
             in_order: size == 0,
             stream: None,
             dirty: false,
+            written: 0,
             lost: false,
             displaced: false,
         }
@@ -363,7 +400,7 @@ impl Content {
     async fn write(&mut self, files: &Files, offset: u64, data: &[u8]) -> Result<(), Errno> {
         let end = offset + data.len() as u64;
         self.in_order &= offset == self.size;
-        self.dirty = true;
+        (self.dirty, self.written) = (true, now());
         if let Some(stream) = &mut self.stream {
             let outcome = stream.write(Bytes::copy_from_slice(data)).await;
             if outcome.is_err() {

@@ -19,6 +19,7 @@ use packstone_access::Action;
 use packstone_store::object::{
     Attributes, Cipher, EncryptionRequest, Etag, Precondition, Rewritten, Version, Versioning,
 };
+use packstone_store::record::Posix;
 use packstone_store::{Error, Object, ObjectWriter};
 
 use super::layout::{Grid, Item};
@@ -29,7 +30,7 @@ use crate::{DefaultEncryption, Errno, Files};
 /// Bytes that are read and passed on at once.
 const PIECE: u64 = 1 << 20;
 /// Up to this a file's ETag is the MD5 of its bytes, as of a body that was put whole.
-const MD5_UP_TO: u64 = 1 << 20;
+pub(super) const MD5_UP_TO: u64 = 1 << 20;
 
 /// Content on its way into the engine.
 #[derive(Debug)]
@@ -81,6 +82,19 @@ impl OpenFile {
     pub async fn publish(&self, files: &Files, content: &mut Content) -> Result<(), Errno> {
         let outcome = content.publish(files).await;
         self.tell(content);
+        if outcome.is_ok() {
+            files.end_way(self);
+        }
+        outcome
+    }
+
+    /// Has an unmade file be there, without what was written to it.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(super) async fn come(&self, files: &Files, content: &mut Content) -> Result<(), Errno> {
+        let outcome = content.come(files).await;
+        self.tell(content);
         outcome
     }
 }
@@ -116,6 +130,14 @@ impl Content {
         if let Some(stream) = self.stream.take() {
             return stream.commit().await;
         }
+        if let Some(posix) = self.making {
+            let is_small = self.size <= MD5_UP_TO;
+            let made = self.make(files, place, posix, if is_small { self.size } else { 0 }).await;
+            if is_small || made.is_err() {
+                return made;
+            }
+            self.made(files, place)?;
+        }
         if let Some(items) = self.layout(files, place)? {
             match self.change(files, place, items).await {
                 // The bucket came to keep versions, or the file to have more names.
@@ -130,6 +152,41 @@ impl Content {
             }
         }
         self.pour(files, place).await
+    }
+
+    /// Has an unmade file be there, without what was written to it. Where another stands, it is nobody's but its openers'.
+    async fn come(&mut self, files: &Files) -> Result<(), Errno> {
+        let (Some(posix), Some(place)) = (self.making, self.place.clone()) else { return Ok(()) };
+        let made = self.make(files, &place, posix, 0).await;
+        if is_another(&made) {
+            (self.place, self.displaced) = (None, true);
+            return Ok(());
+        }
+        made?;
+        Ok(self.made(files, &place)?)
+    }
+
+    /// Makes a file with its first bytes, where nothing stands.
+    async fn make(&mut self, files: &Files, place: &Place, posix: Posix, size: u64) -> Result<Version, Error> {
+        let grant = files.may(Action::PutObject, &place.bucket, &place.key).map_err(|_| Error::Changed)?;
+        let bytes = self.read(0..size).await.map_err(failed)?;
+        let etag = Etag { md5: Md5::digest(&bytes).into(), parts: 0 };
+        let cipher = files.cipher(place).await?;
+        let posix = Posix { mtime: self.written, ..posix };
+        let mut writer = files.store.file_maker(&grant, posix, Some(size), cipher)?;
+        writer.write(bytes.into()).await?;
+        writer.commit(Attributes { etag, ..Attributes::default() }, Precondition::Absent).await
+    }
+
+    /// Takes up a file that was made without its bytes.
+    fn made(&mut self, files: &Files, place: &Place) -> Result<(), Error> {
+        let object = files.object(place).map_err(failed)?;
+        if object.version.file.inode != self.object.version.file.inode {
+            return Err(Error::Changed);
+        }
+        (self.object, self.making) = (Arc::new(object), None);
+        self.own.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Where the same file stands with the same content, if S3 renamed it.
@@ -158,7 +215,7 @@ impl Content {
             self.lost = self.spool.is_empty() && self.size > self.kept;
             return self.expect_whole();
         }
-        self.object = Arc::new(object);
+        (self.object, self.making) = (Arc::new(object), None);
         self.kept = self.size;
         self.spool.cut(0);
         (self.lowest, self.in_order) = (u64::MAX, self.size == 0);
@@ -301,6 +358,10 @@ impl Content {
     /// Passes on what was gathered, and from here on what comes.
     pub(super) async fn begin_stream(&mut self, files: &Files) -> Result<(), Errno> {
         let Some(place) = self.place.clone() else { return Ok(()) };
+        self.come(files).await?;
+        if self.place.is_none() {
+            return Ok(());
+        }
         let mut stream = Stream::new(self.writer(files, &place, None).await?, self.grid(files)?);
         self.pour_into(&mut stream, 0).await?;
         self.spool.cut(0);
@@ -311,7 +372,7 @@ impl Content {
 
 /// Whether a commit found another file in its place, or none.
 fn is_another(committed: &Result<Version, Error>) -> bool {
-    matches!(committed, Err(Error::Changed | Error::NoSuchKey | Error::NoSuchBucket))
+    matches!(committed, Err(Error::Changed | Error::PreconditionFailed | Error::NoSuchKey | Error::NoSuchBucket))
 }
 
 /// A fault of reading what is to be written.

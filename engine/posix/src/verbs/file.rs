@@ -5,18 +5,19 @@
 
 use std::sync::Arc;
 
-use packstone_access::Action;
+use packstone_access::{Action, Grant};
 use packstone_store::Object;
 use packstone_store::object::{Attributes as ObjectAttributes, Etag, Precondition};
 use packstone_store::record::Posix;
 
 use super::{expect_free, heir};
 use crate::caller::Caller;
-use crate::content::{OpenFile, Place};
+use crate::content::{OpenFile, Place, Which, now};
 use crate::protocol::{Attributes, Maker};
 use crate::session::Opening;
-use crate::tree::{File, Node};
-use crate::{Errno, Files, name};
+use crate::told::{Standing, Told};
+use crate::tree::{Directory, File, Node, attributes_of_open};
+use crate::{Errno, Files, name, number};
 use md5::{Digest, Md5};
 
 /// The longest target of a symbolic link, in bytes.
@@ -33,11 +34,13 @@ impl Files {
         maker: Maker,
         opening: Opening,
         exclusive: bool,
+        told: &Told,
     ) -> Result<(Attributes, Arc<OpenFile>), Errno> {
         let name = name::parse(name)?;
-        let _held = self.hold_names(parent, parent).await;
+        let _held = self.lock_names(parent, parent).await;
         let directory = self.directory(parent)?;
         let place = Place { bucket: directory.bucket_name().to_owned(), key: name::key(&directory.path, name)? };
+        self.arrive(Which::Key(&place.bucket, &place.key)).await;
         let grant = self.ask(caller, Action::PutObject, &place.bucket, &place.key)?;
         if opening.read {
             self.ask(caller, Action::GetObject, &place.bucket, &place.key)?;
@@ -56,6 +59,13 @@ impl Files {
             return Err(Errno::NOT_PERMITTED);
         }
         let posix = Posix { inode: 0, uid, gid, mode: kind | mode & 0o7777, mtime: 0 };
+        if kind == libc::S_IFREG && !opening.at_once && self.may_arrive_later(&directory.bucket) {
+            let key = place.key.clone();
+            let file = self.make_later(&grant, place, posix).await?;
+            self.note_change(&directory);
+            note(told, &directory, &key, file.inode);
+            return Ok((attributes_of_open(&file.seen()), file));
+        }
         let is_device = matches!(kind, libc::S_IFCHR | libc::S_IFBLK);
         let version = self.make(&grant, &place, posix, is_device.then_some(device)).await?;
         self.note_change(&directory);
@@ -63,7 +73,34 @@ impl Files {
         if object.version.record != version.record {
             return Err(Errno::STALE);
         }
+        note(told, &directory, &place.key, object.version.file.inode);
         Ok((self.attributes_of(&version)?, self.open.open(object, place, true, true)))
+    }
+
+    /// Opens a file that the index comes to know later.
+    async fn make_later(&self, grant: &Grant, place: Place, posix: Posix) -> Result<Arc<OpenFile>, Errno> {
+        let posix = Posix { inode: self.draw()?, ..posix };
+        let object = self.store.unmade(grant, posix, now())?;
+        let file = self.open.open(object, place, true, true);
+        file.make_as(posix).await;
+        if let Err(error) = self.arrives_later(&file).await {
+            self.open.close(&file, true);
+            return Err(error);
+        }
+        Ok(file)
+    }
+
+    /// An inode number that no file has.
+    fn draw(&self) -> Result<u64, Errno> {
+        let grant = self.may_of_node(Action::ListAllMyBuckets)?;
+        loop {
+            let mut lot = [0; 8];
+            getrandom::fill(&mut lot).map_err(|_| Errno::IO)?;
+            let inode = number::drawn(u64::from_le_bytes(lot));
+            if self.open.get(inode).is_none() && self.store.inode(&grant, inode)?.is_none() {
+                return Ok(inode);
+            }
+        }
     }
 
     /// Opens a file that is there.
@@ -71,7 +108,7 @@ impl Files {
         &self,
         caller: &Caller,
         inode: u64,
-        Opening { read, write, empty }: Opening,
+        Opening { read, write, empty, .. }: Opening,
     ) -> Result<(Attributes, Arc<OpenFile>), Errno> {
         match self.node(inode)? {
             Node::File(file) => {
@@ -202,4 +239,11 @@ impl Files {
         }
         Ok(target)
     }
+}
+
+/// Notes that a mount has made a file.
+fn note(told: &Told, directory: &Directory, key: &str, inode: u64) {
+    let (_, name) = name::split(key);
+    let (bucket, parent) = (directory.bucket.bucket.id, directory.inode);
+    told.note(Standing { bucket, key, parent, name: name.as_bytes(), inode }, true);
 }

@@ -5,6 +5,7 @@ use packstone_store::object::{ListEntry, ListQuery};
 
 use crate::caller::Caller;
 use crate::protocol::Entry;
+use crate::told::{Standing, Told};
 use crate::tree::{Directory, Node, place_of};
 use crate::view::is_view;
 use crate::{Errno, Files, name};
@@ -16,12 +17,22 @@ const MOST_VIEWED: usize = 200;
 
 impl Files {
     /// The entries behind a place, in order of their keys; fewer than `limit` at the end alone.
-    pub(crate) fn list(&self, caller: &Caller, inode: u64, after: &[u8], limit: u32) -> Result<Vec<Entry>, Errno> {
+    pub(crate) fn list(
+        &self,
+        caller: &Caller,
+        inode: u64,
+        (after, limit): (&[u8], u32),
+        told: &Told,
+    ) -> Result<Vec<Entry>, Errno> {
         let after = std::str::from_utf8(after).map_err(|_| Errno::NOT_TEXT)?;
         let limit = usize::try_from(limit).unwrap_or(MOST).clamp(1, MOST);
         match self.node(inode)? {
             Node::Root => self.list_buckets(caller, inode, after, limit),
-            Node::Directory(directory) => self.list_directory(caller, &directory, after, limit),
+            Node::Directory(directory) => {
+                let entries = self.list_directory(caller, &directory, after, limit)?;
+                note_all(told, &directory, &entries);
+                Ok(entries)
+            }
             Node::View(view) => self.list_view(caller, &view, after, limit.min(MOST_VIEWED)),
             Node::File(_) => Err(Errno::NOT_DIRECTORY),
         }
@@ -99,6 +110,19 @@ impl Files {
             }
         };
         Ok(Some(Entry { name: name.to_owned(), place: place.to_owned(), attributes }))
+    }
+}
+
+/// Notes that a mount was told of entries.
+fn note_all(told: &Told, directory: &Directory, entries: &[Entry]) {
+    if !told.is_watched() {
+        return;
+    }
+    let (bucket, parent) = (directory.bucket.bucket.id, directory.inode);
+    for Entry { name, place, attributes } in entries {
+        let key = [directory.path.as_str(), place].concat();
+        let standing = Standing { bucket, key: &key, parent, name: name.as_bytes(), inode: attributes.inode };
+        told.note(standing, false);
     }
 }
 

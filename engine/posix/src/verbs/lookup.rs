@@ -9,12 +9,13 @@ use packstone_store::object::VersionId;
 
 use crate::caller::{Caller, Said, or};
 use crate::protocol::Attributes;
+use crate::told::{Standing, Told};
 use crate::tree::Node;
 use crate::view::{self, View};
 use crate::{Errno, Files, name};
 
 impl Files {
-    pub(crate) fn lookup(&self, caller: &Caller, parent: u64, name: &[u8]) -> Result<Attributes, Errno> {
+    pub(crate) fn lookup(&self, caller: &Caller, parent: u64, name: &[u8], told: &Told) -> Result<Attributes, Errno> {
         if matches!(name, b"." | b"..") {
             return self.attributes(&self.named(parent, name)?);
         }
@@ -33,7 +34,12 @@ impl Files {
             (Err(Errno::NOT_FOUND), Node::View(view)) => self.ask_to_see_in_view(caller, view, name)?,
             (Ok(Node::Root | Node::Directory(_)) | Err(_), _) => {}
         }
-        self.attributes(&found?)
+        let found = found?;
+        let attributes = self.attributes(&found)?;
+        if let Some((bucket, key)) = found.key() {
+            told.note(Standing { bucket, key, parent, name, inode: attributes.inode }, false);
+        }
+        Ok(attributes)
     }
 
     /// That somebody could have come by an inode's number through a name.

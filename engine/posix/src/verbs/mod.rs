@@ -18,7 +18,7 @@ use packstone_store::object::{Attributes as ObjectAttributes, Etag, Precondition
 use packstone_store::record::Posix;
 use tokio::sync::MutexGuard;
 
-use crate::content::{Content, OpenFile, Place, now};
+use crate::content::{Content, OpenFile, Place, Seen, Which, now};
 use crate::protocol::Maker;
 use crate::tree::{DEVICE, Directory, Node, attributes_of_open};
 use crate::{Errno, Files, STRIPES, protocol};
@@ -35,14 +35,26 @@ impl Files {
     /// # Errors
     /// [`Errno::STALE`].
     pub(crate) fn told(&self, inode: u64) -> Result<protocol::Attributes, Errno> {
-        match self.open.get(inode).map(|open| open.seen()) {
-            Some(seen) if seen.orphan => Ok(attributes_of_open(&seen)),
-            _ => self.attributes(&self.node(inode)?),
+        let held = self.open.get(inode).map(|open| open.seen());
+        match held {
+            Some(seen) if seen.orphan || seen.unmade => Ok(attributes_of_open(&seen)),
+            held => match (self.node(inode), held) {
+                // S3 has put another object in its place, and who has it open goes on.
+                (Err(Errno::STALE), Some(seen)) => Ok(attributes_of_open(&Seen { orphan: true, ..seen })),
+                (node, _) => self.attributes(&node?),
+            },
         }
     }
 
-    /// Keeps the names of directories as they are for everybody else.
+    /// Keeps the names of directories as they are for everybody else, once all that is on its way has come.
     async fn hold_names(&self, one: u64, other: u64) -> [Option<MutexGuard<'_, ()>>; 2] {
+        let held = self.lock_names(one, other).await;
+        self.arrive(Which::All).await;
+        held
+    }
+
+    /// The same, whatever is on its way.
+    async fn lock_names(&self, one: u64, other: u64) -> [Option<MutexGuard<'_, ()>>; 2] {
         let stripe = |inode: u64| usize::try_from(inode % STRIPES as u64).unwrap_or(0);
         let (first, second) = (stripe(one).min(stripe(other)), stripe(one).max(stripe(other)));
         let mut held = [None, None];
@@ -60,6 +72,7 @@ impl Files {
         for lock in &self.names {
             held.push(lock.lock().await);
         }
+        self.arrive(Which::All).await;
         held
     }
 

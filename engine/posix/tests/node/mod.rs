@@ -122,8 +122,13 @@ impl Node {
         assert_eq!(report.faults, Vec::<String>::new());
     }
 
+    /// Once all that is on its way is there, as S3 waits for it.
     pub fn store(&self) -> Store {
-        self.running.as_ref().unwrap().0.clone()
+        let store = self.running.as_ref().unwrap().0.clone();
+        if tokio::runtime::Handle::try_current().is_err() {
+            self.runtime.block_on(store.await_arrivals(None, None));
+        }
+        store
     }
 
     pub fn create_bucket(&self, documents: &[(&str, &[u8])]) {
@@ -302,10 +307,10 @@ impl Mount {
     }
 
     pub fn create(&self, parent: u64, name: &str, exclusive: bool) -> Asked<(Attributes, u64)> {
-        self.ask(
-            Request::Create { parent, name: name.as_bytes(), maker: MAKER, read: true, exclusive, empty: false },
-            client::opened,
-        )
+        let name = name.as_bytes();
+        let request =
+            Request::Create { parent, name, maker: MAKER, read: true, exclusive, empty: false, at_once: false };
+        self.ask(request, client::opened)
     }
 
     /// Gives a file one more name.
@@ -332,7 +337,7 @@ impl Mount {
     }
 
     pub fn publish(&self, handle: u64) -> Asked<()> {
-        self.ask(Request::Publish { handle }, client::done)
+        self.ask(Request::Publish { handle, at_once: false }, client::done)
     }
 
     pub fn release(&self, handle: u64) -> Asked<()> {

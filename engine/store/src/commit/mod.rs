@@ -56,6 +56,7 @@ use crate::scrubbing::ScrubCounts;
 use crate::segment::{Home, Pin, Segment, SegmentInfo, SegmentKind, SegmentTable};
 use crate::shortage::Shortage;
 use crate::time::{to_seconds, to_system_time};
+use crate::watch::Watched;
 
 /// What readers and workers share with the commit loop.
 #[derive(Debug)]
@@ -85,6 +86,7 @@ pub struct Shared {
     pub scrubbing: ScrubCounts,
     pub moving: MovingCounts,
     pub name_changes: NameChanges,
+    pub watched: Watched,
     pub checkpoints: CheckpointCounts,
     /// Pieces of objects that were read since start.
     pub reads: AtomicU64,
@@ -298,6 +300,7 @@ impl Core {
             self.shared.name_changes.note(entry, self.last_time);
             self.note_redirected(&buckets, entry);
         }
+        self.shared.watched.tell(entries);
         Ok(())
     }
 

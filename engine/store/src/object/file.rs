@@ -3,12 +3,13 @@
 //! A record says how it was made ([`Posix`]); what was said of it since stands with its attributes ([`FileFacts`]), as
 //! tags do, and so goes where they go.
 
-use packstone_access::Grant;
+use packstone_access::{Action, Grant};
 
-use super::{Attributes, Version};
+use super::{Attributes, Object, Version};
 use crate::codec::{DecodeError, Reader, Writer};
 use crate::commit::BucketState;
 use crate::error::{Error, Result};
+use crate::index::Row;
 use crate::name_changes::NameChange;
 use crate::record::{Posix, Record};
 use crate::store::Store;
@@ -120,6 +121,20 @@ impl Store {
     /// A grant for something else, or a fault of the index.
     pub fn inode(&self, grant: &Grant, inode: u64) -> Result<Option<(String, String)>> {
         Ok(self.names(grant, inode)?.into_iter().next())
+    }
+
+    /// A file that nobody made yet, as its maker sees it: without bytes, and with the inode number that is said of it.
+    ///
+    /// # Errors
+    /// No such bucket, a path that can't be, or a grant for something else.
+    pub fn unmade(&self, grant: &Grant, posix: Posix, now: i64) -> Result<Object> {
+        grant.covers(Action::PutObject)?;
+        let bucket = self.bucket_of_path(grant)?;
+        let attributes = Attributes::default().to_bytes()?;
+        let record = Record { posix, attributes, ..Record::empty(0, now) };
+        let version = Version::from_row(&Row::plain(0, 0, record.clone()), true)?;
+        let store = self.inner.clone();
+        Ok(Object { version, store, bucket, record, homes: Vec::new(), key: None, dictionary: None })
     }
 
     /// The bucket of an id.

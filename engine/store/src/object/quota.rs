@@ -58,6 +58,18 @@ impl Store {
         Ok((buckets.quota_of(owner).unwrap_or_default(), usage))
     }
 
+    /// Whether anything bounds what a bucket may hold.
+    #[must_use]
+    pub fn has_quota(&self, state: &BucketState) -> bool {
+        !self.inner.shared.buckets.load().quotas(state).is_empty()
+    }
+
+    /// Whether there is room for more than what space is won back with.
+    #[must_use]
+    pub fn takes_growth(&self) -> bool {
+        self.inner.shared.shortage.takes_growth()
+    }
+
     fn put_quota(&self, scope: u32, kind: &str, name: &str, quota: Quota) -> Result<()> {
         let op = Op::PutDocument {
             scope,

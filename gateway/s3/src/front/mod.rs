@@ -290,11 +290,21 @@ pub(crate) trait Recorder: Send + Sync + 'static {
     fn record(&self, line: Arc<Line>);
 }
 
-/// What may be told of a bucket before anything is read of a request's document.
+/// What is asked before a request reaches its verb.
+#[async_trait::async_trait]
 pub(crate) trait Door: Send + Sync + 'static {
     /// Whether its rules might let in somebody who didn't sign.
     fn may_be_open(&self, bucket: &str) -> bool;
+
+    /// Whether anything was told of that the index is to know only in a moment.
+    fn are_arrivals(&self) -> bool;
+
+    /// Waits for that, of a key, of a bucket, or of all.
+    async fn await_arrivals(&self, bucket: Option<&str>, key: Option<&str>);
 }
+
+/// Headers by which a request names a second object.
+const SOURCES: [&str; 2] = ["x-amz-copy-source", "x-amz-rename-source"];
 
 /// Who may do what is decided by each verb, which knows what it acts on. Whoever comes here with credentials has proven
 /// them. But documents are read whole before the verb
@@ -309,6 +319,12 @@ impl S3Access for VerbsDecide {
             arrival.verify();
         }
         let Some(door) = &self.0 else { return Ok(()) };
+        if door.are_arrivals() {
+            let (bucket, key) = (context.s3_path().get_bucket_name(), context.s3_path().get_object_key());
+            let (bucket, key) = (bucket.map(str::to_owned), key.map(str::to_owned));
+            let names_another = SOURCES.iter().any(|source| context.headers().contains_key(*source));
+            door.await_arrivals(bucket.as_deref().filter(|_| !names_another), key.as_deref()).await;
+        }
         let bucket = context.s3_path().get_bucket_name().unwrap_or_default().to_owned();
         let takes_document = context.extensions_mut().get::<Verb>().is_some_and(|verb| verb.takes_document());
         if signed || !takes_document || door.may_be_open(&bucket) {

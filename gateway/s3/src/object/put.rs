@@ -50,6 +50,10 @@ impl Face {
         let sums = announced.pour(input.body, announced.algorithm(), &mut writer).await?;
         attributes.etag = sums.etag();
         attributes.checksum.clone_from(&sums.checksum);
+        if precondition != Precondition::None {
+            // A file may have been made while the body came.
+            self.store.await_arrivals(Some(grant.bucket()), Some(grant.key())).await;
+        }
         let version = writer.commit(attributes, precondition).await.map_err(from_store)?;
 
         let mut output = PutObjectOutput {

@@ -1,0 +1,70 @@
+"""Having the kernel forget what is no more as it was told, as soon as the node says so.
+
+What the node says may overtake an answer that it gave before: of a number that was called back a moment ago, and where
+the node has not listened for long, the kernel is given less to believe.
+
+Concurrency: a thread of its own, for as long as the process lives. It waits for the node, and for the kernel, which may
+wait for answers of the mount meanwhile.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from typing import Final
+
+import packstone_engine
+import pyfuse3
+
+UNWATCHED: Final = 1.0
+"""Seconds for which the kernel believes names and attributes that nobody would call back."""
+
+_PAUSE: Final = 1.0
+"""Seconds between two tries to reach the node."""
+_OVERTAKEN: Final = 1.0
+"""Seconds that an answer may be on its way."""
+_REMEMBERED: Final = 10_000
+
+
+class Invalidation(threading.Thread):
+    """Tells the kernel what the node tells."""
+
+    def __init__(self, files: packstone_engine.Files, believed: float) -> None:
+        """Name the node, and for how many seconds the kernel may believe what it is told."""
+        super().__init__(name="invalidation", daemon=True)
+        self._files = files
+        self._wanted = believed
+        # Since when the node listens; None while it doesn't.
+        self._since: float | None = None
+        self._called_back: OrderedDict[int, float] = OrderedDict()
+
+    def believed(self, inode: int) -> float:
+        """Seconds for which the kernel may believe what is said of a file now."""
+        now, since = time.monotonic(), self._since
+        if now - self._called_back.get(inode, -_OVERTAKEN) < _OVERTAKEN:
+            return 0
+        if since is None or now - since < _OVERTAKEN:
+            return min(self._wanted, UNWATCHED)
+        return self._wanted
+
+    def run(self) -> None:
+        """Follow the node; while it is away the kernel believes what it was told until the time is over."""
+        while True:
+            with suppress(OSError):
+                watch = self._files.watch(self._wanted)
+                self._since = time.monotonic()
+                while True:
+                    self._forget(*watch.wait())
+            self._since = None
+            time.sleep(_PAUSE)
+
+    def _forget(self, parent: int, name: bytes, inode: int) -> None:
+        self._called_back[inode] = time.monotonic()
+        self._called_back.move_to_end(inode)
+        if len(self._called_back) > _REMEMBERED:
+            self._called_back.popitem(last=False)
+        # What the kernel has forgotten by itself it answers with an error.
+        with suppress(OSError):
+            pyfuse3.invalidate_inode(pyfuse3.InodeT(inode), attr_only=True)
+        with suppress(OSError):
+            pyfuse3.invalidate_entry_async(pyfuse3.InodeT(parent), pyfuse3.FileNameT(name), ignore_enoent=True)
