@@ -107,8 +107,9 @@ fn open_files_keep_their_content_whatever_becomes_of_the_key() {
     node.put("file", b"another");
     assert_ne!(mount.lookup(bucket, "file").unwrap().inode, inode, "an S3 PUT makes another file");
     assert_eq!(mount.read(reader, 1_000_000, 100).unwrap(), old[1_000_000..1_000_100]);
-    assert_eq!(mount.attributes(inode), Err(libc::ESTALE));
+    assert_eq!(mount.attributes(inode).unwrap().links, 0);
     mount.release(reader).unwrap();
+    assert_eq!(mount.attributes(inode), Err(libc::ESTALE));
 
     let inode = mount.walk("file").unwrap();
     let handle = mount.open(inode, true).unwrap();
@@ -548,10 +549,17 @@ fn a_question_about_a_new_file_makes_it_and_ends_nothing() {
 fn what_is_closed_is_as_old_as_it_was_written() {
     let (node, mount, bucket) = ready();
     let files: Vec<u64> = (0..50).map(|number| mount.put(bucket, &format!("{number}"), b"tick")).collect();
-    let times: Vec<i64> = files.iter().map(|inode| mount.attributes(*inode).unwrap().mtime).collect();
-    assert!(times.is_sorted());
+    let times = || -> Vec<_> {
+        let told = files.iter().map(|inode| mount.attributes(*inode).unwrap());
+        told.map(|told| (told.mtime, told.ctime)).collect()
+    };
+    let told = times();
+    assert!(told.is_sorted());
     node.store();
-    assert_eq!(files.iter().map(|inode| mount.attributes(*inode).unwrap().mtime).collect::<Vec<_>>(), times);
+    assert_eq!(times(), told);
+    let (open, _) = mount.create(bucket, "open", true).unwrap();
+    node.store();
+    assert_eq!(mount.attributes(open.inode).unwrap().ctime, open.ctime, "to be made is no change");
 }
 
 fn write_all(mount: &node::Mount, handle: u64, offset: u64, content: &[u8]) {

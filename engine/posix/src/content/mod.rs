@@ -223,7 +223,7 @@ impl OpenFile {
             seen.version = content.object.version.clone();
         }
         seen.size = content.size;
-        seen.written = content.dirty.then(now);
+        seen.written = content.dirty.then_some(content.written);
         seen.orphan = content.place.is_none();
         seen.unmade = content.making.is_some();
     }
@@ -307,7 +307,7 @@ impl OpenFile {
     pub async fn empty(&self, files: &Files) -> Result<(), Errno> {
         self.truncate(files, 0).await?;
         let mut content = self.content().await;
-        content.dirty = true;
+        (content.dirty, content.written) = (true, now());
         self.tell(&content);
         Ok(())
     }
@@ -448,7 +448,7 @@ impl Content {
         if size == self.size {
             return Ok(());
         }
-        self.dirty = true;
+        (self.dirty, self.written) = (true, now());
         if size > self.size {
             self.in_order = false;
             self.lowest = self.lowest.min(self.size);

@@ -74,7 +74,10 @@ impl File {
             EPOCH => 0,
             said => said,
         };
-        Self { inode: record.inode(), uid, gid, mode, mtime, ctime: ctime.max(record.modified) }
+        // Of a file that was told before its commit, the time that was told.
+        let told = record.posix.mtime;
+        let ctime = if attributes.file.is_none() && told != 0 { told } else { ctime.max(record.modified) };
+        Self { inode: record.inode(), uid, gid, mode, mtime, ctime }
     }
 }
 
