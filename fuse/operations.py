@@ -324,16 +324,23 @@ class Operations(pyfuse3.Operations):
 
     async def flush(self, fh: "FileHandleT") -> None:
         """Publish what was written, at every close of the file by a process: errors are told to it."""
-        held = self._handles[fh]
-        if held.writes:
-            with self._changing(fh):
-                await self._answered(self._files.publish(fh, self._at_once))
-            held.is_changed = False
+        if self._handles[fh].writes:
+            await self._publish(fh, self._at_once)
 
     async def fsync(self, fh: "FileHandleT", datasync: bool) -> None:
         """Make what was written durable, and visible on every face."""
-        with self._changing(fh):
-            await self._answered(self._files.publish(fh, True))
+        await self._publish(fh, True)
+
+    async def _publish(self, fh: "FileHandleT", at_once: bool) -> None:
+        held = self._handles[fh]
+        # Cleared first: another thread may write while this waits.
+        was_changed, held.is_changed = held.is_changed, False
+        try:
+            with self._changing(fh):
+                await self._answered(self._files.publish(fh, at_once))
+        except pyfuse3.FUSEError:
+            held.is_changed = held.is_changed or was_changed
+            raise
 
     async def fsyncdir(self, fh: "FileHandleT", datasync: bool) -> None:
         """Do nothing: names are durable when they are answered."""

@@ -7,6 +7,7 @@ import hashlib
 import os
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,7 @@ def meanwhile(work: "Meanwhile") -> Iterator[None]:
     assert work.rounds > 2, "it was too short a time"
 
 
-class Meanwhile(threading.Thread):
+class Meanwhile(threading.Thread, ABC):
     """Something that is done again and again beside fsx."""
 
     def __init__(self) -> None:
@@ -105,8 +106,9 @@ class Meanwhile(threading.Thread):
         except BaseException as fault:  # noqa: BLE001 - whoever waits for it raises it
             self.fault = fault
 
+    @abstractmethod
     def once(self) -> None:
-        raise NotImplementedError
+        """Do it."""
 
 
 class Reading(Meanwhile):

@@ -384,6 +384,7 @@ async fn part(shared: &Shared, session: &Session) {
         ends
     };
     if ends {
+        shared.files.watching.leave(session);
         session.end(&shared.files).await;
     }
 }

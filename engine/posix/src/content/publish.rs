@@ -95,6 +95,9 @@ impl OpenFile {
     pub(super) async fn come(&self, files: &Files, content: &mut Content) -> Result<(), Errno> {
         let outcome = content.come(files).await;
         self.tell(content);
+        if outcome.is_ok() {
+            files.end_way(self);
+        }
         outcome
     }
 }
@@ -163,7 +166,10 @@ impl Content {
             return Ok(());
         }
         made?;
-        Ok(self.made(files, &place)?)
+        self.made(files, &place)?;
+        // What is empty is all there.
+        self.dirty = self.size > 0;
+        Ok(())
     }
 
     /// Makes a file with its first bytes, where nothing stands.
