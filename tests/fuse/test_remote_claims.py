@@ -131,6 +131,15 @@ def test_another_session_is_not_joined(desk: Desk) -> None:
         assert wire.greet(own) == errno.EACCES
 
 
+def test_nobody_elsewhere_has_the_node_for_himself(desk: Desk) -> None:
+    for key in (desk.alice, desk.root):
+        with Wire(desk.node, desk.authority) as wire:
+            wire.upgrade(key)
+            wire.frame(greeting(session_id(), exclusive=True))
+            assert wire.answer()[0] == errno.EPERM
+    Client(desk, desk.alice).folder("fx")
+
+
 def test_files_are_made_in_ones_own_name(desk: Desk) -> None:
     alice = Client(desk, desk.alice)
     for claimed in (0, BOB, ALICE, 4711):
