@@ -174,6 +174,26 @@ def test_nothing_differs_in_pieces(folder: Path, s3: "S3Client", tmp_path: Path,
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_differs_where_the_kernel_keeps_what_is_written(tmp_path: Path, seed: int) -> None:
+    node = Node(tmp_path / "data", SETTINGS)
+    node.start()
+    mount = Mount(node, tmp_path / "mount", "--exclusive")
+    try:
+        s3 = node.client()
+        s3.create_bucket(Bucket=BUCKET)
+        mount.start()
+        folder = mount.path / BUCKET / "folder"
+        folder.mkdir()
+        with meanwhile(Reading(s3)):
+            file = fsx(folder, tmp_path, seed)
+        assert stored(s3) == file.read_bytes()
+    finally:
+        mount.close()
+        node.close()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_differs_while_drives_fail(tmp_path: Path, seed: int) -> None:
     """As many as the pool bears, one; afterwards each of the others may be lost."""
     appliance = Appliance(Node(tmp_path / "data", SETTINGS | TRIED_AGAIN), tmp_path)
