@@ -10,15 +10,15 @@ Told = tuple[int, int, int, int, int, int, int, int, int, int]
 """(inode, mode, links, uid, gid, size, mtime, ctime, device, content), as `packstone_engine.Files` gives it"""
 
 
-def entry_attributes(told: Told, believed: float) -> pyfuse3.EntryAttributes:
-    """Build the kernel's answer, which it believes so many seconds.
+def entry_attributes(told: Told, believed: float, generation: int = 0) -> pyfuse3.EntryAttributes:
+    """Build the kernel's answer, which it believes so many seconds; another generation is another file to it.
 
     There is no access time: that of the last change stands for it.
     """
     inode, mode, links, uid, gid, size, mtime, ctime, device, _ = told
     entry = pyfuse3.EntryAttributes()
     entry.st_ino = pyfuse3.InodeT(inode)
-    entry.generation = 0
+    entry.generation = generation
     entry.entry_timeout = entry.attr_timeout = believed
     entry.st_mode = pyfuse3.ModeT(mode)
     entry.st_nlink = links

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from pathlib import Path
@@ -26,6 +27,11 @@ from fuse.operations import Operations
 _READ_AHEAD_KIB: Final = 1024
 """How far the kernel reads ahead: then reads come as 1 MiB, not as 128 KiB."""
 
+_LAST_WRITES: Final = 30
+"""Seconds for which the end waits for what the kernel writes."""
+_QUIET: Final = 5
+_LOOK_EVERY: Final = 0.02
+"""Seconds between two looks, of which so many in turn have to find the kernel waiting for nothing."""
 
 _log = logging.getLogger(__name__)
 
@@ -141,12 +147,24 @@ class Mount:
         if os.access(setting, os.W_OK):
             setting.write_text(str(_READ_AHEAD_KIB), "ascii")
 
+    def _write_back(self) -> None:
+        pyfuse3.syncfs(str(self._mountpoint))
+        # Of pages that it keeps it may only have begun to write some.
+        waiting = Path(f"/sys/fs/fuse/connections/{os.minor(self._mountpoint.stat().st_dev)}/waiting")
+        if not self._exclusive or not waiting.exists():
+            return
+        deadline = time.monotonic() + _LAST_WRITES
+        quiet = 0
+        while quiet < _QUIET and time.monotonic() < deadline:
+            quiet = quiet + 1 if waiting.read_text("ascii").strip() == "0" else 0
+            time.sleep(_LOOK_EVERY)
+
     async def _end_by_signal(self) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async for _ in signals:
                 # What programs wrote to mapped pages is still the kernel's.
                 try:
-                    await trio.to_thread.run_sync(pyfuse3.syncfs, str(self._mountpoint))
+                    await trio.to_thread.run_sync(self._write_back)
                 except OSError as fault:
                     _log.warning("not everything could be written", extra={"fault": str(fault)})
                 pyfuse3.terminate()

@@ -10,6 +10,7 @@ on another machine, does so on another thread.
 import errno
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -20,6 +21,7 @@ import pyfuse3
 import trio
 
 from fuse.attributes import Told, entry_attributes
+from fuse.believed_size import BelievedSizes
 from fuse.invalidation import Invalidation
 from fuse.listing import Listing, Places
 from fuse.open_file import OpenFile
@@ -64,6 +66,7 @@ class Operations(pyfuse3.Operations):
         """
         super().__init__()
         self.enable_writeback_cache = exclusive
+        self._sizes = BelievedSizes() if exclusive else None
         self._files = files
         self._at_once = at_once
         self._invalidation = invalidation
@@ -99,7 +102,10 @@ class Operations(pyfuse3.Operations):
 
     def _entry(self, told: Told, age: float = 0) -> pyfuse3.EntryAttributes:
         """What the kernel is told, of what the node told so many seconds ago."""
-        return entry_attributes(told, max(0, self._invalidation.believed(told[0]) - age))
+        believed = max(0, self._invalidation.believed(told[0]) - age)
+        inode, mode, size = told[0], told[1], told[5]
+        generation = self._sizes.generation(inode, size) if self._sizes and stat.S_ISREG(mode) else 0
+        return entry_attributes(told, believed, generation)
 
     # Names
 
@@ -107,7 +113,11 @@ class Operations(pyfuse3.Operations):
         self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Look a name up."""
-        return self._entry(await self._answered(self._files.lookup(ctx.uid, parent_inode, name)))
+        asked = self._sizes.now if self._sizes else 0
+        told = await self._answered(self._files.lookup(ctx.uid, parent_inode, name))
+        if self._sizes:
+            self._sizes.judge(told[0], told[5], asked)
+        return self._entry(told)
 
     async def getattr(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
         """Say what is known of a file."""
@@ -117,6 +127,8 @@ class Operations(pyfuse3.Operations):
         """Drop what was kept for inodes that the kernel has no more."""
         for inode, _ in inode_list:
             self._cached.pop(inode, None)
+            if self._sizes:
+                self._sizes.forget(inode)
 
     async def setattr(
         self,
@@ -142,7 +154,10 @@ class Operations(pyfuse3.Operations):
             return await self.getattr(inode, ctx)
         self._changes += 1
         try:
-            return self._entry(await self._answered(self._files.change(ctx.uid, inode, handle=fh, **change)))
+            told = await self._answered(self._files.change(ctx.uid, inode, handle=fh, **change))
+            if self._sizes and fields.update_size:
+                self._sizes.resized(inode, attr.st_size)
+            return self._entry(told)
         finally:
             self._changes += 1
 
@@ -270,7 +285,14 @@ class Operations(pyfuse3.Operations):
         writes = empty or bool(flags & _WRITES)
         how = (self._reads(flags), writes, empty)
         changes = self._changes
+        asked = self._sizes.now if self._sizes else 0
         told, handle, content = await self._answered(self._files.open(ctx.uid, inode, how))
+        if self._sizes and empty:
+            self._sizes.resized(inode, 0)
+        if self._sizes and self._sizes.judge(inode, told[5], asked):
+            # The kernel looks the name up again, and learns of the other size.
+            await self._answered(self._files.release(handle))
+            raise pyfuse3.FUSEError(errno.ESTALE)
         opened = self._opened(told, handle, writes=writes)
         if empty:
             self._changes += 1
@@ -282,6 +304,8 @@ class Operations(pyfuse3.Operations):
         inode, version = told[0], told[-1]
         held, self._cached[inode] = self._cached.get(inode), version
         self._handles[handle] = OpenFile(inode, version, writes)
+        if self._sizes and writes:
+            self._sizes.begin_writing(inode, told[5])
         return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(handle), keep_cache=held == version)
 
     # pyfuse3 takes whatever is a buffer.
@@ -311,6 +335,8 @@ class Operations(pyfuse3.Operations):
         """Take bytes; they are durable after fsync."""
         self._handles[fh].is_changed = True
         with self._changing(fh):
+            if self._sizes:
+                self._sizes.wrote(self._handles[fh].inode, off + len(buf))
             await self._answered(self._files.write(fh, off, buf))
         return len(buf)
 
@@ -349,6 +375,8 @@ class Operations(pyfuse3.Operations):
             _log.warning("a file could not be closed: what was written last is lost", extra={"reason": str(fault)})
         finally:
             del self._handles[fh]
+            if self._sizes and held.writes:
+                self._sizes.end_writing(held.inode)
 
     # The whole, and what else is said of files
 

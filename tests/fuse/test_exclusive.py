@@ -4,6 +4,7 @@ import mmap
 import os
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -135,6 +136,39 @@ def test_a_database_is_whole_after_the_end_of_the_mount(exclusive: Mount, own: P
     with closing(sqlite3.connect(own / "base")) as base:
         assert base.execute("pragma integrity_check").fetchone() == ("ok",)
         assert base.execute("select count(*) from tick").fetchone() == (50,)
+
+
+def test_what_was_never_synced_is_gone_with_the_node_and_its_length_too(exclusive: Mount, own: Path) -> None:
+    file = os.open(own / "file", os.O_RDWR | os.O_CREAT)
+    os.write(file, b"synced")
+    os.fsync(file)
+    os.write(file, b"x" * 5_000)
+    exclusive.node.kill()
+    exclusive.node.start()
+    with pytest.raises(OSError, match=r"Stale|Input/output"):
+        os.close(file)
+    assert (own / "file").read_bytes() == b"synced"
+    with (own / "file").open("ab") as again:
+        again.write(b", and more")
+    assert stored(exclusive, own / "file") == b"synced, and more"
+
+
+def test_a_version_that_comes_back_has_its_length(exclusive: Mount) -> None:
+    s3, bucket = exclusive.node.client(), exclusive.path / "versioned"
+    bucket.mkdir()
+    s3.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
+    (bucket / "file").write_bytes(b"a" * 100)
+    (bucket / "file").write_bytes(b"b" * 5)
+    assert (bucket / "file").read_bytes() == b"b" * 5
+    newest = s3.head_object(Bucket="versioned", Key="file")["VersionId"]
+    s3.delete_object(Bucket="versioned", Key="file", VersionId=newest)
+    deadline = time.monotonic() + 30
+    while (bucket / "file").read_bytes() != b"a" * 100:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with (bucket / "file").open("ab") as file:
+        file.write(b"c")
+    assert s3.get_object(Bucket="versioned", Key="file")["Body"].read() == b"a" * 100 + b"c"
 
 
 def test_there_is_no_other_mount_beside_it(exclusive: Mount, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ impl Errno {
     /// Of a greeting alone: there is no such user.
     pub const NO_USER: Self = Self(libc::ENOKEY);
     pub const NO_ATTRIBUTE: Self = Self(libc::ENODATA);
+    pub const NO_MEMORY: Self = Self(libc::ENOMEM);
     pub const NO_SPACE: Self = Self(libc::ENOSPC);
     pub const NOT_DIRECTORY: Self = Self(libc::ENOTDIR);
     pub const NOT_EMPTY: Self = Self(libc::ENOTEMPTY);

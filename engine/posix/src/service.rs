@@ -100,16 +100,7 @@ enum Origin {
     /// This machine, by a socket that memory can be handed over by.
     Here(OwnedFd),
     /// Another one: who signed it, and its place.
-    Elsewhere { signer: Arc<dyn Signer>, _place: Place },
-}
-
-impl Origin {
-    fn signer(&self) -> Option<&Arc<dyn Signer>> {
-        match self {
-            Self::Here(_) => None,
-            Self::Elsewhere { signer, .. } => Some(signer),
-        }
-    }
+    Elsewhere { signer: Arc<dyn Signer>, place: Place },
 }
 
 impl Service {
@@ -167,7 +158,7 @@ impl Service {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let origin = Origin::Elsewhere { signer, _place: place };
+        let origin = Origin::Elsewhere { signer, place };
         let connection = serve(stream, origin, self.shared.clone(), self.stop.subscribe());
         // One that comes after the end has nobody to serve it.
         let _ = self.arrivals.send(Box::pin(connection));
@@ -230,7 +221,11 @@ where
 {
     let mut frame = Vec::new();
     let mut buffer = None;
-    let signer = origin.signer();
+    let (socket, signer, _place) = match origin {
+        Origin::Here(socket) => (Some(socket), None, None),
+        Origin::Elsewhere { signer, place } => (None, Some(signer), Some(place)),
+    };
+    let signer = signer.as_ref();
     let greeted = tokio::select! {
         greeted = greet(&mut stream, signer, &shared, &mut frame) => greeted,
         _ = stopped.changed() => return,
@@ -250,12 +245,14 @@ where
             }
             break;
         }
-        if let (Ok(Asked { request: Request::Share, .. }), Origin::Here(socket)) = (&asked, &origin) {
+        if let (Ok(Asked { request: Request::Share, .. }), Some(socket)) = (&asked, &socket) {
             match share(socket) {
                 Ok(made) => buffer = Some(made),
                 Err(error) => {
                     tracing::warn!(%error, "no memory could be shared with a mount");
-                    break;
+                    if answer(&mut stream, Err(Errno::NO_MEMORY), Writer::default()).await.is_err() {
+                        break;
+                    }
                 }
             }
             continue;
@@ -271,7 +268,8 @@ where
             () = late(&mut stopped) => break,
         }
     }
-    drop(stream);
+    // Nothing of the connection may be left: what the mount has open elsewhere is published next.
+    drop((stream, socket));
     leave(&shared, &session, &mut stopped).await;
 }
 

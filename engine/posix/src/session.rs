@@ -230,7 +230,9 @@ impl Session {
                 if read && !write && attributes.size <= TOLD_WITH_OPENING {
                     // What can't be read says so when it is asked for.
                     let told = out.len();
-                    if file.read(files, 0..TOLD_WITH_OPENING, &mut out.0).await.is_err() {
+                    let read = file.read(files, 0..TOLD_WITH_OPENING + 1, &mut out.0).await;
+                    // More than there was to be a moment ago is not all of it.
+                    if read.is_err() || out.0.len() > told + TOLD_WITH_OPENING as usize {
                         out.0.truncate(told);
                     }
                 }
@@ -240,11 +242,13 @@ impl Session {
         }
     }
 
-    /// Whether who opened a file for writing was asked what a change needs: to change its length is to write.
+    /// Whether who opened a file for writing was asked what a change needs: to change its length is to write, and so is
+    /// what a kernel that keeps pages says with them, or with the length, of when they were written.
     fn is_asked(&self, inode: u64, handle: Option<u64>, change: Change) -> bool {
         let held = handle.and_then(|handle| self.handle(handle).ok());
         let writes = matches!(held, Some(Handle::File { file, write: true, .. }) if file.inode == inode);
-        writes && change == (Change { size: change.size, ..Change::default() })
+        let said = Change { size: change.size, mtime: change.mtime.filter(|_| self.exclusive), ..Change::default() };
+        writes && change == said
     }
 
     async fn answer_open(&self, files: &Files, request: Request<'_>, out: &mut Writer) -> Result<(), Errno> {

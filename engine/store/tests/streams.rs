@@ -64,3 +64,27 @@ async fn a_stream_that_fills_before_its_body_ends_outlives_sealing_and_compactio
     assert!(node::get(&store, "ticks", "slow").await.unwrap() == whole);
     node::close(&store);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_was_away_for_a_moment_is_read_when_another_one_is_gone() {
+    let node = Node::new(profile(3, 1));
+    let store = node.open();
+    node::create_bucket(&store, "ticks").await;
+    let whole = body(1, 5 << 20);
+    node::put(&store, "ticks", "large", &whole).await;
+    let shard = |number: usize| {
+        let names = std::fs::read_dir(node.drive(number).join("segments")).unwrap();
+        let mut files = names.map(|name| name.unwrap().path()).filter(|path| path.metadata().unwrap().len() > 1 << 20);
+        files.next().unwrap()
+    };
+    // The stream is open still, so nobody makes the shard anew.
+    let (place, away) = (shard(0), node.drive(0).join("away"));
+    std::fs::rename(&place, &away).unwrap();
+    assert!(node::get(&store, "ticks", "large").await.unwrap() == whole);
+    std::fs::rename(&away, &place).unwrap();
+    // One that is open stays so, whatever becomes of its name.
+    std::fs::OpenOptions::new().write(true).open(shard(1)).unwrap().set_len(0).unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(node::get(&store, "ticks", "large").await.unwrap() == whole);
+    node::close(&store);
+}

@@ -45,13 +45,13 @@ impl Connection {
         self.buffer.is_some()
     }
 
-    /// Asks, by that frame, for memory to share; nothing else is under way.
-    pub fn share(&mut self, frame: &[u8]) -> io::Result<()> {
+    /// Asks, by that frame, for memory to share, while nothing else is under way: whether there is some.
+    pub fn share(&mut self, frame: &[u8]) -> io::Result<bool> {
         self.send(frame)?;
         let socket = self.socket().ok_or(io::ErrorKind::Unsupported)?;
         let memory = take_over(socket.as_fd(), &mut [0; HEAD])?;
-        self.buffer = Some(SharedBuffer::map(memory.ok_or(io::ErrorKind::Unsupported)?)?);
-        Ok(())
+        self.buffer = memory.and_then(|memory| SharedBuffer::map(memory).ok());
+        Ok(self.is_sharing())
     }
 
     /// Puts bytes into the memory that it shares: whether they have room there.

@@ -77,7 +77,9 @@ impl Filled {
 
 impl Drop for Filled {
     fn drop(&mut self) {
-        self.client.idle.lock().extend(self.connection.take());
+        if let Some(connection) = self.connection.take() {
+            self.client.rest(connection);
+        }
     }
 }
 
@@ -173,7 +175,7 @@ impl Exchange {
             }
             Err(failed @ Failed::Unanswered(_)) => Err(failed),
             other => {
-                self.client.idle.lock().push(connection);
+                self.client.rest(connection);
                 other.map(Reply::Said)
             }
         });

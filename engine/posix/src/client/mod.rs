@@ -15,6 +15,7 @@ mod exchange;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use packstone_store::codec::{DecodeError, Reader, Writer};
@@ -32,6 +33,8 @@ const MOST_OWED: usize = 64;
 const HEAD: usize = 8;
 /// Bytes from which on content goes through shared memory.
 const SHARED_FROM: usize = 32 << 10;
+/// Connections that keep the memory that they share while nobody uses them.
+const MOST_SHARING: usize = 16;
 
 #[derive(Debug)]
 pub struct Client {
@@ -40,6 +43,8 @@ pub struct Client {
     session: u128,
     exclusive: bool,
     idle: Mutex<Vec<Connection>>,
+    /// Whether there was no memory to share: it isn't asked for again.
+    shares_none: AtomicBool,
     /// Connections that are told what nobody waits for: none of them keeps a question waiting.
     telling: Mutex<Vec<Connection>>,
 }
@@ -98,7 +103,15 @@ impl Client {
         let mut session = [0; 16];
         getrandom::fill(&mut session).map_err(|error| io::Error::other(error.to_string()))?;
         let (user, session) = (user.to_owned(), u128::from_le_bytes(session));
-        let client = Self { transport, user, session, exclusive, idle: Mutex::default(), telling: Mutex::default() };
+        let client = Self {
+            transport,
+            user,
+            session,
+            exclusive,
+            idle: Mutex::default(),
+            shares_none: false.into(),
+            telling: Mutex::default(),
+        };
         let first = client.open().map_err(Failed::into_error)?;
         client.idle.lock().push(first);
         Ok(client)
@@ -197,7 +210,7 @@ impl Client {
 
     /// A connection that nobody uses, with memory that it shares; `None` where there can't be one.
     fn sharing(&self) -> Option<Connection> {
-        if self.is_remote() {
+        if self.is_remote() || self.shares_none.load(Ordering::Relaxed) {
             return None;
         }
         let ready = {
@@ -206,15 +219,32 @@ impl Client {
         };
         ready.or_else(|| {
             let mut connection = self.idle().map_or_else(|| self.open(), Ok).ok()?;
-            connection.share(&asked(0, Request::Share)).ok()?;
-            Some(connection)
+            if connection.share(&asked(0, Request::Share)).ok()? {
+                return Some(connection);
+            }
+            self.shares_none.store(true, Ordering::Relaxed);
+            self.rest(connection);
+            None
         })
     }
 
-    /// A connection that nobody uses, and that the node hasn't ended meanwhile.
+    /// Nobody uses a connection any more.
+    fn rest(&self, connection: Connection) {
+        let mut idle = self.idle.lock();
+        let is_one_too_many = || idle.iter().filter(|held| held.is_sharing()).count() >= MOST_SHARING;
+        if !(connection.is_sharing() && is_one_too_many()) {
+            idle.push(connection);
+        }
+    }
+
+    /// A connection that nobody uses, and that the node hasn't ended meanwhile; one that shares no memory if there is one.
     fn idle(&self) -> Option<Connection> {
         loop {
-            let connection = self.idle.lock().pop()?;
+            let connection = {
+                let mut idle = self.idle.lock();
+                let plain = idle.iter().rposition(|held| !held.is_sharing());
+                plain.map(|place| idle.swap_remove(place)).or_else(|| idle.pop())?
+            };
             if connection.is_alive() {
                 return Some(connection);
             }

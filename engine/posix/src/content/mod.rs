@@ -277,7 +277,7 @@ impl OpenFile {
     /// Says when the content changed, which is for the version that it comes to be: whether there is to be one, and this
     /// may be said of it still.
     pub fn say_changed(&self, content: &mut Content, mtime: i64) -> bool {
-        let may = content.dirty && content.place.is_some();
+        let may = content.dirty && !content.lost && content.place.is_some();
         if may {
             (content.said, content.written) = (Some(mtime), now());
             self.tell(content);

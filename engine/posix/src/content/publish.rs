@@ -286,7 +286,7 @@ impl Content {
     /// large by what comes is written whole.
     fn is_append(&self, files: &Files, place: &Place) -> bool {
         let is_small = self.object.pieces().is_none() && self.size <= STREAM_FROM;
-        is_small && self.said.is_none() && self.has_grown() && self.may_go_on(files, place)
+        is_small && self.has_grown() && self.may_go_on(files, place)
     }
 
     /// Writes the pieces that changed, and goes on with the others.
@@ -332,7 +332,11 @@ impl Content {
         self.pour_into(&mut stream, held.size).await?;
         let parts = u16::try_from(held.parts.len().max(1) + 1).unwrap_or(u16::MAX);
         let etag = hashed(&stream.hasher, parts);
-        stream.writer.commit(Attributes { etag, ..Attributes::default() }, Precondition::None).await
+        stream
+            .writer
+            .changed_at(self.said)
+            .commit(Attributes { etag, ..Attributes::default() }, Precondition::None)
+            .await
     }
 
     /// Writes all of the content anew.

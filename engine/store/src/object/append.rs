@@ -44,6 +44,8 @@ pub struct Base {
     pub streamed: Vec<Extent>,
     /// Whether it stays the same file; else another one comes, as by every PUT.
     pub stays: bool,
+    /// Of a file that stays the same, what it is said to have changed at, Unix nanoseconds, where that is not with the commit.
+    pub mtime: Option<i64>,
     /// Its other names.
     pub beside: Beside,
 }
@@ -81,6 +83,7 @@ impl Store {
             small: row.record.size > 0 && row.record.small().is_some(),
             streamed: Vec::new(),
             stays: false,
+            mtime: None,
             beside: Beside::default(),
         });
         let version = held.map(|row| Version::from_row(&row, true)).transpose()?;

@@ -261,8 +261,10 @@ impl ObjectWriter {
     /// The same for content of a file of which is said when it changed.
     #[must_use]
     pub fn changed_at(mut self, mtime: Option<i64>) -> Self {
-        if let Destination::File(place) | Destination::Changed(place, _) = &mut self.destination {
-            place.mtime = mtime;
+        match &mut self.destination {
+            Destination::File(place) | Destination::Changed(place, _) => place.mtime = mtime,
+            Destination::Append(Appended { base: Some(base), .. }) => base.mtime = mtime,
+            _ => {}
         }
         self
     }

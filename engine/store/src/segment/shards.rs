@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -12,14 +13,41 @@ use crate::checksum::BLOCK;
 use crate::drive::{DriveFile, DriveState, Job, Member, Patience};
 use crate::node::Hardware;
 
+/// So long after a file could not be opened it is tried again.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// Where a job leaves what it read.
 type Slot = Arc<Mutex<Option<Vec<u8>>>>;
 
 #[derive(Debug)]
 struct Handle {
     member: Option<Arc<Member>>,
-    /// Opened on first use; `None` where it could not be, or is not the shard it should be.
-    file: OnceLock<Option<Arc<dyn DriveFile>>>,
+    /// Opened on first use.
+    file: OnceLock<Arc<dyn DriveFile>>,
+    refused: Mutex<Option<Refusal>>,
+}
+
+/// Why a shard's file could not be opened.
+#[derive(Debug)]
+enum Refusal {
+    /// It is not the shard it should be.
+    ForGood,
+    /// It wasn't to be had then. A drive that is away for a moment has all that it had when it comes back, if nothing was
+    /// written meanwhile that it missed: then it went out of use.
+    At(Instant),
+}
+
+impl Refusal {
+    fn of(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::InvalidData { Self::ForGood } else { Self::At(Instant::now()) }
+    }
+
+    fn holds(&self) -> bool {
+        match self {
+            Self::ForGood => true,
+            Self::At(at) => at.elapsed() < AGAIN,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -33,7 +61,11 @@ impl Shards {
     #[must_use]
     pub fn new(info: &SegmentInfo, hardware: &Hardware) -> Self {
         let roster = hardware.roster();
-        let handle = |number| Handle { member: roster.members.get(number).cloned(), file: OnceLock::new() };
+        let handle = |number| Handle {
+            member: roster.members.get(number).cloned(),
+            file: OnceLock::new(),
+            refused: Mutex::default(),
+        };
         Self {
             origin: Origin::of(hardware.appliance, info),
             handles: info.drives.iter().map(handle).collect(),
@@ -89,7 +121,7 @@ impl Shards {
         read: impl FnOnce(&mut ReadAt<'_>) -> io::Result<T>,
     ) -> Option<io::Result<T>> {
         let (handle, _) = self.in_use(shard)?;
-        let file = handle.file.get()?.as_ref()?;
+        let file = handle.file.get()?;
         let cached = read(&mut |offset, buffer| match file.read_cached_at(offset, buffer) {
             Ok(true) => Ok(()),
             Ok(false) => Err(io::ErrorKind::WouldBlock.into()),
@@ -179,17 +211,24 @@ impl Shards {
     /// The shard's file, if it is what it should be.
     fn open(&self, shard: usize) -> io::Result<Arc<dyn DriveFile>> {
         let handle = self.handles.get(shard).ok_or(io::ErrorKind::NotFound)?;
-        if handle.file.get().is_none() {
-            let file = match self.try_open(shard, handle) {
-                // The drive hangs: of the shard nothing is known.
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(error),
-                opened => opened.inspect_err(|error| self.note(shard, error)).ok(),
-            };
-            // Of two that open it at once the first counts.
-            let _ = handle.file.set(file);
+        if let Some(file) = handle.file.get() {
+            return Ok(file.clone());
         }
-        let file = handle.file.get().cloned().flatten();
-        file.ok_or_else(|| io::ErrorKind::NotFound.into())
+        if handle.refused.lock().as_ref().is_some_and(Refusal::holds) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        match self.try_open(shard, handle) {
+            // Of two that open it at once the first counts.
+            Ok(file) => Ok(handle.file.get_or_init(|| file).clone()),
+            // The drive hangs: of the shard nothing is known.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(error),
+            Err(error) => {
+                if handle.refused.lock().replace(Refusal::of(&error)).is_none() {
+                    self.note(shard, &error);
+                }
+                Err(io::ErrorKind::NotFound.into())
+            }
+        }
     }
 
     fn try_open(&self, shard: usize, handle: &Handle) -> io::Result<Arc<dyn DriveFile>> {

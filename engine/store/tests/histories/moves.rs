@@ -70,6 +70,7 @@ impl Run {
             small: row.record.small().is_some(),
             streamed: Vec::new(),
             stays,
+            mtime: None,
             beside: ROOM,
         });
         if let Some(base) = base.as_mut().filter(|base| base.small) {
