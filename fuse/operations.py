@@ -336,7 +336,8 @@ class Operations(pyfuse3.Operations):
             await self._answered(self._files.publish(fh, True))
 
     async def fsyncdir(self, fh: "FileHandleT", datasync: bool) -> None:
-        """Do nothing: names are durable when they are answered."""
+        """Make names in a directory durable, and its times."""
+        await self._answered(self._files.sync_directory(self._listings[fh].inode))
 
     async def release(self, fh: "FileHandleT") -> None:
         """Close. Nobody waits for it: a fault is logged."""

@@ -8,7 +8,7 @@
 use packstone_store::codec::{DecodeError, Reader, Writer};
 
 /// Raised with every change of what is below.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 /// The most bytes of one read or write.
 pub const MAX_DATA: usize = 1 << 20;
 /// The longest frame.
@@ -169,6 +169,10 @@ pub enum Request<'a> {
         handle: u64,
     },
     Space,
+    /// Names in a directory, and its times, are durable when it is answered.
+    SyncDirectory {
+        inode: u64,
+    },
     SetExtended {
         inode: u64,
         name: &'a [u8],
@@ -201,6 +205,7 @@ impl<'a> Request<'a> {
                 | Self::ReadLink { .. }
                 | Self::Read { .. }
                 | Self::Space
+                | Self::SyncDirectory { .. }
                 | Self::Extended { .. }
                 | Self::ListExtended { .. }
         )
@@ -269,6 +274,7 @@ impl<'a> Request<'a> {
             }
             Self::Release { handle } => of_inode(17, handle, out),
             Self::Space => out.u8(18),
+            Self::SyncDirectory { inode } => of_inode(25, inode, out),
             Self::Watch { believed } => {
                 out.u8(24);
                 out.u32(believed);
@@ -343,6 +349,7 @@ impl<'a> Request<'a> {
             16 => Self::Publish { handle: from.u64()?, at_once: flag(from)? },
             17 => Self::Release { handle: from.u64()? },
             18 => Self::Space,
+            25 => Self::SyncDirectory { inode: from.u64()? },
             24 => Self::Watch { believed: from.u32()? },
             19 => {
                 Self::SetExtended { inode: from.u64()?, name: from.short()?, value: from.long()?, flags: from.u32()? }

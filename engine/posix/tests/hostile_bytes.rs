@@ -63,6 +63,7 @@ fn requests() -> Vec<Request<'static>> {
         Request::Watch { believed: 1000 },
         Request::Release { handle },
         Request::Space,
+        Request::SyncDirectory { inode: 7 },
         Request::SetExtended { inode, name, value: b"value", flags: 1 },
         Request::Extended { inode, name },
         Request::ListExtended { inode },

@@ -38,6 +38,7 @@ pub fn questions() -> Vec<Vec<u8>> {
         Request::Read { handle, offset: 1 << 40, length: 4096 },
         Request::Write { handle, offset: 0, data: b"data" },
         Request::Space,
+        Request::SyncDirectory { inode: 7 },
         Request::Watch { believed: 1000 },
         Request::SetExtended { inode, name, value: b"value", flags: 1 },
     ]
