@@ -4,6 +4,8 @@
 //! that is made. So a time is *noted* in memory, told from there, and *written* later, the last one of many: every
 //! [`PERIOD`], many directories in a commit; at once where a directory is synced; and when the node ends.
 //!
+//! What stands in the index has times of its own, but tells nothing of names that went, nor who changed them.
+//!
 //! | the directory | where its time is written |
 //! |---|---|
 //! | has a marker | on the marker, as what is said of it ([`NamesChanged`]) |

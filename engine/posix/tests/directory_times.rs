@@ -293,6 +293,26 @@ fn directories_come_and_go_while_their_times_are_written() {
     expect_kept(&mut node, &mount, &all, restart);
 }
 
+#[test]
+fn mounts_forget_nothing_when_a_time_is_written() {
+    let (node, mount, bucket) = ready();
+    let [written, changed] = ["written", "changed"].map(|name| mount.make_directory(bucket, name).unwrap().inode);
+    let other = node.mount();
+    let mut watch = other.0.watch(Duration::from_secs(3600)).unwrap();
+    for _ in 0..3 {
+        other.walk("written").unwrap();
+        other.walk("changed").unwrap();
+        mount.put(written, "file", b"tick");
+        sync(&mount, written).unwrap();
+        assert_eq!(marker(&node, "written/").unwrap().file.mtime, mtime(&mount, written));
+        mount.unlink(written, "file").unwrap();
+        sync(&mount, written).unwrap();
+        mount.change(changed, Change { mode: Some(0o700), ..Change::default() }).unwrap();
+        let (_, name, inode) = watch.wait().unwrap();
+        assert_eq!((&*name, inode), (&b"changed"[..], changed));
+    }
+}
+
 fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(since.as_nanos()).unwrap()

@@ -3,19 +3,22 @@
 use packstone_access::{Action, Grant};
 
 use super::{BucketState, Replaces};
+use crate::codec::{Reader, Writer};
 use crate::commit::Op;
 use crate::error::Result;
 use crate::store::Store;
 
-/// The kind of the document that says it, in Unix nanoseconds: 8 bytes, little-endian. Its name is empty.
+/// The kind of the document that says it; its name is empty.
 pub(super) const NAMES_CHANGED: &str = "names-changed";
+/// Of its value, which goes on with an `i64`: Unix nanoseconds.
+const VERSION: u8 = 1;
 
 impl BucketState {
     /// When names at its top changed, as far as that was kept; Unix nanoseconds.
     #[must_use]
     pub fn names_changed(&self) -> Option<i64> {
-        let held = self.document(NAMES_CHANGED, "")?;
-        held.value.first_chunk().map(|bytes| i64::from_le_bytes(*bytes))
+        let mut from = Reader(&self.document(NAMES_CHANGED, "")?.value);
+        from.u8().ok().filter(|version| *version == VERSION).and_then(|_| from.i64().ok())
     }
 }
 
@@ -31,11 +34,14 @@ impl Store {
         if state.names_changed().is_some_and(|held| held >= time) {
             return Ok(());
         }
+        let mut value = Writer::default();
+        value.u8(VERSION);
+        value.i64(time);
         let op = Op::PutDocument {
             scope: state.bucket.id,
             kind: NAMES_CHANGED.to_owned(),
             name: String::new(),
-            value: Some(time.to_le_bytes().to_vec().into()),
+            value: Some(value.0.into()),
             replaces: Replaces::Anything,
         };
         self.inner.queue.commit(op).await.map(drop)
