@@ -54,11 +54,15 @@ class Places:
 class Listing:
     """One open directory. Used by one task at a time: the kernel has one request on it under way."""
 
-    def __init__(self, list_behind: Callable[[bytes, int], Awaitable[_Page]], inode: int, places: Places) -> None:
+    def __init__(
+        self, list_behind: Callable[[bytes, int], Awaitable[_Page]], inode: int, places: Places, absences: int
+    ) -> None:
         """Begin at the first entry; nothing is asked yet.
 
-        `list_behind` gives up to so many entries behind a place, and raises what the kernel is told.
+        `list_behind` gives up to so many entries behind a place, and raises what the kernel is told. `absences` is how
+        often the node had been away by then.
         """
+        self.absences = absences
         self._list_behind = list_behind
         self.inode = inode
         self._places = places

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.fuse.conftest import BUCKET
 from tests.fuse.mounted import Mount
 
@@ -86,6 +88,22 @@ def test_a_kill_takes_the_last_seconds_and_nothing_that_was_synced(own_mount: Mo
     assert all(back == 0 and on >= 0 for back, on in went), went
     # The names are there, too, though no file was synced.
     assert all((directory / "last").exists() for directory in directories)
+
+
+def test_who_syncs_a_directory_is_told_that_the_node_ended_meanwhile(own_mount: Mount) -> None:
+    bucket = own_mount.path / BUCKET
+    descriptor = os.open(bucket, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+        (bucket / "file").write_bytes(b"tick")
+        own_mount.node.kill()
+        own_mount.node.start()
+        with pytest.raises(OSError, match="Input/output error"):
+            os.fsync(descriptor)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    synced(bucket)
 
 
 def test_what_is_removed_and_renamed_meanwhile_is_where_it_was_left(own_mount: Mount) -> None:

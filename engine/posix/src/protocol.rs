@@ -205,7 +205,6 @@ impl<'a> Request<'a> {
                 | Self::ReadLink { .. }
                 | Self::Read { .. }
                 | Self::Space
-                | Self::SyncDirectory { .. }
                 | Self::Extended { .. }
                 | Self::ListExtended { .. }
         )

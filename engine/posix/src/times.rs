@@ -31,7 +31,8 @@
 //!
 //! What can't be written stays noted, and is tried again; the log says it once.
 //!
-//! Concurrency: the maps are leaf locks. One writes at a time: of two times of one directory the later is written last.
+//! Concurrency: the maps are leaf locks. One writes at a time, up to [`AT_ONCE`] directories: who finds that a later time
+//! is kept of one leaves that.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -170,9 +171,10 @@ impl Files {
     /// # Errors
     /// The first of what couldn't be written, which stays noted.
     pub(crate) async fn write_times(&self) -> Result<(), Errno> {
-        let _one = self.times.writing.lock().await;
         let mut outcome = Ok(());
         for some in self.times.noted(None).chunks(AT_ONCE) {
+            // Who syncs a directory waits for no more than these.
+            let _one = self.times.writing.lock().await;
             let Some(files) = self.own.upgrade() else { return outcome };
             let mut writes = JoinSet::new();
             for (inode, time) in some.iter().copied() {
@@ -224,10 +226,12 @@ impl Files {
             }
             Kind::Record | Kind::Implicit => match self.recorded(inode)? {
                 Some(Node::Directory(directory)) => self.write_marked(&directory, time).await?,
-                // It is gone, or has no marker.
-                _ => self.times.remember(inode, time),
+                // It has no marker, or is gone, too.
+                _ if number::kind(inode) == Kind::Implicit => self.times.remember(inode, time),
+                _ => self.times.settle(inode, time),
             },
-            Kind::Root | Kind::View => self.times.remember(inode, time),
+            // Nothing is noted of these.
+            Kind::Root | Kind::View => self.times.settle(inode, time),
         }
         Ok(())
     }
