@@ -234,12 +234,15 @@ fn a_locked_marker_is_left_as_it_is() {
     assert_eq!((mtime(&mount, directory), marker(&node, "d/").unwrap().file), (held.file.mtime, held.file));
 }
 
+/// What is done in each round.
+type Work = dyn Fn(&Mount, usize) + Send;
+
 #[test]
 fn what_changes_at_once_leaves_the_last_change_of_names() {
     let (mut node, mount, bucket) = ready();
     let directory = mount.make_directory(bucket, "d").unwrap().inode;
     let mount = Arc::new(mount);
-    let spawn = |work: Box<dyn Fn(&Mount, usize) + Send>| {
+    let spawn = |work: Box<Work>| {
         let mount = mount.clone();
         std::thread::spawn(move || (0..100).for_each(|round| work(&mount, round)))
     };
