@@ -204,7 +204,7 @@ async fn accept(
     };
     match tokio::time::timeout(ENDING, ended).await {
         Ok(Ok(())) => {}
-        Ok(Err(errno)) => tracing::warn!(%errno, "times of directories could not all be written: they are older now"),
+        Ok(Err(error)) => tracing::warn!(%error, "times of directories could not all be written: they are older now"),
         Err(_) => tracing::warn!("files that mounts have open could not all be published in time"),
     }
 }

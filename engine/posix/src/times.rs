@@ -86,8 +86,7 @@ impl Default for Times {
 impl Times {
     /// The latest time that was noted, if it is known.
     pub fn get(&self, inode: u64) -> Option<i64> {
-        let noted = self.noted.lock().get(&inode).copied();
-        noted.max(self.remembered.get(&inode))
+        self.noted_of(inode).max(self.remembered.get(&inode))
     }
 
     pub fn note(&self, inode: u64, time: i64) {
@@ -115,11 +114,13 @@ impl Times {
         self.settle(inode, time);
     }
 
-    /// What is noted, of all or of one.
-    fn noted(&self, inode: Option<u64>) -> Vec<(u64, i64)> {
-        let noted = self.noted.lock();
-        let those = noted.iter().filter(|(held, _)| inode.is_none_or(|inode| **held == inode));
-        those.map(|(inode, time)| (*inode, *time)).collect()
+    /// All that is noted.
+    fn noted(&self) -> Vec<(u64, i64)> {
+        self.noted.lock().iter().map(|(inode, time)| (*inode, *time)).collect()
+    }
+
+    fn noted_of(&self, inode: u64) -> Option<i64> {
+        self.noted.lock().get(&inode).copied()
     }
 
     /// Whether what was committed to a key is a time that mounts were told already; once for each that is written.
@@ -138,9 +139,9 @@ pub async fn run(files: Arc<Files>, mut stopped: watch::Receiver<bool>) {
         }
         match files.write_times().await {
             Ok(()) => fails = false,
-            Err(errno) => {
+            Err(error) => {
                 if !std::mem::replace(&mut fails, true) {
-                    tracing::warn!(%errno, "times of directories can't be written yet: trying again");
+                    tracing::warn!(%error, "times of directories can't be written yet: trying again");
                 }
             }
         }
@@ -170,9 +171,9 @@ impl Files {
     ///
     /// # Errors
     /// The first of what couldn't be written, which stays noted.
-    pub(crate) async fn write_times(&self) -> Result<(), Errno> {
+    pub(crate) async fn write_times(&self) -> Result<(), Error> {
         let mut outcome = Ok(());
-        for some in self.times.noted(None).chunks(AT_ONCE) {
+        for some in self.times.noted().chunks(AT_ONCE) {
             // Who syncs a directory waits for no more than these.
             let _one = self.times.writing.lock().await;
             let Some(files) = self.own.upgrade() else { return outcome };
@@ -183,9 +184,9 @@ impl Files {
             }
             let mut failed = 0;
             while let Some(written) = writes.join_next().await {
-                let written = written.unwrap_or(Err(Errno::IO));
+                let written = written.unwrap_or_else(|error| Err(Error::Unavailable(error.to_string())));
                 failed += usize::from(written.is_err());
-                outcome = outcome.and(written);
+                outcome = outcome.and(written.map(drop));
             }
             // Nothing is written now.
             if failed == some.len() {
@@ -202,30 +203,29 @@ impl Files {
     pub(crate) async fn write_time_of(&self, inode: u64) -> Result<(), Errno> {
         let _one = self.times.writing.lock().await;
         for _ in 0..TRIES {
-            for (inode, time) in self.times.noted(Some(inode)) {
-                self.write_time(inode, time).await?;
-                if self.times.noted(Some(inode)).iter().all(|(_, later)| *later > time) {
-                    return Ok(());
-                }
+            let Some(time) = self.times.noted_of(inode) else { return Ok(()) };
+            if self.write_time(inode, time).await? {
+                return Ok(());
             }
         }
-        if self.times.noted(Some(inode)).is_empty() { Ok(()) } else { Err(Errno::BUSY) }
+        Err(Errno::BUSY)
     }
 
-    async fn write_time(&self, inode: u64, time: i64) -> Result<(), Errno> {
+    /// Whether a time is written, or has no place; not where the directory was renamed meanwhile.
+    async fn write_time(&self, inode: u64, time: i64) -> Result<bool, Error> {
         match number::kind(inode) {
             Kind::Bucket(id) => {
                 if let Some(bucket) = self.store.bucket_of_id(id) {
-                    let grant = self.may(Action::Administer, &bucket.bucket.name, "")?;
+                    let grant = self.may(Action::Administer, &bucket.bucket.name, "").map_err(unexpected)?;
                     match self.store.keep_names_changed(&grant, time).await {
                         Ok(()) | Err(Error::NoSuchBucket) => {}
-                        Err(error) => return Err(error.into()),
+                        Err(error) => return Err(error),
                     }
                 }
                 self.times.settle(inode, time);
             }
-            Kind::Record | Kind::Implicit => match self.recorded(inode)? {
-                Some(Node::Directory(directory)) => self.write_marked(&directory, time).await?,
+            Kind::Record | Kind::Implicit => match self.recorded(inode).map_err(unexpected)? {
+                Some(Node::Directory(directory)) => return self.write_marked(&directory, time).await,
                 // It has no marker, or is gone, too.
                 _ if number::kind(inode) == Kind::Implicit => self.times.remember(inode, time),
                 _ => self.times.settle(inode, time),
@@ -233,12 +233,12 @@ impl Files {
             // Nothing is noted of these.
             Kind::Root | Kind::View => self.times.settle(inode, time),
         }
-        Ok(())
+        Ok(true)
     }
 
-    async fn write_marked(&self, directory: &Directory, time: i64) -> Result<(), Errno> {
+    async fn write_marked(&self, directory: &Directory, time: i64) -> Result<bool, Error> {
         let (id, inode) = (directory.bucket.bucket.id, directory.inode);
-        let grant = self.may(Action::PutObject, directory.bucket_name(), &directory.path)?;
+        let grant = self.may(Action::PutObject, directory.bucket_name(), &directory.path).map_err(unexpected)?;
         let own = (id, Box::from(directory.path.as_str()));
         self.times.own.lock().insert(own.clone());
         let change = AttributeChange::Names(NamesChanged { inode, time });
@@ -246,24 +246,25 @@ impl Files {
         let is_untold = !self.times.own.lock().remove(&own);
         match outcome {
             Ok(marker) => {
-                if marker.file.inode == inode {
+                let is_same = marker.file.inode == inode;
+                if is_same {
                     self.times.settle(inode, time);
                 }
                 if is_untold && marker.file.ctime != time {
                     // It was somebody else's change that went by as this one.
                     self.tell(id, &directory.path);
                 }
-                Ok(())
+                Ok(is_same)
             }
             Err(Error::Locked { .. } | Error::LegalHold) => {
                 self.times.remember(inode, time);
-                Ok(())
+                Ok(true)
             }
             // It was renamed or removed meanwhile, or is being renamed: the next time finds out.
             Err(
                 Error::NoSuchKey | Error::NoSuchBucket | Error::DeleteMarker { .. } | Error::Changed | Error::Renaming,
-            ) => Ok(()),
-            Err(error) => Err(error.into()),
+            ) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -288,6 +289,11 @@ impl Files {
     }
 }
 
+/// What nobody asked for is answered to nobody by a number.
+fn unexpected(errno: Errno) -> Error {
+    Error::Unavailable(errno.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,9 +315,9 @@ mod tests {
         let times = Times::default();
         times.note(7, 30);
         times.remember(7, 30);
-        assert_eq!((times.get(7), times.noted(None)), (Some(30), vec![]));
+        assert_eq!((times.get(7), times.noted()), (Some(30), vec![]));
         times.note(7, 40);
         times.remember(7, 30);
-        assert_eq!((times.get(7), times.noted(None)), (Some(40), vec![(7, 40)]), "another change came");
+        assert_eq!((times.get(7), times.noted()), (Some(40), vec![(7, 40)]), "another change came");
     }
 }
