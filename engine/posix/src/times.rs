@@ -15,8 +15,8 @@
 //! What holds:
 //!
 //! - A time counts as long as it is later than the change time of what stands for the directory: every change of that has
-//!   the time of its commit. It leaves memory when it counts no more, and so what was told is told until something
-//!   later is.
+//!   the time of its commit. It leaves memory a period after it counts no more: who has read the directory before finds it
+//!   there. So what was told is told until something later is.
 //! - Whoever changes what is said of a directory says with it what is noted, and keeps its names as they are meanwhile; a
 //!   time that is set explicitly is said in its place. So nothing noted is hidden, and what was set stands.
 //! - A write is decided by the commit loop, against what stands for the directory then. It makes no marker, and changes none
@@ -62,9 +62,18 @@ const MOST: usize = 1 << 20;
 /// How often a directory is synced anew that is renamed meanwhile.
 const TRIES: usize = 8;
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Unwritten,
+    /// What stands for the directory says it now. Who has read that before goes by what is noted still.
+    Written,
+    /// The same, a period later: nobody does any more.
+    Leaving,
+}
+
 /// Times of directories that nothing durable tells, by inode, in Unix nanoseconds.
 pub struct Times {
-    noted: Mutex<HashMap<u64, i64>>,
+    noted: Mutex<HashMap<u64, (i64, State)>>,
     /// Those that there is no place for.
     remembered: Cache<u64, i64>,
     /// Keys of markers that are being written: what mounts were told of them is as it is.
@@ -86,7 +95,8 @@ impl Default for Times {
 impl Times {
     /// The latest time that was noted, if it is known.
     pub fn get(&self, inode: u64) -> Option<i64> {
-        self.noted_of(inode).max(self.remembered.get(&inode))
+        let noted = self.noted.lock().get(&inode).map(|(time, _)| *time);
+        noted.max(self.remembered.get(&inode))
     }
 
     pub fn note(&self, inode: u64, time: i64) {
@@ -96,16 +106,29 @@ impl Times {
             self.remembered.insert(inode, time.max(self.remembered.get(&inode).unwrap_or(time)));
             return;
         }
-        let held = noted.entry(inode).or_insert(time);
-        *held = time.max(*held);
+        let held = noted.entry(inode).or_insert((time, State::Unwritten));
+        if time > held.0 {
+            *held = (time, State::Unwritten);
+        }
     }
 
     /// What stands for a directory says a time, or a later one.
     pub fn settle(&self, inode: u64, time: i64) {
         let mut noted = self.noted.lock();
-        if noted.get(&inode).is_some_and(|held| *held <= time) {
-            noted.remove(&inode);
+        if let Some((_, state @ State::Unwritten)) = noted.get_mut(&inode).filter(|(held, _)| *held <= time) {
+            *state = State::Written;
         }
+    }
+
+    /// A period is over.
+    fn age(&self) {
+        self.noted.lock().retain(|_, (_, state)| {
+            let stays = *state != State::Leaving;
+            if *state == State::Written {
+                *state = State::Leaving;
+            }
+            stays
+        });
     }
 
     /// There is no place for a time.
@@ -114,13 +137,15 @@ impl Times {
         self.settle(inode, time);
     }
 
-    /// All that is noted.
-    fn noted(&self) -> Vec<(u64, i64)> {
-        self.noted.lock().iter().map(|(inode, time)| (*inode, *time)).collect()
+    /// All that is to be written.
+    fn unwritten(&self) -> Vec<(u64, i64)> {
+        let noted = self.noted.lock();
+        let those = noted.iter().filter(|(_, (_, state))| *state == State::Unwritten);
+        those.map(|(inode, (time, _))| (*inode, *time)).collect()
     }
 
-    fn noted_of(&self, inode: u64) -> Option<i64> {
-        self.noted.lock().get(&inode).copied()
+    fn unwritten_of(&self, inode: u64) -> Option<i64> {
+        self.noted.lock().get(&inode).filter(|(_, state)| *state == State::Unwritten).map(|(time, _)| *time)
     }
 
     /// Whether what was committed to a key is a time that mounts were told already; once for each that is written.
@@ -137,6 +162,7 @@ pub async fn run(files: Arc<Files>, mut stopped: watch::Receiver<bool>) {
             _ = stopped.wait_for(|stopped| *stopped) => return,
             () = tokio::time::sleep(PERIOD) => {}
         }
+        files.times.age();
         match files.write_times().await {
             Ok(()) => fails = false,
             Err(error) => {
@@ -173,7 +199,7 @@ impl Files {
     /// The first of what couldn't be written, which stays noted.
     pub(crate) async fn write_times(&self) -> Result<(), Error> {
         let mut outcome = Ok(());
-        for some in self.times.noted().chunks(AT_ONCE) {
+        for some in self.times.unwritten().chunks(AT_ONCE) {
             // Who syncs a directory waits for no more than these.
             let _one = self.times.writing.lock().await;
             let Some(files) = self.own.upgrade() else { return outcome };
@@ -203,7 +229,7 @@ impl Files {
     pub(crate) async fn write_time_of(&self, inode: u64) -> Result<(), Errno> {
         let _one = self.times.writing.lock().await;
         for _ in 0..TRIES {
-            let Some(time) = self.times.noted_of(inode) else { return Ok(()) };
+            let Some(time) = self.times.unwritten_of(inode) else { return Ok(()) };
             if self.write_time(inode, time).await? {
                 return Ok(());
             }
@@ -305,9 +331,26 @@ mod tests {
         times.note(7, 20);
         assert_eq!((times.get(7), times.get(8)), (Some(30), None));
         times.settle(7, 29);
-        assert_eq!(times.get(7), Some(30), "what was written is no more the latest");
+        assert_eq!(times.unwritten(), [(7, 30)], "what was written is no more the latest");
         times.settle(7, 30);
+        assert_eq!((times.get(7), times.unwritten_of(7)), (Some(30), None), "who has read before still needs it");
+        times.age();
+        times.note(7, 30);
+        assert_eq!((times.get(7), times.unwritten()), (Some(30), vec![]));
+        times.age();
         assert_eq!(times.get(7), None);
+    }
+
+    #[test]
+    fn what_is_noted_while_another_time_leaves_is_written() {
+        let times = Times::default();
+        times.note(7, 30);
+        times.settle(7, 30);
+        times.age();
+        times.note(7, 40);
+        times.age();
+        times.age();
+        assert_eq!(times.unwritten(), [(7, 40)]);
     }
 
     #[test]
@@ -315,9 +358,9 @@ mod tests {
         let times = Times::default();
         times.note(7, 30);
         times.remember(7, 30);
-        assert_eq!((times.get(7), times.noted()), (Some(30), vec![]));
+        assert_eq!((times.get(7), times.unwritten()), (Some(30), vec![]));
         times.note(7, 40);
         times.remember(7, 30);
-        assert_eq!((times.get(7), times.noted()), (Some(40), vec![(7, 40)]), "another change came");
+        assert_eq!((times.get(7), times.unwritten()), (Some(40), vec![(7, 40)]), "another change came");
     }
 }
