@@ -11,6 +11,7 @@ import packstone_engine
 Connect = Callable[[], packstone_engine.Files]
 """Begins a session with a node. Raises MountError."""
 
+_EXCLUSIVE: Final = "another mount has the node for itself: end it, or mount it without --exclusive"
 _RELEASE: Final = "is of another release of Packstone: mount with the release that it serves"
 
 
@@ -27,15 +28,24 @@ class Credentials:
     token: str | None = field(default=None, repr=False)
 
 
-def local(socket: Path, user: str = "") -> Connect:
-    """The node of this machine whose socket that is; it is asked as `user` where a uid is no user's, else as root."""
+def local(socket: Path, user: str = "", *, exclusive: bool = False) -> Connect:
+    """The node of this machine whose socket that is; it is asked as `user` where a uid is no user's, else as root.
+
+    With `exclusive`, it has no other mount meanwhile.
+    """
 
     def connect() -> packstone_engine.Files:
         try:
-            return packstone_engine.Files.connect(str(socket), user)
+            return packstone_engine.Files.connect(str(socket), user, exclusive=exclusive)
         except OSError as fault:
             if fault.errno == errno.ENOKEY:
                 raise MountError(f"there is no user {user}: `packstone user ls` shows who there is") from fault
+            if fault.errno == errno.EBUSY and exclusive:
+                raise MountError(
+                    "the node has other mounts, or serves NFS: end them, or leave --exclusive out"
+                ) from fault
+            if fault.errno == errno.EBUSY:
+                raise MountError(_EXCLUSIVE) from fault
             if fault.errno == errno.EPROTONOSUPPORT:
                 raise MountError(f"the node on {socket} {_RELEASE}") from fault
             raise MountError(f"no node serves files on {socket}: start `packstone serve` first") from fault
@@ -67,14 +77,17 @@ def remote(endpoint: str, credentials: Credentials, authorities: Path | None = N
 def _told(endpoint: str, fault: OSError) -> str:
     match fault.errno:
         case errno.EACCES:
-            return f"{endpoint} doesn't take the credentials: {fault.strerror}"
+            said = f"{endpoint} doesn't take the credentials: {fault.strerror}"
         case errno.EKEYREJECTED:
-            return f"{endpoint}: {fault.strerror}: name the authority that vouches for it by --ca FILE"
+            said = f"{endpoint}: {fault.strerror}: name the authority that vouches for it by --ca FILE"
+        case errno.EBUSY:
+            said = f"{endpoint}: {_EXCLUSIVE}"
         case errno.EPROTONOSUPPORT:
-            return f"the node at {endpoint} {_RELEASE}"
+            said = f"the node at {endpoint} {_RELEASE}"
         case errno.EOPNOTSUPP:
-            return f"{endpoint} serves no files: {fault.strerror}"
+            said = f"{endpoint} serves no files: {fault.strerror}"
         case errno.EINVAL:
-            return str(fault.strerror)
+            said = str(fault.strerror)
         case _:
-            return f"{endpoint} can't be reached: {fault.strerror}"
+            said = f"{endpoint} can't be reached: {fault.strerror}"
+    return said

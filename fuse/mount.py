@@ -83,19 +83,22 @@ class Mount:
         options: Collection[str] = (),
         device: int | None = None,
         sync: bool = False,
+        exclusive: bool = False,
         believed: float = UNWATCHED,
     ) -> None:
         """Say how to reach the node, the directory to mount on, and the minor number that the device shall have.
 
         `name` is what the mount is called in lists of mounts; `options` are libfuse's own, such as `allow_other`. With
-        `sync`, what is made or closed is durable when that is answered. Names and attributes the kernel believes
-        `believed` seconds, where it isn't told otherwise.
+        `sync`, what is made or closed is durable when that is answered. With `exclusive`, as the connection must be,
+        the kernel keeps for a while what is written. Names and attributes it believes `believed` seconds, where it
+        isn't told otherwise.
         """
         self._connect = connect
         self._mountpoint = mountpoint
         self._options = {f"fsname={name}", "subtype=packstone", "default_permissions", *options}
         self._device = device
         self._sync = sync
+        self._exclusive = exclusive
         self._believed = believed
 
     def serve(self, ready: Callable[[], None]) -> None:
@@ -105,7 +108,8 @@ class Mount:
         invalidation = Invalidation(files, self._believed)
         try:
             with nullcontext() if self._device is None else next_free(self._device):
-                pyfuse3.init(Operations(files, invalidation, at_once=self._sync), str(self._mountpoint), self._options)
+                operations = Operations(files, invalidation, at_once=self._sync, exclusive=self._exclusive)
+                pyfuse3.init(operations, str(self._mountpoint), self._options)
         except (RuntimeError, OSError) as fault:
             raise MountError(f"{self._mountpoint} can't be mounted: {fault}") from fault
         invalidation.start()

@@ -3,14 +3,14 @@
 Each question says by `ctx.uid` whose process asks, and the node decides whether it may.
 
 Concurrency: all of it runs on trio's one thread. A question is sent there and its answer waited for, a moment at
-once and then as trio waits, so that everybody else's questions go on meanwhile. What moves many bytes, or waits for a
-node that is away, does so on another thread.
+once and then as trio waits, so that everybody else's questions go on meanwhile. What waits for a node that is away, or
+on another machine, does so on another thread.
 """
 
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_MANY_BYTES: Final = 128 * 1024
 _WRITES: Final = os.O_WRONLY | os.O_RDWR
 _OWN_ATTRIBUTES: Final = b"user."
 _BLOCK: Final = 4096
@@ -44,10 +43,6 @@ _TOLD: Final = {
 _log = logging.getLogger(__name__)
 
 
-def _reads(flags: int) -> bool:
-    return flags & os.O_ACCMODE != os.O_WRONLY
-
-
 def _fuse_error(fault: OSError) -> pyfuse3.FUSEError:
     number = errno.EIO if fault.errno is None else fault.errno
     return pyfuse3.FUSEError(_TOLD.get(number, number))
@@ -57,15 +52,18 @@ class Operations(pyfuse3.Operations):
     """The kernel's questions, for one mount."""
 
     supports_dot_lookup = True
-    enable_writeback_cache = False
     enable_acl = False
 
-    def __init__(self, files: packstone_engine.Files, invalidation: Invalidation, *, at_once: bool) -> None:
+    def __init__(
+        self, files: packstone_engine.Files, invalidation: Invalidation, *, at_once: bool, exclusive: bool
+    ) -> None:
         """Answer what the kernel asks by asking `files`; `invalidation` says how long it may believe that.
 
-        With `at_once`, what is made or closed is durable when that is answered.
+        With `at_once`, what is made or closed is durable when that is answered. With `exclusive`, the kernel keeps what
+        is written until a file is closed or synced, or for some seconds: nobody else may change files.
         """
         super().__init__()
+        self.enable_writeback_cache = exclusive
         self._files = files
         self._at_once = at_once
         self._invalidation = invalidation
@@ -86,14 +84,6 @@ class Operations(pyfuse3.Operations):
                     return await trio.to_thread.run_sync(answer.wait)
                 await trio.lowlevel.wait_readable(descriptor)
             return answer.wait()
-        except OSError as fault:
-            await self._before_telling(fault)
-            raise _fuse_error(fault) from None
-
-    async def _aside(self, ask: "Callable[[], packstone_engine.Answer[_T]]") -> _T:
-        """The same on another thread, of what moves many bytes."""
-        try:
-            return await trio.to_thread.run_sync(lambda: ask().wait())
         except OSError as fault:
             await self._before_telling(fault)
             raise _fuse_error(fault) from None
@@ -255,6 +245,10 @@ class Operations(pyfuse3.Operations):
 
     # Content
 
+    def _reads(self, flags: int) -> bool:
+        # What it writes later in whole pages, the kernel reads first.
+        return self.enable_writeback_cache or flags & os.O_ACCMODE != os.O_WRONLY
+
     async def create(
         self,
         parent_inode: "InodeT",
@@ -265,7 +259,7 @@ class Operations(pyfuse3.Operations):
     ) -> tuple[pyfuse3.FileInfo, pyfuse3.EntryAttributes]:
         """Make a file and open it."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
-        how = (_reads(flags), bool(flags & os.O_EXCL), bool(flags & os.O_TRUNC), self._at_once)
+        how = (self._reads(flags), bool(flags & os.O_EXCL), bool(flags & os.O_TRUNC), self._at_once)
         told, handle, _ = await self._answered(self._files.create(ctx.uid, parent_inode, name, made, how))
         return self._opened(told, handle, writes=True), self._entry(told)
 
@@ -274,7 +268,7 @@ class Operations(pyfuse3.Operations):
         empty = bool(flags & os.O_TRUNC)
         # What empties a file writes it, though it is opened for reading.
         writes = empty or bool(flags & _WRITES)
-        how = (_reads(flags), writes, empty)
+        how = (self._reads(flags), writes, empty)
         changes = self._changes
         told, handle, content = await self._answered(self._files.open(ctx.uid, inode, how))
         opened = self._opened(told, handle, writes=writes)
@@ -290,13 +284,14 @@ class Operations(pyfuse3.Operations):
         self._handles[handle] = OpenFile(inode, version, writes)
         return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(handle), keep_cache=held == version)
 
-    async def read(self, fh: "FileHandleT", off: int, size: int) -> bytes:
+    # pyfuse3 takes whatever is a buffer.
+    async def read(  # type: ignore[override]
+        self, fh: "FileHandleT", off: int, size: int
+    ) -> "bytes | packstone_engine.Content":
         """Read; fewer bytes than asked at the end alone."""
         held = self._handles[fh]
         if content := held.still_told(self._cached.get(held.inode), self._changes):
             return content[off : off + size]
-        if size > _MANY_BYTES:
-            return await self._aside(lambda: self._files.read(fh, off, size))
         return await self._answered(self._files.read(fh, off, size))
 
     @contextmanager
@@ -316,24 +311,28 @@ class Operations(pyfuse3.Operations):
         """Take bytes; they are durable after fsync."""
         self._handles[fh].is_changed = True
         with self._changing(fh):
-            if len(buf) >= _MANY_BYTES:
-                await self._aside(lambda: self._files.write(fh, off, buf))
-            else:
-                await self._answered(self._files.write(fh, off, buf))
+            await self._answered(self._files.write(fh, off, buf))
         return len(buf)
 
     async def flush(self, fh: "FileHandleT") -> None:
         """Publish what was written, at every close of the file by a process: errors are told to it."""
-        held = self._handles[fh]
-        if held.writes:
-            with self._changing(fh):
-                await self._answered(self._files.publish(fh, self._at_once))
-            held.is_changed = False
+        if self._handles[fh].writes:
+            await self._publish(fh, self._at_once)
 
     async def fsync(self, fh: "FileHandleT", datasync: bool) -> None:
         """Make what was written durable, and visible on every face."""
-        with self._changing(fh):
-            await self._answered(self._files.publish(fh, True))
+        await self._publish(fh, True)
+
+    async def _publish(self, fh: "FileHandleT", at_once: bool) -> None:
+        held = self._handles[fh]
+        # Cleared first: another thread may write while this waits.
+        was_changed, held.is_changed = held.is_changed, False
+        try:
+            with self._changing(fh):
+                await self._answered(self._files.publish(fh, at_once))
+        except pyfuse3.FUSEError:
+            held.is_changed = held.is_changed or was_changed
+            raise
 
     async def fsyncdir(self, fh: "FileHandleT", datasync: bool) -> None:
         """Make names in a directory durable, and its times."""

@@ -75,7 +75,13 @@ LONGEST_BELIEF: Final = 3600
 SyncOption = Annotated[
     bool, typer.Option("--sync", help="Answer making and closing a file once that is durable, as fsync is.")
 ]
-
+ExclusiveOption = Annotated[
+    bool,
+    typer.Option(
+        "--exclusive",
+        help="Have no other mount beside it, and let the kernel keep what is written until a file is closed or synced.",
+    ),
+]
 BelieveOption = Annotated[
     float,
     typer.Option(
@@ -96,6 +102,7 @@ def mount(
     device: DeviceOption = None,
     user: UserOption = "",
     sync: SyncOption = False,
+    exclusive: ExclusiveOption = False,
     believe: BelieveOption = 1.0,
     endpoint: NodeOption = None,
     authorities: AuthoritiesOption = None,
@@ -112,13 +119,15 @@ def mount(
     if endpoint is None:
         if authorities or profile or credentials:
             raise OperatorError("--ca, --profile and --credentials go with --endpoint")
-        connect, log = node_here(data, config, user)
+        connect, log = node_here(data, config, user, exclusive=exclusive)
         name = "packstone"
     else:
         if data is not None or config is not None:
             raise OperatorError("--data and --endpoint name two nodes: give one")
         if user:
             raise OperatorError("--user is for a node of this machine: at an endpoint it is whose the credentials are")
+        if exclusive:
+            raise OperatorError("--exclusive is for a node of this machine")
         connect, log = node_at(endpoint, authorities, profile, credentials), LogSection()
         name = endpoint
     options = {"allow_other"} if allow_other else set()
@@ -130,12 +139,13 @@ def mount(
         options=options,
         device=device,
         sync=sync,
+        exclusive=exclusive,
         believed=believe,
         ready=lambda: typer.echo(f"packstone mounted on {mountpoint}"),
     )
 
 
-def node_here(data: Path | None, config: Path | None, user: str) -> "tuple[Connect, LogSection]":
+def node_here(data: Path | None, config: Path | None, user: str, *, exclusive: bool) -> "tuple[Connect, LogSection]":
     """Say how to reach the node that serves a data directory, and what a mount of it logs. Raises OperatorError."""
     from appliance.configuration_sources import load
 
@@ -143,7 +153,7 @@ def node_here(data: Path | None, config: Path | None, user: str) -> "tuple[Conne
     from fuse.connection import local
 
     configuration = load(data, config, {})
-    return local(configuration.files_socket, user), configuration.log
+    return local(configuration.files_socket, user, exclusive=exclusive), configuration.log
 
 
 def node_at(endpoint: str, authorities: Path | None, profile: str | None, credentials: Path | None) -> "Connect":
@@ -172,6 +182,7 @@ def serve_mount(
     options: "Collection[str]",
     device: int | None,
     sync: bool,
+    exclusive: bool,
     believed: float,
     ready: "Callable[[], None]",
 ) -> None:
@@ -187,7 +198,14 @@ def serve_mount(
         allow_open_files()
     try:
         made = Mount(
-            connect, mountpoint.absolute(), name=name, options=options, device=device, sync=sync, believed=believed
+            connect,
+            mountpoint.absolute(),
+            name=name,
+            options=options,
+            device=device,
+            sync=sync,
+            exclusive=exclusive,
+            believed=believed,
         )
         made.serve(ready)
     except MountError as fault:

@@ -28,8 +28,8 @@ OptionsOption = Annotated[
     typer.Option(
         "-o",
         metavar="OPTION,…",
-        help="credentials=FILE, profile=NAME, ca=FILE, user=NAME, device=NUMBER, believe=SECONDS, sync, allow_other, "
-        "ro, and mount(8)'s own.",
+        help="credentials=FILE, profile=NAME, ca=FILE, user=NAME, device=NUMBER, believe=SECONDS, exclusive, sync, "
+        "allow_other, ro, and mount(8)'s own.",
     ),
 ]
 FakeOption = Annotated[bool, typer.Option("-f", help="Do all but the mount.")]
@@ -47,6 +47,7 @@ class _Options:
 
     named: dict[str, str] = field(default_factory=dict)
     kernels: set[str] = field(default_factory=set)
+    exclusive: bool = False
 
     def path(self, name: str) -> Path | None:
         return Path(self.named[name]) if name in self.named else None
@@ -80,6 +81,8 @@ def _parse(given: Sequence[str], known: set[str], *, sloppy: bool) -> _Options:
             options.kernels.add(option)
         elif name in known and has_value:
             options.named[name] = value
+        elif option == "exclusive" and option in known:
+            options.exclusive = True
         elif option not in _OTHERS and not name.startswith(("x-", "comment")) and not sloppy:
             raise OperatorError(f"there is no option {option} of such a mount")
     return options
@@ -104,8 +107,9 @@ def mount_type(
         options = _parse(given, {"credentials", "profile", "ca", "device", "believe"}, sloppy=sloppy)
         connect = node_at(spec, options.path("ca"), options.named.get("profile"), options.path("credentials"))
     else:
-        options = _parse(given, {"user", "device", "believe"}, sloppy=sloppy)
-        connect, log = node_here(Path(spec).absolute(), None, options.named.get("user", ""))
+        options = _parse(given, {"user", "device", "believe", "exclusive"}, sloppy=sloppy)
+        user = options.named.get("user", "")
+        connect, log = node_here(Path(spec).absolute(), None, user, exclusive=options.exclusive)
     device, believed = options.device, options.believed
     if fake:
         return
@@ -132,6 +136,7 @@ def mount_type(
         options=options.kernels,
         device=device,
         sync="sync" in options.kernels,
+        exclusive=options.exclusive,
         believed=believed,
         ready=ready,
     )

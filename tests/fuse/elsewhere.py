@@ -123,10 +123,10 @@ class Wire:
         return content
 
 
-def greeting(session: bytes, user: bytes = b"", version: int | None = None) -> bytes:
+def greeting(session: bytes, user: bytes = b"", version: int | None = None, *, exclusive: bool = False) -> bytes:
     """What a connection begins with."""
     number = version if version is not None else protocol_version()
-    return struct.pack("<BH", 1, number) + session + struct.pack("<H", len(user)) + user
+    return struct.pack("<BH", 1, number) + session + struct.pack("<H", len(user)) + user + bytes([exclusive])
 
 
 def protocol_version() -> int:

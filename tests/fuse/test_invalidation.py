@@ -92,6 +92,17 @@ def test_what_another_mount_changes(folder: Path, there: Path) -> None:
     assert (there / "renamed").stat().st_size == 39
 
 
+def test_what_another_mount_adds_to_a_file_that_is_open(folder: Path, there: Path) -> None:
+    (folder / "file").write_bytes(b"t")
+    until((there / "file").exists)
+    with (there / "file").open("rb") as held:
+        for size in range(2, 40):
+            with (folder / "file").open("ab") as file:
+                file.write(b"t")
+            until(lambda size=size: (there / "file").read_bytes() == b"t" * size)  # type: ignore[misc]
+        assert os.pread(held.fileno(), 100, 0) == b"t" * 39
+
+
 def test_what_the_mount_changes_itself(there: Path) -> None:
     """It knows that without being told."""
     for number in range(40):

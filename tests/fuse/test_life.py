@@ -137,3 +137,14 @@ def test_an_operator_is_told_what_is_wrong(own_mount: Mount, tmp_path: Path) -> 
     assert "make the directory first" in told(tmp_path / "none", node.data)
     assert "is not a directory" in told(tmp_path / "file", node.data)
     assert "start `packstone serve` first" in told(tmp_path / "nowhere", tmp_path / "nowhere")
+
+
+def test_many_readers_that_end_leave_the_mount_answering(mount: Mount, folder: Path) -> None:
+    for number in range(900):
+        (folder / str(number)).write_bytes(b"tick")
+    opened = [os.open(folder / str(number), os.O_RDONLY) for number in range(900)]
+    for file in opened:
+        os.close(file)
+    # Nobody waits for closing; who asks next waits behind it.
+    assert (folder / "0").read_bytes() == b"tick"
+    assert len(list(folder.iterdir())) == 900

@@ -63,6 +63,17 @@ class Desk:
         for folder in ("fx/", "rates/"):
             self.s3.put_object(Bucket=BUCKET, Key=folder)
 
+    @contextmanager
+    def serving(self) -> Iterator["Desk"]:
+        """Itself, with the node at work for as long as the context lasts."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.node.close()
+        assert "panicked" not in self.node.log()
+        assert "Traceback" not in self.node.log()
+
     def settle(self) -> None:
         """Give both what they have unless a test says otherwise."""
         for name, folder in (("alice", "fx"), ("bob", "rates")):
@@ -94,14 +105,8 @@ def mounted(mount: RemoteMount) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """The node of all these tests."""
-    made = Desk(tmp_path_factory.mktemp("remote"))
-    try:
-        made.start()
-        yield made
-    finally:
-        made.node.close()
-    assert "panicked" not in made.node.log()
-    assert "Traceback" not in made.node.log()
+    with Desk(tmp_path_factory.mktemp("remote")).serving() as desk:
+        yield desk
 
 
 @pytest.fixture
@@ -114,12 +119,8 @@ def desk(shared: Desk) -> Iterator[Desk]:
 @pytest.fixture
 def own_desk(tmp_path: Path) -> Iterator[Desk]:
     """A node that the test may stop."""
-    made = Desk(tmp_path)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.node.close()
+    with Desk(tmp_path).serving() as desk:
+        yield desk
 
 
 def test_files_are_those_of_the_node(desk: Desk) -> None:
@@ -353,9 +354,7 @@ def test_a_node_that_comes_again_is_found(own_desk: Desk) -> None:
 
 
 def test_connections_are_bounded(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, PACKSTONE_FILES__REMOTE_CONNECTIONS="2")
-    try:
-        desk.start()
+    with Desk(tmp_path, PACKSTONE_FILES__REMOTE_CONNECTIONS="2").serving() as desk:
         one = files_of(desk.node, desk.authority, desk.root)
         # Half of them are for one key.
         with pytest.raises(OSError, match="SlowDown"):
@@ -374,18 +373,14 @@ def test_connections_are_bounded(tmp_path: Path) -> None:
                 assert "SlowDown" in str(fault)
                 assert time.monotonic() < deadline
         assert one.space().wait()
-    finally:
-        desk.node.close()
 
 
 def test_a_node_may_serve_none(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, PACKSTONE_FILES__REMOTE_CONNECTIONS="0")
-    try:
-        desk.start()
-        with pytest.raises(OSError, match="SlowDown"):
-            files_of(desk.node, desk.authority, desk.root)
-    finally:
-        desk.node.close()
+    with (
+        Desk(tmp_path, PACKSTONE_FILES__REMOTE_CONNECTIONS="0").serving() as desk,
+        pytest.raises(OSError, match="SlowDown"),
+    ):
+        files_of(desk.node, desk.authority, desk.root)
 
 
 def helper(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

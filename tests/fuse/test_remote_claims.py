@@ -31,16 +31,10 @@ SIGNED = (
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """The node of all these tests."""
-    made = Desk(tmp_path_factory.mktemp("claims"))
-    try:
-        made.start()
-        made.iam.create_user(UserName="eve")
-        give(made.iam, "eve", *made.all_of("fx"))
-        yield made
-    finally:
-        made.node.close()
-    assert "panicked" not in made.node.log()
-    assert "Traceback" not in made.node.log()
+    with Desk(tmp_path_factory.mktemp("claims")).serving() as desk:
+        desk.iam.create_user(UserName="eve")
+        give(desk.iam, "eve", *desk.all_of("fx"))
+        yield desk
 
 
 @pytest.fixture
@@ -135,6 +129,15 @@ def test_another_session_is_not_joined(desk: Desk) -> None:
         assert struct.unpack("<II", local.recv(8)) == (4, 0)
         wire.upgrade(desk.root)
         assert wire.greet(own) == errno.EACCES
+
+
+def test_nobody_elsewhere_has_the_node_for_himself(desk: Desk) -> None:
+    for key in (desk.alice, desk.root):
+        with Wire(desk.node, desk.authority) as wire:
+            wire.upgrade(key)
+            wire.frame(greeting(session_id(), exclusive=True))
+            assert wire.answer()[0] == errno.EPERM
+    Client(desk, desk.alice).folder("fx")
 
 
 def test_files_are_made_in_ones_own_name(desk: Desk) -> None:

@@ -137,7 +137,8 @@ def test_exports_come_and_go_while_others_are_used(nfs: Nfs, s3: "S3Client") -> 
                 with pytest.raises(OSError, match=r"STALE|ACCES|Stale"):
                     client.read("/folder/object")
             assert_refused(nfs, "coming", 3, FIRST)
-            nfs.node.command("nfs", "export", "add", "coming", "--client", CLIENT[0], "--squash", "none")
+            told = nfs.node.command("nfs", "export", "add", "coming", "--client", CLIENT[0], "--squash", "none")
+            assert told.startswith("coming: exported; clients mount it as")
             with nfs.mount("coming") as client:
                 assert client.read("/folder/object") == b"content"
     finally:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,7 @@ def meanwhile(work: "Meanwhile") -> Iterator[None]:
     assert work.rounds > 2, "it was too short a time"
 
 
-class Meanwhile(threading.Thread):
+class Meanwhile(threading.Thread, ABC):
     """Something that is done again and again beside fsx."""
 
     def __init__(self) -> None:
@@ -105,8 +106,9 @@ class Meanwhile(threading.Thread):
         except BaseException as fault:  # noqa: BLE001 - whoever waits for it raises it
             self.fault = fault
 
+    @abstractmethod
     def once(self) -> None:
-        raise NotImplementedError
+        """Do it."""
 
 
 class Reading(Meanwhile):
@@ -168,6 +170,26 @@ def test_nothing_differs_while_s3_reads(folder: Path, s3: "S3Client", tmp_path: 
 def test_nothing_differs_in_pieces(folder: Path, s3: "S3Client", tmp_path: Path, seed: int) -> None:
     file = fsx(folder, tmp_path, seed, LARGE, OPERATIONS // 5)
     assert stored(s3) == file.read_bytes()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_differs_where_the_kernel_keeps_what_is_written(tmp_path: Path, seed: int) -> None:
+    node = Node(tmp_path / "data", SETTINGS)
+    node.start()
+    mount = Mount(node, tmp_path / "mount", "--exclusive")
+    try:
+        s3 = node.client()
+        s3.create_bucket(Bucket=BUCKET)
+        mount.start()
+        folder = mount.path / BUCKET / "folder"
+        folder.mkdir()
+        with meanwhile(Reading(s3)):
+            file = fsx(folder, tmp_path, seed)
+        assert stored(s3) == file.read_bytes()
+    finally:
+        mount.close()
+        node.close()
 
 
 @pytest.mark.soak

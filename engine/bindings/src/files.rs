@@ -1,22 +1,26 @@
 //! A mount's side of the connections that a node serves files on.
 
+use std::ffi::c_int;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use packstone_posix::client::{self, Exchange, decoded};
+use packstone_posix::client::{self, Exchange, Filled, Reply, decoded};
 use packstone_posix::protocol::{Attributes, Change, Entry, Maker, Request};
 use packstone_posix::{Client, Credentials, Remote};
 use packstone_store::codec::{DecodeError, Reader};
 use parking_lot::Mutex;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 /// What most answers that need no drive come within, so that nobody has to be woken for them.
 const SOON: Duration = Duration::from_micros(100);
+/// Bytes that take longer.
+const MANY: usize = 128 << 10;
 
 /// (inode, mode, links, uid, gid, size, mtime, ctime, device, content)
 type Told = (u64, u32, u32, u32, u32, u64, i64, i64, u32, u64);
@@ -67,8 +71,36 @@ impl Answer {
     fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let exchange = self.exchange.lock().take();
         let exchange = exchange.ok_or_else(|| PyRuntimeError::new_err("an answer is given once"))?;
-        let answer = py.detach(|| exchange.finish()).map_err(raised)?;
-        (self.read)(py, &answer)
+        match py.detach(|| exchange.finish()).map_err(raised)? {
+            Reply::Filled(filled) => Content(filled).into_py_any(py),
+            said @ Reply::Said(_) => (self.read)(py, said.said()),
+        }
+    }
+}
+
+/// What was read, in memory that is shared with the node until this is gone.
+#[pyclass(module = "packstone_engine", frozen)]
+pub struct Content(Filled);
+
+#[pymethods]
+impl Content {
+    fn __len__(&self) -> usize {
+        self.0.bytes().len()
+    }
+
+    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.bytes())
+    }
+
+    /// # Safety
+    /// As the interpreter calls it: `view` is its to be filled, and released.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let bytes = slf.get().0.bytes();
+        let length = bytes.len().cast_signed();
+        // SAFETY: the view keeps `slf`, which keeps the bytes where they are, and they are only read.
+        let filled =
+            unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), bytes.as_ptr().cast_mut().cast(), length, 1, flags) };
+        if filled == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
     }
 }
 
@@ -114,11 +146,17 @@ fn read_nothing(py: Python<'_>, _: &[u8]) -> PyResult<Py<PyAny>> {
 pub struct Files(Arc<Client>);
 
 impl Files {
-    /// Asks, and waits a little.
     fn ask(&self, py: Python<'_>, uid: u32, request: Request<'_>, read: Read) -> Answer {
+        Self::begun(py, || self.0.begin(uid, request), 0, read)
+    }
+
+    /// Asks, and waits a little where not many bytes are moved.
+    fn begun(py: Python<'_>, begin: impl FnOnce() -> Exchange + Send, moved: usize, read: Read) -> Answer {
         let exchange = py.detach(|| {
-            let mut exchange = self.0.begin(uid, request);
-            exchange.is_over_within(SOON);
+            let mut exchange = begin();
+            if moved < MANY {
+                exchange.is_over_within(SOON);
+            }
             exchange
         });
         Answer { exchange: Mutex::new(Some(exchange)), read }
@@ -140,9 +178,9 @@ impl Watch {
 #[pymethods]
 impl Files {
     #[staticmethod]
-    #[pyo3(signature = (socket, user=""))]
-    fn connect(py: Python<'_>, socket: PathBuf, user: &str) -> PyResult<Self> {
-        py.detach(|| Client::connect(&socket, user)).map(|client| Self(Arc::new(client))).map_err(raised)
+    #[pyo3(signature = (socket, user="", *, exclusive=false))]
+    fn connect(py: Python<'_>, socket: PathBuf, user: &str, exclusive: bool) -> PyResult<Self> {
+        py.detach(|| Client::connect(&socket, user, exclusive)).map(|client| Self(Arc::new(client))).map_err(raised)
     }
 
     #[staticmethod]
@@ -255,11 +293,11 @@ impl Files {
     }
 
     fn read(&self, py: Python<'_>, handle: u64, offset: u64, length: u32) -> Answer {
-        self.ask(py, 0, Request::Read { handle, offset, length }, read_bytes)
+        Self::begun(py, || self.0.read(handle, offset, length), length as usize, read_bytes)
     }
 
     fn write(&self, py: Python<'_>, handle: u64, offset: u64, data: &[u8]) -> Answer {
-        self.ask(py, 0, Request::Write { handle, offset, data }, read_nothing)
+        Self::begun(py, || self.0.write(handle, offset, data), data.len(), read_nothing)
     }
 
     fn publish(&self, py: Python<'_>, handle: u64, at_once: bool) -> Answer {

@@ -47,6 +47,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<quota::Quota>()?;
     module.add_class::<node::Node>()?;
     module.add_class::<files::Answer>()?;
+    module.add_class::<files::Content>()?;
     module.add_class::<files::Files>()?;
     module.add_class::<files::Watch>()?;
     module.add_function(wrap_pyfunction!(node::initialise, module)?)?;

@@ -3,7 +3,7 @@
 //! Rooms, from the ground up: `errno` and `name` (what is answered, which names there are), `protocol` (the bytes between
 //! a mount and the node), `caller` (who asks, and leave for it), `number` and `tree` (inode numbers, and what they and names lead to), `content` (open files),
 //! `view` (what is shown beside files), `verbs` (one file a family), `locker` (what becomes of idle files where retention is the default), `times` (when names in directories changed), `session` and `service` (who has what open, and the connections; `claim` is what those from another machine may say of
-//! themselves); `client` is a mount's side of it, `transport` the connections that it makes, `upgrade` how one to another machine begins. `docs/namespace.md` says what is promised.
+//! themselves, `told` what a mount is to forget); `shared_buffer` is what content goes through on this machine, `client` is a mount's side of it, `transport` the connections that it makes, `upgrade` how one to another machine begins. `docs/namespace.md` says what is promised.
 //!
 //! What is there is what the store's index says, for every face at once: nothing is kept here but open files. Each
 //! change is an entry of the commit loop, under a grant of the caller's or, where nobody asked for it, of the node's.
@@ -19,6 +19,7 @@ mod number;
 pub mod protocol;
 mod service;
 mod session;
+mod shared_buffer;
 mod times;
 mod told;
 mod transport;

@@ -8,7 +8,7 @@
 use packstone_store::codec::{DecodeError, Reader, Writer};
 
 /// Raised with every change of what is below.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 /// The most bytes of one read or write.
 pub const MAX_DATA: usize = 1 << 20;
 /// The longest frame.
@@ -64,11 +64,13 @@ impl<'a> Asked<'a> {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request<'a> {
-    /// `user` is the name of whom the mount speaks for where a uid is nobody's, empty for root.
+    /// `user` is the name of whom the mount speaks for where a uid is nobody's, empty for root. With `exclusive`, no other
+    /// mount may there be.
     Hello {
         version: u16,
         session: u128,
         user: &'a [u8],
+        exclusive: bool,
     },
     Lookup {
         parent: u64,
@@ -160,6 +162,21 @@ pub enum Request<'a> {
         offset: u64,
         data: &'a [u8],
     },
+    /// An answer, and with it memory that both sides map from then on ([`crate::shared_buffer`]): this connection's, and only
+    /// on this machine.
+    Share,
+    /// [`Self::Read`], whose bytes stand in the shared memory: the answer is their number, a `u32`.
+    ReadShared {
+        handle: u64,
+        offset: u64,
+        length: u32,
+    },
+    /// [`Self::Write`], of as many bytes that stand in the shared memory.
+    WriteShared {
+        handle: u64,
+        offset: u64,
+        length: u32,
+    },
     /// Everything written is visible to every face, and durable soon, or with `at_once` when it is answered.
     Publish {
         handle: u64,
@@ -204,6 +221,7 @@ impl<'a> Request<'a> {
                 | Self::List { .. }
                 | Self::ReadLink { .. }
                 | Self::Read { .. }
+                | Self::ReadShared { .. }
                 | Self::Space
                 | Self::Extended { .. }
                 | Self::ListExtended { .. }
@@ -212,11 +230,12 @@ impl<'a> Request<'a> {
 
     pub fn encode(&self, out: &mut Writer) {
         match *self {
-            Self::Hello { version, session, user } => {
+            Self::Hello { version, session, user, exclusive } => {
                 out.u8(1);
                 out.u16(version);
                 out.u128(session);
                 out.short(user);
+                out.u8(u8::from(exclusive));
             }
             Self::Lookup { parent, name } => named(2, parent, name, out),
             Self::Attributes { inode } => of_inode(3, inode, out),
@@ -257,11 +276,7 @@ impl<'a> Request<'a> {
                 of_inode(13, inode, out);
                 [read, write, empty].into_iter().for_each(|flag| out.u8(u8::from(flag)));
             }
-            Self::Read { handle, offset, length } => {
-                of_inode(14, handle, out);
-                out.u64(offset);
-                out.u32(length);
-            }
+            Self::Read { handle, offset, length } => ranged(14, handle, (offset, length), out),
             Self::Write { handle, offset, data } => {
                 of_inode(15, handle, out);
                 out.u64(offset);
@@ -273,11 +288,14 @@ impl<'a> Request<'a> {
             }
             Self::Release { handle } => of_inode(17, handle, out),
             Self::Space => out.u8(18),
-            Self::SyncDirectory { inode } => of_inode(25, inode, out),
+            Self::SyncDirectory { inode } => of_inode(28, inode, out),
             Self::Watch { believed } => {
                 out.u8(24);
                 out.u32(believed);
             }
+            Self::Share => out.u8(25),
+            Self::ReadShared { handle, offset, length } => ranged(26, handle, (offset, length), out),
+            Self::WriteShared { handle, offset, length } => ranged(27, handle, (offset, length), out),
             Self::SetExtended { inode, name, value, flags } => {
                 named(19, inode, name, out);
                 out.long(value);
@@ -299,7 +317,12 @@ impl<'a> Request<'a> {
         let mut from = Reader(bytes);
         let verb = from.u8()?;
         let request = match verb {
-            1 => Self::Hello { version: from.u16()?, session: from.u128()?, user: from.short()? },
+            1 => Self::Hello {
+                version: from.u16()?,
+                session: from.u128()?,
+                user: from.short()?,
+                exclusive: flag(&mut from)?,
+            },
             2 => Self::Lookup { parent: from.u64()?, name: from.short()? },
             3 => Self::Attributes { inode: from.u64()? },
             4 => Self::Change { inode: from.u64()?, handle: optional(&mut from)?, change: Change::decode(&mut from)? },
@@ -348,8 +371,11 @@ impl<'a> Request<'a> {
             16 => Self::Publish { handle: from.u64()?, at_once: flag(from)? },
             17 => Self::Release { handle: from.u64()? },
             18 => Self::Space,
-            25 => Self::SyncDirectory { inode: from.u64()? },
+            28 => Self::SyncDirectory { inode: from.u64()? },
             24 => Self::Watch { believed: from.u32()? },
+            25 => Self::Share,
+            26 => Self::ReadShared { handle: from.u64()?, offset: from.u64()?, length: from.u32()? },
+            27 => Self::WriteShared { handle: from.u64()?, offset: from.u64()?, length: from.u32()? },
             19 => {
                 Self::SetExtended { inode: from.u64()?, name: from.short()?, value: from.long()?, flags: from.u32()? }
             }
@@ -365,6 +391,12 @@ impl<'a> Request<'a> {
 fn of_inode(verb: u8, inode: u64, out: &mut Writer) {
     out.u8(verb);
     out.u64(inode);
+}
+
+fn ranged(verb: u8, handle: u64, (offset, length): (u64, u32), out: &mut Writer) {
+    of_inode(verb, handle, out);
+    out.u64(offset);
+    out.u32(length);
 }
 
 fn named(verb: u8, inode: u64, name: &[u8], out: &mut Writer) {

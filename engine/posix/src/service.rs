@@ -8,12 +8,15 @@
 //! that of a mount on another machine, where something is open, [`ABSENCE`] later, so that a network that fails for a moment
 //! costs nobody what is open. A machine that is gone without a word is found out by TCP.
 //!
+//! A connection of this machine's may have content go through a [`SharedBuffer`] of its own.
+//!
 //! What other machines may have of this one is bounded: connections by [`Place`]s, half of them for one access key, which
 //! is held also while a session waits for its mount; what a connection may send before it was greeted, and how long a
 //! request may take to come.
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
@@ -21,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use packstone_store::codec::Writer;
+use packstone_store::codec::{DecodeError, Writer};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixListener;
@@ -33,6 +36,7 @@ use crate::caller::{Credential, Signer};
 use crate::content::Which;
 use crate::protocol::{Asked, MAX_FRAME, Request, VERSION, greeted};
 use crate::session::Session;
+use crate::shared_buffer::{Filling, SharedBuffer, hand_over};
 use crate::told::Forgotten;
 use crate::{Errno, Files, locker, times};
 
@@ -90,11 +94,22 @@ impl Drop for Place {
     }
 }
 
-/// A connection from another machine: who signed it, and its place.
+/// Where a connection comes from.
 #[derive(Debug)]
-struct Guest {
-    signer: Arc<dyn Signer>,
-    _place: Place,
+enum Origin {
+    /// This machine, by a socket that memory can be handed over by.
+    Here(OwnedFd),
+    /// Another one: who signed it, and its place.
+    Elsewhere { signer: Arc<dyn Signer>, _place: Place },
+}
+
+impl Origin {
+    fn signer(&self) -> Option<&Arc<dyn Signer>> {
+        match self {
+            Self::Here(_) => None,
+            Self::Elsewhere { signer, .. } => Some(signer),
+        }
+    }
 }
 
 impl Service {
@@ -153,8 +168,8 @@ impl Service {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let guest = Some(Guest { signer, _place: place });
-        let connection = serve(stream, guest, self.shared.clone(), self.stop.subscribe());
+        let origin = Origin::Elsewhere { signer, _place: place };
+        let connection = serve(stream, origin, self.shared.clone(), self.stop.subscribe());
         // One that comes after the end has nobody to serve it.
         let _ = self.arrivals.send(Box::pin(connection));
     }
@@ -181,8 +196,11 @@ async fn accept(
         tokio::select! {
             _ = stopped.changed() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve(stream, None, shared.clone(), stopped.clone()));
+                Ok((stream, _)) => match stream.as_fd().try_clone_to_owned() {
+                    Ok(socket) => {
+                        connections.spawn(serve(stream, Origin::Here(socket), shared.clone(), stopped.clone()));
+                    }
+                    Err(error) => tracing::warn!(%error, "a mount could not connect"),
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a mount could not connect");
@@ -210,12 +228,13 @@ async fn accept(
 }
 
 /// One connection, from the greeting to its end.
-async fn serve<S>(mut stream: S, guest: Option<Guest>, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>)
+async fn serve<S>(mut stream: S, origin: Origin, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut frame = Vec::new();
-    let signer = guest.as_ref().map(|guest| &guest.signer);
+    let mut buffer = None;
+    let signer = origin.signer();
     let greeted = tokio::select! {
         greeted = greet(&mut stream, signer, &shared, &mut frame) => greeted,
         _ = stopped.changed() => return,
@@ -226,7 +245,8 @@ where
             _ = stopped.changed() => break,
             read = read_frame(&mut stream, &mut frame, signer.is_some()) => if !matches!(read, Ok(true)) { break },
         }
-        if let Ok(Asked { request: Request::Watch { believed }, .. }) = Asked::decode(&frame) {
+        let asked = Asked::decode(&frame);
+        if let Ok(Asked { request: Request::Watch { believed }, .. }) = asked {
             tokio::select! {
                 _ = stopped.changed() => {}
                 // However it ends, the mount begins anew.
@@ -234,8 +254,23 @@ where
             }
             break;
         }
+        if let (Ok(Asked { request: Request::Share, .. }), Origin::Here(socket)) = (&asked, &origin) {
+            match share(socket) {
+                Ok(made) => buffer = Some(made),
+                Err(error) => {
+                    tracing::warn!(%error, "no memory could be shared with a mount");
+                    break;
+                }
+            }
+            continue;
+        }
+        let exchange = async {
+            let mut out = Writer(vec![0; 8]);
+            let outcome = carry_out(&shared, signer, &session, asked, (&mut buffer, &mut out)).await;
+            answer(&mut stream, outcome, out).await
+        };
         tokio::select! {
-            exchanged = exchange(&mut stream, signer, &shared, &session, &frame) => if exchanged.is_err() { break },
+            exchanged = exchange => if exchanged.is_err() { break },
             // A mount that reads no answer keeps nobody waiting for longer.
             () = late(&mut stopped) => break,
         }
@@ -298,9 +333,11 @@ where
         return Err(refused());
     }
     let greeting = Request::decode(frame).map_err(|_| refused())?;
-    let Request::Hello { session, user, .. } = greeting else { return Err(refused()) };
+    let Request::Hello { session, user, exclusive, .. } = greeting else { return Err(refused()) };
     let joined = match credential(shared, signer, user) {
-        Ok(credential) => join(shared, session, credential),
+        // Who has a key may not keep everybody else away.
+        Ok(_) if exclusive && signer.is_some() => Err(Errno::NOT_PERMITTED),
+        Ok(credential) => join(shared, session, credential, exclusive),
         Err(errno) => Err(errno),
     };
     let session = match joined {
@@ -328,14 +365,17 @@ fn credential(shared: &Shared, signer: Option<&Arc<dyn Signer>>, user: &[u8]) ->
     }
 }
 
-/// One more connection of a session, which is begun where there is none of that id.
-fn join(shared: &Shared, id: u128, credential: Credential) -> Result<Arc<Session>, Errno> {
+/// One more connection of a session, which is begun where there is none of that id; one that is `exclusive` has no other
+/// beside it.
+fn join(shared: &Shared, id: u128, credential: Credential, exclusive: bool) -> Result<Arc<Session>, Errno> {
     let mut sessions = shared.sessions.lock();
     let session = match sessions.get(&id) {
         Some(session) if session.credential != credential => return Err(Errno::ACCESS),
         Some(session) => session.clone(),
+        None if exclusive && !sessions.is_empty() => return Err(Errno::BUSY),
+        None if sessions.values().any(|session| session.exclusive) => return Err(Errno::BUSY),
         None => {
-            let session = Arc::new(Session::new(id, credential));
+            let session = Arc::new(Session::new(id, credential, exclusive));
             sessions.insert(id, session.clone());
             session
         }
@@ -388,27 +428,54 @@ async fn part(shared: &Shared, session: &Session) {
         ends
     };
     if ends {
+        shared.files.watching.leave(session);
         session.end(&shared.files).await;
     }
 }
 
-async fn exchange<S: AsyncWrite + Unpin>(
-    stream: &mut S,
+/// Makes memory for a connection, and hands it over with an answer.
+fn share(socket: &OwnedFd) -> io::Result<SharedBuffer> {
+    let (buffer, memory) = SharedBuffer::make()?;
+    let mut out = Writer::default();
+    complete(&mut out, Ok(()));
+    hand_over(socket.as_fd(), &out.0, &memory)?;
+    Ok(buffer)
+}
+
+/// Carries out what a connection asks: what it answers with is appended to `out`, or fills the connection's buffer.
+async fn carry_out(
+    shared: &Shared,
     signer: Option<&Arc<dyn Signer>>,
-    shared: &Arc<Shared>,
-    session: &Arc<Session>,
-    frame: &[u8],
-) -> io::Result<()> {
-    let mut out = Writer(vec![0; 8]);
-    let outcome = match Asked::decode(frame) {
-        Ok(asked) => session.answer(&shared.files, signer, asked, &mut out).await,
-        Err(error) => Err(error.into()),
-    };
-    answer(stream, outcome, out).await
+    session: &Session,
+    asked: Result<Asked<'_>, DecodeError>,
+    (buffer, out): (&mut Option<SharedBuffer>, &mut Writer),
+) -> Result<(), Errno> {
+    let asked = asked?;
+    match (&asked.request, buffer) {
+        (&Request::ReadShared { handle, offset, length }, Some(buffer)) => {
+            let mut filling = Filling::new(buffer);
+            session.read(&shared.files, handle, (offset, length), &mut filling).await?;
+            out.u32(u32::try_from(filling.length).unwrap_or(u32::MAX));
+            Ok(())
+        }
+        (&Request::WriteShared { handle, offset, length }, Some(buffer)) => {
+            let data = usize::try_from(length).ok().and_then(|length| buffer.copy(length)).ok_or(Errno::INVALID)?;
+            session.write(&shared.files, handle, offset, data.into()).await
+        }
+        _ => session.answer(&shared.files, signer, asked, out).await,
+    }
 }
 
 /// Writes an answer, for whose head there is room before `out` where it says anything.
 async fn answer<S: AsyncWrite + Unpin>(stream: &mut S, outcome: Result<(), Errno>, mut out: Writer) -> io::Result<()> {
+    complete(&mut out, outcome);
+    stream.write_all(&out.0).await?;
+    // Of TLS, what was written may be waiting still.
+    stream.flush().await
+}
+
+/// Puts the length and the error number before what is said, of which nothing stays where there is an error.
+fn complete(out: &mut Writer, outcome: Result<(), Errno>) {
     let errno = match outcome {
         Ok(()) => 0,
         Err(Errno(number)) => {
@@ -423,9 +490,6 @@ async fn answer<S: AsyncWrite + Unpin>(stream: &mut S, outcome: Result<(), Errno
     for (slot, byte) in out.0.iter_mut().zip(length.to_le_bytes().into_iter().chain(errno.to_le_bytes())) {
         *slot = byte;
     }
-    stream.write_all(&out.0).await?;
-    // Of TLS, what was written may be waiting still.
-    stream.flush().await
 }
 
 /// Whether there was a frame before the end. One that comes from a `remote` machine comes soon, once it has begun.

@@ -3,6 +3,7 @@
 //! When the last connection ends, whatever was written through it is published, as closing it would: a mount that was
 //! killed loses what had not reached the node, and nothing else.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,11 +14,11 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::caller::{Caller, Credential, Signer};
-use crate::content::{OpenFile, Which, now};
+use crate::content::{OpenFile, Sink, Which, now, read_object};
 use crate::number::Kind;
 use crate::protocol::{Asked, Attributes, Change, MAX_DATA, Request};
 use crate::told::Told;
-use crate::{Errno, Files, claim, number, view};
+use crate::{Errno, Files, claim, number};
 
 /// Files that one mount may have open, and one on another machine.
 const MOST_HANDLES: usize = 1 << 20;
@@ -27,6 +28,8 @@ const MOST_REMOTE_HANDLES: usize = 1 << 16;
 pub struct Session {
     pub id: u128,
     pub credential: Credential,
+    /// Whether it is to be the only one.
+    pub exclusive: bool,
     handles: Mutex<HashMap<u64, Handle>>,
     next: AtomicU64,
     /// Connections that it has.
@@ -64,7 +67,7 @@ pub struct Opening {
 impl Session {
     /// Handles begin at a random number: one that a mount has from before a restart of the node leads nowhere, and not to
     /// another file.
-    pub fn new(id: u128, credential: Credential) -> Self {
+    pub fn new(id: u128, credential: Credential, exclusive: bool) -> Self {
         let mut first = [0; 8];
         // Without random bits, at the time.
         if getrandom::fill(&mut first).is_err() {
@@ -74,6 +77,7 @@ impl Session {
         Self {
             id,
             credential,
+            exclusive,
             handles: Mutex::default(),
             next: AtomicU64::new(first),
             connections: 0.into(),
@@ -227,8 +231,10 @@ impl Session {
                 self.opened(files, attributes, Handle::File { file: file.clone(), read, write }, out)?;
                 if read && !write && attributes.size <= TOLD_WITH_OPENING {
                     // What can't be read says so when it is asked for.
-                    let content = file.read(files, 0, u32::MAX).await.unwrap_or_default();
-                    out.bytes(&content);
+                    let told = out.len();
+                    if file.read(files, 0..TOLD_WITH_OPENING, &mut out.0).await.is_err() {
+                        out.0.truncate(told);
+                    }
                 }
                 Ok(())
             }
@@ -245,22 +251,8 @@ impl Session {
 
     async fn answer_open(&self, files: &Files, request: Request<'_>, out: &mut Writer) -> Result<(), Errno> {
         match request {
-            Request::Read { handle, offset, length } => {
-                let length = length.min(u32::try_from(MAX_DATA).unwrap_or(u32::MAX));
-                let bytes = match self.handle(handle)? {
-                    Handle::File { file, read: true, .. } => file.read(files, offset, length).await?,
-                    Handle::File { .. } => return Err(Errno::BAD_HANDLE),
-                    Handle::Version(object) => view::read(&object, offset, length).await?,
-                };
-                out.bytes(&bytes);
-                Ok(())
-            }
-            Request::Write { handle, offset, data } => {
-                let Handle::File { file, write: true, .. } = self.handle(handle)? else {
-                    return Err(Errno::BAD_HANDLE);
-                };
-                file.write(files, offset, data).await
-            }
+            Request::Read { handle, offset, length } => self.read(files, handle, (offset, length), &mut out.0).await,
+            Request::Write { handle, offset, data } => self.write(files, handle, offset, Cow::Borrowed(data)).await,
             Request::Publish { handle, at_once: true } => publish(files, &self.handle(handle)?).await,
             Request::Publish { handle, .. } => publish_soon(files, &self.handle(handle)?).await,
             Request::Release { handle } => {
@@ -273,6 +265,36 @@ impl Session {
                 outcome
             }
             _ => Err(Errno::PROTOCOL),
+        }
+    }
+
+    /// Reads what is open: so many bytes from an offset on, fewer at the end alone.
+    ///
+    /// # Errors
+    /// [`Errno::BAD_HANDLE`], or of reading.
+    pub async fn read(
+        &self,
+        files: &Files,
+        handle: u64,
+        (offset, length): (u64, u32),
+        to: &mut dyn Sink,
+    ) -> Result<(), Errno> {
+        let end = offset.saturating_add(u64::from(length).min(MAX_DATA as u64));
+        match self.handle(handle)? {
+            Handle::File { file, read: true, .. } => file.read(files, offset..end, to).await,
+            Handle::File { .. } => Err(Errno::BAD_HANDLE),
+            Handle::Version(object) => read_object(&object, offset..end.min(object.version.size), to).await,
+        }
+    }
+
+    /// Writes what is open.
+    ///
+    /// # Errors
+    /// [`Errno::BAD_HANDLE`], or of writing.
+    pub async fn write(&self, files: &Files, handle: u64, offset: u64, data: Cow<'_, [u8]>) -> Result<(), Errno> {
+        match self.handle(handle)? {
+            Handle::File { file, write: true, .. } => file.write(files, offset, data).await,
+            _ => Err(Errno::BAD_HANDLE),
         }
     }
 

@@ -67,7 +67,7 @@ struct Names {
     /// Told since `begun`, and in the time before that, by a hash of bucket and key.
     recent: HashMap<u64, Name>,
     earlier: HashMap<u64, Name>,
-    /// The hash of a recent one.
+    /// The hash of each of these.
     by_inode: HashMap<u64, u64>,
     begun: Option<Instant>,
     believed: Duration,
@@ -164,6 +164,10 @@ impl Watching {
         let mut watching = self.0.write();
         watching.retain(|held| held.upgrade().is_some_and(|held| !Arc::ptr_eq(&held, session)));
         watching.push(Arc::downgrade(session));
+    }
+
+    pub fn leave(&self, session: &Session) {
+        self.0.write().retain(|held| !std::ptr::eq(held.as_ptr(), session));
     }
 }
 

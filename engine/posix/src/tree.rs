@@ -134,7 +134,7 @@ pub fn attributes_of(version: &Version) -> Attributes {
 /// The same of a file that is open.
 pub fn attributes_of_open(seen: &Seen) -> Attributes {
     let held = attributes_of(&seen.version);
-    let (mtime, ctime) = seen.written.map_or((held.mtime, held.ctime), |written| (written, written));
+    let (mtime, ctime) = seen.changed.unwrap_or((held.mtime, held.ctime));
     Attributes { size: seen.size, mtime, ctime, links: u32::from(!seen.orphan), ..held }
 }
 
@@ -360,10 +360,7 @@ impl Files {
     pub(crate) fn attributes_of(&self, version: &Version) -> Result<Attributes, Errno> {
         let held = Attributes { links: self.links(version)?, ..attributes_of(version) };
         Ok(match self.open.get(held.inode).map(|open| open.seen()) {
-            Some(seen) if seen.written.is_some() => {
-                let written = seen.written.unwrap_or_default();
-                Attributes { size: seen.size, mtime: written, ctime: written, ..held }
-            }
+            Some(Seen { size, changed: Some((mtime, ctime)), .. }) => Attributes { size, mtime, ctime, ..held },
             _ => held,
         })
     }

@@ -504,19 +504,6 @@ pub fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { [path, "/", name].concat() }
 }
 
-/// Bytes of a version that is open.
-pub async fn read(object: &Object, offset: u64, length: u32) -> Result<Vec<u8>, Errno> {
-    let end = offset.saturating_add(u64::from(length)).min(object.version.size);
-    let mut out = Vec::new();
-    if offset < end {
-        let mut reader = object.clone().read(offset..end);
-        while let Some(piece) = reader.next().await {
-            out.extend_from_slice(&piece?);
-        }
-    }
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,7 +30,7 @@ fn asked(request: Request<'_>) -> Vec<u8> {
 }
 
 fn greeting(version: u16) -> Vec<u8> {
-    framed(&encoded(&Request::Hello { version, session: 7, user: b"" }))
+    framed(&encoded(&Request::Hello { version, session: 7, user: b"", exclusive: false }))
 }
 
 /// One request of every verb.
@@ -39,7 +39,7 @@ fn requests() -> Vec<Request<'static>> {
         (1, 2, 3, b"name".as_slice(), Maker { mode: 0o644, uid: 1, gid: 2, device: 5 });
     let change = Change { mode: Some(1), uid: None, gid: Some(3), size: None, mtime: Some(-4) };
     vec![
-        Request::Hello { version: VERSION, session: 7, user: b"alice" },
+        Request::Hello { version: VERSION, session: 7, user: b"alice", exclusive: false },
         Request::Lookup { parent, name },
         Request::Attributes { inode },
         Request::Change { inode, handle: None, change },
@@ -64,6 +64,9 @@ fn requests() -> Vec<Request<'static>> {
         Request::Release { handle },
         Request::Space,
         Request::SyncDirectory { inode: 7 },
+        Request::Share,
+        Request::ReadShared { handle, offset: 1 << 40, length: 4096 },
+        Request::WriteShared { handle, offset: u64::MAX, length: 4096 },
         Request::SetExtended { inode, name, value: b"value", flags: 1 },
         Request::Extended { inode, name },
         Request::ListExtended { inode },
@@ -128,7 +131,7 @@ fn who_does_not_greet_is_not_answered() {
     older.write_all(&framed(&[&[1, 2, 0][..], &[7; 16]].concat())).unwrap();
     assert_eq!(answer(&mut older), Some(u32::try_from(libc::EPROTONOSUPPORT).unwrap()));
     let mut stranger = connect(&node);
-    let unknown = Request::Hello { version: VERSION, session: 7, user: b"nobody-here" };
+    let unknown = Request::Hello { version: VERSION, session: 7, user: b"nobody-here", exclusive: false };
     stranger.write_all(&framed(&encoded(&unknown))).unwrap();
     assert_eq!(answer(&mut stranger), Some(u32::try_from(libc::ENOKEY).unwrap()));
     let mut stream = connect(&node);

@@ -69,7 +69,7 @@ async fn a_file_keeps_its_number_and_what_is_said_of_it() {
     assert!(file.ctime > first.file.ctime);
 
     for (size, own) in [(100, true), (3_000_000, false), (0, true)] {
-        let place = Rewritten { record: described(&store, KEY).record, own };
+        let place = Rewritten { record: described(&store, KEY).record, own, mtime: None };
         rewrite(&store, place, &body(1, size)).await.unwrap();
         let version = described(&store, KEY);
         assert_eq!((version.size, version.file.inode, version.file.mode), (size as u64, inode, 0o100_600));
@@ -77,7 +77,7 @@ async fn a_file_keeps_its_number_and_what_is_said_of_it() {
         assert!(version.file.mtime > FIFTH);
         assert_eq!(place_of(&store, inode), at(KEY));
     }
-    let stale = Rewritten { record: first.record, own: true };
+    let stale = Rewritten { record: first.record, own: true, mtime: None };
     assert!(matches!(rewrite(&store, stale, b"late").await, Err(Error::Changed)));
 
     let (from, to) = (grant(Action::DeleteObject, "bkt", KEY), grant(Action::PutObject, "bkt", "other"));
@@ -102,7 +102,7 @@ async fn an_append_through_a_file_leaves_it_the_same_file() {
     let store = node.open();
     node::create_bucket(&store, "bkt").await;
     let inode = made(&store).await.file.inode;
-    rewrite(&store, Rewritten { record: inode, own: false }, b"one ").await.unwrap();
+    rewrite(&store, Rewritten { record: inode, own: false, mtime: None }, b"one ").await.unwrap();
     let touched = FileChange { mtime: Some(FIFTH), ..FileChange::default() };
     amend(&store, AttributeChange::File(touched)).await.unwrap();
     for (offset, piece) in [(4, b"two "), (8, b"more")] {
@@ -128,9 +128,9 @@ async fn a_writers_own_version_is_not_kept_and_others_are() {
     let versioned = vec![document("versioning", &[1])];
     store.create_bucket(&grant(Action::CreateBucket, "bkt", ""), versioned).await.unwrap();
     let first = made(&store).await;
-    let second = Rewritten { record: first.record, own: true };
+    let second = Rewritten { record: first.record, own: true, mtime: None };
     let second = rewrite(&store, second, b"second").await.unwrap();
-    let third = Rewritten { record: second.record, own: false };
+    let third = Rewritten { record: second.record, own: false, mtime: None };
     let third = rewrite(&store, third, b"third").await.unwrap();
     let store = reopened(&node, store);
     let query = VersionQuery { limit: 10, ..VersionQuery::default() };
@@ -159,7 +159,7 @@ async fn a_locked_file_is_neither_changed_nor_written() {
     let change = FileChange { mode: Some(0o600), ..FileChange::default() };
     assert!(matches!(amend(&store, AttributeChange::File(change)).await, Err(Error::LegalHold)));
     for own in [true, false] {
-        let place = Rewritten { record: version.record, own };
+        let place = Rewritten { record: version.record, own, mtime: None };
         assert!(matches!(rewrite(&store, place, b"over").await, Err(Error::LegalHold)));
     }
     node::close(&store);

@@ -25,7 +25,7 @@ async fn link(store: &Store, from: &str, to: &str) -> Result<Version> {
 }
 
 async fn rewrite(store: &Store, key: &str, content: &[u8]) -> Result<Version> {
-    let place = Rewritten { record: described(store, key)?.record, own: false };
+    let place = Rewritten { record: described(store, key)?.record, own: false, mtime: None };
     let mut writer = store.file_writer(&grant(Action::PutObject, BUCKET, key), place, None, None)?;
     writer.write(content.to_vec().into()).await?;
     let etag = Etag { md5: [content.len() as u8; 16], parts: 0 };

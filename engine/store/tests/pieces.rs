@@ -15,7 +15,7 @@ fn described(store: &Store) -> Version {
 }
 
 fn place(store: &Store) -> Rewritten {
-    Rewritten { record: described(store).record, own: false }
+    Rewritten { record: described(store).record, own: false, mtime: None }
 }
 
 fn changer(store: &Store, place: Rewritten, size: usize) -> Result<ObjectWriter> {

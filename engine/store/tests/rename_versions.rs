@@ -224,7 +224,7 @@ async fn a_version_that_comes_back_has_a_number_of_its_own() {
         store = reopen(&node, store, anew);
     }
     // A change of one is none of the other, and it takes its number along.
-    let place = Rewritten { record: described(&store, "a").record, own: false };
+    let place = Rewritten { record: described(&store, "a").record, own: false, mtime: None };
     let mut writer = store.file_writer(&grant(Action::PutObject, BUCKET, "a"), place, None, None).unwrap();
     writer.write(b"changed".to_vec().into()).await.unwrap();
     writer.commit(Attributes::default(), Precondition::None).await.unwrap();

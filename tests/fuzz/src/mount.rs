@@ -25,7 +25,7 @@ pub fn questions() -> Vec<Vec<u8>> {
     let maker = Maker { mode: 0o644, uid: 1, gid: 2, device: 3 };
     let change = Change { mode: Some(0o600), mtime: Some(-1), ..Change::default() };
     [
-        Request::Hello { version: VERSION, session: 7, user: b"alice" },
+        Request::Hello { version: VERSION, session: 7, user: b"alice", exclusive: false },
         Request::Lookup { parent, name },
         Request::Change { inode, handle: Some(handle), change },
         Request::List { inode, after: b"after", limit: 500 },
@@ -37,6 +37,9 @@ pub fn questions() -> Vec<Vec<u8>> {
         Request::Open { inode, read: true, write: true, empty: false },
         Request::Read { handle, offset: 1 << 40, length: 4096 },
         Request::Write { handle, offset: 0, data: b"data" },
+        Request::Share,
+        Request::ReadShared { handle, offset: 1 << 40, length: 4096 },
+        Request::WriteShared { handle, offset: 0, length: 1 << 20 },
         Request::Space,
         Request::SyncDirectory { inode: 7 },
         Request::Watch { believed: 1000 },

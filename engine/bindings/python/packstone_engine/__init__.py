@@ -5,6 +5,7 @@ from packstone_engine._native import Answer as Answer
 from packstone_engine._native import BucketUsage as BucketUsage
 from packstone_engine._native import CheckpointStatus as CheckpointStatus
 from packstone_engine._native import ClockStatus as ClockStatus
+from packstone_engine._native import Content as Content
 from packstone_engine._native import DriveStatus as DriveStatus
 from packstone_engine._native import EngineError as EngineError
 from packstone_engine._native import EngineSettings as EngineSettings

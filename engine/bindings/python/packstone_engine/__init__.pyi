@@ -326,6 +326,13 @@ class Answer(Generic[_T]):
         """Wait for it. Raises OSError with the error number; a node that is away is waited for, for 30 s."""
 
 @final
+class Content:
+    """What was read, in memory that is shared with the node until this is gone: a buffer, read-only."""
+
+    def __len__(self) -> int: ...
+    def __bytes__(self) -> bytes: ...
+
+@final
 class Files:
     """A mount's side of the connections that a node serves files on; any thread may call.
 
@@ -338,8 +345,8 @@ class Files:
     """
 
     @staticmethod
-    def connect(socket: str, user: str = "") -> Files:
-        """Raises OSError, with ENOKEY where there is no such user."""
+    def connect(socket: str, user: str = "", *, exclusive: bool = False) -> Files:
+        """Raises OSError, with ENOKEY where there is no such user, EBUSY where one of two mounts is to be the only one."""
     @staticmethod
     def connect_remote(
         endpoint: str, access_key: str, secret_key: str, token: str | None = None, *, authorities: str | None = None
@@ -394,7 +401,8 @@ class Files:
         """
     def open(self, uid: int, inode: int, how: tuple[bool, bool, bool]) -> Answer[tuple[_FileAttributes, int, bytes]]:
         """`how` is (read, write, empty): with the last, it is truncated. What is small and only read is told with it, whole."""
-    def read(self, handle: int, offset: int, length: int) -> Answer[bytes]: ...
+    def read(self, handle: int, offset: int, length: int) -> Answer[bytes | Content]:
+        """So many bytes, fewer at the end alone; of many, from a node on this machine, nothing is copied."""
     def write(self, handle: int, offset: int, data: bytes) -> Answer[None]: ...
     def publish(self, handle: int, at_once: bool) -> Answer[None]:
         """Make what was written visible on every face, and durable soon; with `at_once`, before it is answered."""

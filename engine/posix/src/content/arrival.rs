@@ -111,15 +111,18 @@ impl OnTheirWay {
         true
     }
 
-    fn leave(&self, file: &OpenFile) {
+    /// Whether it was on its way.
+    fn leave(&self, file: &OpenFile) -> bool {
         if !self.are_any() {
-            return;
+            return false;
         }
         let mut files = self.files.lock();
-        if files.get(&file.inode).is_some_and(|held| std::ptr::eq(&*held.file, file)) {
+        let was = files.get(&file.inode).is_some_and(|held| std::ptr::eq(&*held.file, file));
+        if was {
             files.remove(&file.inode);
+            self.count.store(files.len(), Ordering::Release);
         }
-        self.count.store(files.len(), Ordering::Release);
+        was
     }
 
     fn those(&self, which: Which<'_>) -> Vec<Arc<OpenFile>> {
@@ -206,8 +209,9 @@ impl Files {
 
     /// A file has come, or will not.
     pub(super) fn end_way(&self, file: &OpenFile) {
-        self.open.on_their_way.leave(file);
-        self.open.tidy(file);
+        if self.open.on_their_way.leave(file) {
+            self.open.tidy(file);
+        }
     }
 
     /// What a `close` waits for: that the content is on its way, or is published.
@@ -240,7 +244,6 @@ async fn arrived(files: Weak<Files>, file: Arc<OpenFile>) {
     let outcome =
         if is_closed { file.publish(&files, &mut content).await } else { file.come(&files, &mut content).await };
     let Err(errno) = outcome else {
-        files.end_way(&file);
         if content.displaced && is_closed {
             tracing::info!(inode = file.inode, "S3 put an object where a file had just been closed");
         }
@@ -268,7 +271,10 @@ fn try_again(files: Weak<Files>, file: Arc<OpenFile>) -> Pin<Box<dyn Future<Outp
         }
         let Some(files) = files.upgrade() else { return };
         files.end_way(&file);
-        tracing::error!(inode = file.inode, "a file that was closed is lost: it couldn't be committed for an hour");
+        tracing::error!(
+            inode = file.inode,
+            "a file that was made or closed is lost: it couldn't be committed for an hour"
+        );
     })
 }
 

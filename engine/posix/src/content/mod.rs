@@ -17,6 +17,7 @@ mod layout;
 mod publish;
 mod spool;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
@@ -24,7 +25,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use packstone_store::Object;
 use packstone_store::object::Version;
 use packstone_store::record::Posix;
@@ -60,6 +60,18 @@ struct Slot {
     writers: usize,
 }
 
+/// Where content goes that is read.
+pub trait Sink: Send {
+    /// Adds bytes behind those that are there.
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
 #[derive(Debug)]
 pub struct OpenFile {
     pub inode: u64,
@@ -74,8 +86,8 @@ pub struct OpenFile {
 pub struct Seen {
     pub version: Version,
     pub size: u64,
-    /// Unix nanoseconds, where something is not published.
-    pub written: Option<i64>,
+    /// Times of the last change of content and of any, Unix nanoseconds, where something is not published.
+    pub changed: Option<(i64, i64)>,
     pub orphan: bool,
     /// Whether the index knows nothing of it yet.
     pub unmade: bool,
@@ -110,6 +122,8 @@ pub struct Content {
     dirty: bool,
     /// When it was last written, Unix nanoseconds.
     written: i64,
+    /// What was said since of when that was.
+    said: Option<i64>,
     /// Whether bytes are gone that were on their way into the engine: nothing but an error is answered any more, until
     /// the file is emptied.
     lost: bool,
@@ -145,7 +159,7 @@ impl OpenFiles {
             let seen = Seen {
                 version: object.version.clone(),
                 size: object.version.size,
-                written: None,
+                changed: None,
                 orphan: false,
                 unmade: false,
             };
@@ -223,7 +237,7 @@ impl OpenFile {
             seen.version = content.object.version.clone();
         }
         seen.size = content.size;
-        seen.written = content.dirty.then_some(content.written);
+        seen.changed = content.dirty.then_some((content.said.unwrap_or(content.written), content.written));
         seen.orphan = content.place.is_none();
         seen.unmade = content.making.is_some();
     }
@@ -231,7 +245,8 @@ impl OpenFile {
     /// The file, which nothing is known of yet, is to be made as that says.
     pub async fn make_as(&self, posix: Posix) {
         let mut content = self.content().await;
-        (content.making, content.dirty, content.written) = (Some(posix), true, now());
+        content.making = Some(posix);
+        content.note_change();
         self.tell(&content);
     }
 
@@ -259,36 +274,44 @@ impl OpenFile {
         }
     }
 
+    /// Says when the content changed, which is for the version that it comes to be: whether there is to be one, and this
+    /// may be said of it still.
+    pub fn say_changed(&self, content: &mut Content, mtime: i64) -> bool {
+        let may = content.dirty && content.place.is_some();
+        if may {
+            (content.said, content.written) = (Some(mtime), now());
+            self.tell(content);
+        }
+        may
+    }
+
     /// What is said of the file has changed.
     pub fn describe(&self, version: Version) {
         self.seen.lock().version = version;
     }
 
-    /// Up to `length` bytes; fewer at the end alone.
+    /// Those bytes, as far as there are any.
     ///
     /// # Errors
-    /// The engine's, or of the scratch file.
-    pub async fn read(&self, files: &Files, offset: u64, length: u32) -> Result<Vec<u8>, Errno> {
+    /// The engine's, or of the scratch file; some bytes may have been put then.
+    pub async fn read(&self, files: &Files, range: Range<u64>, to: &mut dyn Sink) -> Result<(), Errno> {
         let mut content = self.content().await;
         if content.stream.is_some() {
             self.publish(files, &mut content).await?;
         }
         content.expect_whole()?;
-        let end = offset.saturating_add(u64::from(length)).min(content.size);
-        if offset >= end {
-            return Ok(Vec::new());
-        }
-        if content.spool.is_empty() && end <= content.kept {
+        let range = range.start..range.end.min(content.size);
+        if content.spool.is_empty() && range.end <= content.kept {
             let object = content.object.clone();
             drop(content);
-            return read_object(&object, offset..end).await;
+            return read_object(&object, range, to).await;
         }
-        content.read(offset..end).await
+        content.read(range, to).await
     }
 
     /// # Errors
     /// A file that would be too large, the engine's, or of the scratch file.
-    pub async fn write(&self, files: &Files, offset: u64, data: &[u8]) -> Result<(), Errno> {
+    pub async fn write(&self, files: &Files, offset: u64, data: Cow<'_, [u8]>) -> Result<(), Errno> {
         let mut content = self.content().await;
         content.expect_whole()?;
         content.expect_size(offset.saturating_add(data.len() as u64), offset)?;
@@ -307,7 +330,7 @@ impl OpenFile {
     pub async fn empty(&self, files: &Files) -> Result<(), Errno> {
         self.truncate(files, 0).await?;
         let mut content = self.content().await;
-        (content.dirty, content.written) = (true, now());
+        content.note_change();
         self.tell(&content);
         Ok(())
     }
@@ -346,9 +369,14 @@ impl Content {
             stream: None,
             dirty: false,
             written: 0,
+            said: None,
             lost: false,
             displaced: false,
         }
+    }
+
+    fn note_change(&mut self) {
+        (self.dirty, self.written, self.said) = (true, now(), None);
     }
 
     fn expect_whole(&self) -> Result<(), Errno> {
@@ -361,8 +389,7 @@ impl Content {
         if size > LARGEST || hole > LARGEST_HOLE { Err(Errno::TOO_LARGE) } else { Ok(()) }
     }
 
-    async fn read(&mut self, range: Range<u64>) -> Result<Vec<u8>, Errno> {
-        let mut out = Vec::with_capacity(length(&range));
+    async fn read(&mut self, range: Range<u64>, to: &mut dyn Sink) -> Result<(), Errno> {
         let mut at = range.start;
         while at < range.end {
             let page = at / PAGE as u64;
@@ -370,7 +397,7 @@ impl Content {
             if self.spool.has(page) {
                 let stop = range.end.min(start + PAGE as u64);
                 let bytes = block_in_place(|| self.spool.page(page))?;
-                out.extend_from_slice(bytes.get(length(&(start..at))..length(&(start..stop))).ok_or(Errno::IO)?);
+                to.put(bytes.get(length(&(start..at))..length(&(start..stop))).ok_or(Errno::IO)?);
                 at = stop;
                 continue;
             }
@@ -380,29 +407,32 @@ impl Content {
                 stop += PAGE as u64;
             }
             let stop = stop.min(range.end);
-            self.read_kept(at..stop, &mut out).await?;
+            self.read_kept(at..stop, to).await?;
             at = stop;
         }
-        Ok(out)
-    }
-
-    /// Bytes of the version that is there, and zeros behind what counts of it.
-    async fn read_kept(&self, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), Errno> {
-        let end = out.len() + length(&range);
-        let held = range.start..range.end.min(self.kept);
-        if held.start < held.end {
-            out.extend_from_slice(&read_object(&self.object, held).await?);
-        }
-        out.resize(end, 0);
         Ok(())
     }
 
-    async fn write(&mut self, files: &Files, offset: u64, data: &[u8]) -> Result<(), Errno> {
+    /// Bytes of the version that is there, and zeros behind what counts of it.
+    async fn read_kept(&self, range: Range<u64>, to: &mut dyn Sink) -> Result<(), Errno> {
+        let held = range.start..range.end.min(self.kept);
+        let mut blanks = range.end - range.start.max(held.end);
+        read_object(&self.object, held, to).await?;
+        let zeros = blank();
+        while blanks > 0 {
+            let count = blanks.min(PAGE as u64);
+            to.put(zeros.get(..length(&(0..count))).ok_or(Errno::IO)?);
+            blanks -= count;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, files: &Files, offset: u64, data: Cow<'_, [u8]>) -> Result<(), Errno> {
         let end = offset + data.len() as u64;
         self.in_order &= offset == self.size;
-        (self.dirty, self.written) = (true, now());
+        self.note_change();
         if let Some(stream) = &mut self.stream {
-            let outcome = stream.write(Bytes::copy_from_slice(data)).await;
+            let outcome = stream.write(data.into_owned().into()).await;
             if outcome.is_err() {
                 // How much of it arrived nobody knows.
                 (self.stream, self.lost) = (None, true);
@@ -438,7 +468,8 @@ impl Content {
         let start = page * PAGE as u64;
         let end = self.kept.min(start + PAGE as u64);
         if start < end {
-            let held = read_object(&self.object, start..end).await?;
+            let mut held = Vec::with_capacity(PAGE);
+            read_object(&self.object, start..end, &mut held).await?;
             bytes.get_mut(..held.len()).ok_or(Errno::IO)?.copy_from_slice(&held);
         }
         Ok(bytes)
@@ -448,7 +479,7 @@ impl Content {
         if size == self.size {
             return Ok(());
         }
-        (self.dirty, self.written) = (true, now());
+        self.note_change();
         if size > self.size {
             self.in_order = false;
             self.lowest = self.lowest.min(self.size);
@@ -477,13 +508,17 @@ fn is_same_content(one: &Version, other: &Version) -> bool {
 }
 
 /// Bytes of a version.
-async fn read_object(object: &Arc<Object>, range: Range<u64>) -> Result<Vec<u8>, Errno> {
-    let mut out = Vec::with_capacity(length(&range));
-    let mut reader = Object::clone(object).read(range);
-    while let Some(piece) = reader.next().await {
-        out.extend_from_slice(&piece?);
+///
+/// # Errors
+/// The engine's; some bytes may have been put then.
+pub async fn read_object(object: &Object, range: Range<u64>, to: &mut dyn Sink) -> Result<(), Errno> {
+    if range.start < range.end {
+        let mut reader = object.clone().read(range);
+        while let Some(piece) = reader.next().await {
+            to.put(&piece?);
+        }
     }
-    Ok(out)
+    Ok(())
 }
 
 /// The length of a range that fits in memory.

@@ -17,14 +17,14 @@ use bytes::Bytes;
 use md5::{Digest, Md5};
 use packstone_access::Action;
 use packstone_store::object::{
-    Attributes, Cipher, EncryptionRequest, Etag, Precondition, Rewritten, Version, Versioning,
+    Attributes, Cipher, EncryptionRequest, Etag, FileChange, FileFacts, Precondition, Rewritten, Version, Versioning,
 };
 use packstone_store::record::Posix;
 use packstone_store::{Error, Object, ObjectWriter};
 
 use super::layout::{Grid, Item};
 use super::spool::PAGE;
-use super::{Content, OpenFile, Place, STREAM_FROM};
+use super::{Content, OpenFile, Place, STREAM_FROM, length};
 use crate::{DefaultEncryption, Errno, Files};
 
 /// Bytes that are read and passed on at once.
@@ -61,9 +61,9 @@ impl Stream {
         Ok(())
     }
 
-    async fn commit(self) -> Result<Version, Error> {
+    async fn commit(self, mtime: Option<i64>) -> Result<Version, Error> {
         let etag = hashed(&self.hasher, self.writer.pieces());
-        self.writer.commit(Attributes { etag, ..Attributes::default() }, Precondition::None).await
+        self.writer.changed_at(mtime).commit(Attributes { etag, ..Attributes::default() }, Precondition::None).await
     }
 }
 
@@ -95,6 +95,9 @@ impl OpenFile {
     pub(super) async fn come(&self, files: &Files, content: &mut Content) -> Result<(), Errno> {
         let outcome = content.come(files).await;
         self.tell(content);
+        if outcome.is_ok() {
+            files.end_way(self);
+        }
         outcome
     }
 }
@@ -128,7 +131,7 @@ impl Content {
 
     async fn commit(&mut self, files: &Files, place: &Place) -> Result<Version, Error> {
         if let Some(stream) = self.stream.take() {
-            return stream.commit().await;
+            return stream.commit(self.said).await;
         }
         if let Some(posix) = self.making {
             let is_small = self.size <= MD5_UP_TO;
@@ -163,19 +166,28 @@ impl Content {
             return Ok(());
         }
         made?;
-        Ok(self.made(files, &place)?)
+        self.made(files, &place)?;
+        // What is empty is all there.
+        self.dirty = self.size > 0;
+        self.said = self.said.filter(|_| self.dirty);
+        Ok(())
     }
 
     /// Makes a file with its first bytes, where nothing stands.
     async fn make(&mut self, files: &Files, place: &Place, posix: Posix, size: u64) -> Result<Version, Error> {
         let grant = files.may(Action::PutObject, &place.bucket, &place.key).map_err(|_| Error::Changed)?;
-        let bytes = self.read(0..size).await.map_err(failed)?;
+        let bytes = self.bytes(0..size).await?;
         let etag = Etag { md5: Md5::digest(&bytes).into(), parts: 0 };
         let cipher = files.cipher(place).await?;
         let posix = Posix { mtime: self.written, ..posix };
         let mut writer = files.store.file_maker(&grant, posix, Some(size), cipher)?;
-        writer.write(bytes.into()).await?;
-        writer.commit(Attributes { etag, ..Attributes::default() }, Precondition::Absent).await
+        writer.write(bytes).await?;
+        let file = self.said.map(|said| {
+            let Posix { uid, gid, mode, .. } = posix;
+            let change = FileChange { mtime: Some(said), ..FileChange::default() };
+            change.apply(FileFacts { uid, gid, mode, mtime: 0, ctime: 0 }, self.written)
+        });
+        writer.commit(Attributes { etag, file, ..Attributes::default() }, Precondition::Absent).await
     }
 
     /// Takes up a file that was made without its bytes.
@@ -220,7 +232,7 @@ impl Content {
         self.spool.cut(0);
         (self.lowest, self.in_order) = (u64::MAX, self.size == 0);
         self.own.store(true, Ordering::Relaxed);
-        self.dirty = false;
+        (self.dirty, self.said) = (false, None);
         Ok(())
     }
 
@@ -233,7 +245,8 @@ impl Content {
     }
 
     fn rewritten(&self) -> Rewritten {
-        Rewritten { record: self.object.version.record, own: self.own.load(Ordering::Relaxed) }
+        let (record, own) = (self.object.version.record, self.own.load(Ordering::Relaxed));
+        Rewritten { record, own, mtime: self.said }
     }
 
     /// What is to be written and what to be kept, where anything is.
@@ -273,7 +286,7 @@ impl Content {
     /// large by what comes is written whole.
     fn is_append(&self, files: &Files, place: &Place) -> bool {
         let is_small = self.object.pieces().is_none() && self.size <= STREAM_FROM;
-        is_small && self.has_grown() && self.may_go_on(files, place)
+        is_small && self.said.is_none() && self.has_grown() && self.may_go_on(files, place)
     }
 
     /// Writes the pieces that changed, and goes on with the others.
@@ -292,7 +305,7 @@ impl Content {
                     let mut at = range.start;
                     while at < range.end {
                         let next = range.end.min(at + PIECE);
-                        let bytes = Bytes::from(self.read(at..next).await.map_err(failed)?);
+                        let bytes = self.bytes(at..next).await?;
                         hasher.update(&bytes);
                         writer.write(bytes).await?;
                         at = next;
@@ -328,22 +341,28 @@ impl Content {
         let mut stream = Stream::new(writer, self.grid(files)?);
         let mut md5 = Md5::new();
         if self.size <= MD5_UP_TO {
-            let bytes = Bytes::from(self.read(0..self.size).await.map_err(failed)?);
+            let bytes = self.bytes(0..self.size).await?;
             md5.update(&bytes);
             stream.writer.write(bytes).await?;
             let etag = Etag { md5: md5.finalize().into(), parts: 0 };
             return stream.writer.commit(Attributes { etag, ..Attributes::default() }, Precondition::None).await;
         }
         self.pour_into(&mut stream, 0).await?;
-        stream.commit().await
+        stream.commit(self.said).await
+    }
+
+    async fn bytes(&mut self, range: Range<u64>) -> Result<Bytes, Error> {
+        let mut bytes = Vec::with_capacity(length(&range));
+        self.read(range, &mut bytes).await.map_err(failed)?;
+        Ok(bytes.into())
     }
 
     async fn pour_into(&mut self, stream: &mut Stream, from: u64) -> Result<(), Error> {
         let mut at = from;
         while at < self.size {
             let next = self.size.min(at + PIECE);
-            let bytes = self.read(at..next).await.map_err(failed)?;
-            stream.write(bytes.into()).await.map_err(failed)?;
+            let bytes = self.bytes(at..next).await?;
+            stream.write(bytes).await.map_err(failed)?;
             at = next;
         }
         Ok(())

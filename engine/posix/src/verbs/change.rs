@@ -96,6 +96,13 @@ impl Files {
             // The commit of what was written would be the later change of its time, or come too late for a lock.
             Some(open) if said.mtime.is_some() || file.version.attributes.pending.is_some() => {
                 let mut content = open.content().await;
+                if let FileChange { mtime: Some(mtime), uid: None, gid: None, mode: None } = said
+                    && file.version.attributes.pending.is_none()
+                    && self.store.expect_unlocked(&file.version).is_ok()
+                    && open.say_changed(&mut content, mtime)
+                {
+                    return Ok(());
+                }
                 open.publish(self, &mut content).await?;
                 Some(content)
             }

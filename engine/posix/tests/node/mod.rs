@@ -209,7 +209,7 @@ impl Node {
 
     /// A mount that speaks for a user.
     pub fn mount_for(&self, user: &str) -> Mount {
-        Mount(Arc::new(Client::connect(&self.socket(), user).unwrap()), 0)
+        Mount(Arc::new(Client::connect(&self.socket(), user, false).unwrap()), 0)
     }
 }
 
@@ -329,11 +329,12 @@ impl Mount {
     }
 
     pub fn read(&self, handle: u64, offset: u64, length: u32) -> Asked<Vec<u8>> {
-        self.ask(Request::Read { handle, offset, length }, client::bytes)
+        let reply = self.0.read(handle, offset, length).finish();
+        reply.map(|reply| reply.said().to_vec()).map_err(|error| error.raw_os_error().unwrap())
     }
 
     pub fn write(&self, handle: u64, offset: u64, data: &[u8]) -> Asked<()> {
-        self.ask(Request::Write { handle, offset, data }, client::done)
+        self.0.write(handle, offset, data).finish().map(drop).map_err(|error| error.raw_os_error().unwrap())
     }
 
     pub fn publish(&self, handle: u64) -> Asked<()> {

@@ -93,7 +93,9 @@ pub struct FileChange {
 }
 
 impl FileChange {
-    pub(crate) fn apply(&self, held: FileFacts, now: i64) -> FileFacts {
+    /// What is said of a file after the change.
+    #[must_use]
+    pub fn apply(&self, held: FileFacts, now: i64) -> FileFacts {
         let mode = self.mode.map_or(held.mode, |mode| match held.mode & !PERMISSIONS {
             0 => mode,
             kind => kind | mode & PERMISSIONS,
@@ -135,6 +137,8 @@ pub struct Rewritten {
     pub record: u64,
     /// Whether the same writer made that version, which is not kept then.
     pub own: bool,
+    /// What the content is said to have changed at, Unix nanoseconds, where that is not with the commit.
+    pub mtime: Option<i64>,
 }
 
 impl Store {

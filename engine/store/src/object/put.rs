@@ -258,6 +258,15 @@ impl ObjectWriter {
         self
     }
 
+    /// The same for content of a file of which is said when it changed.
+    #[must_use]
+    pub fn changed_at(mut self, mtime: Option<i64>) -> Self {
+        if let Destination::File(place) | Destination::Changed(place, _) = &mut self.destination {
+            place.mtime = mtime;
+        }
+        self
+    }
+
     /// Bytes taken so far.
     #[must_use]
     pub fn written(&self) -> u64 {

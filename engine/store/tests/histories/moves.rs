@@ -128,7 +128,7 @@ impl Run {
             }
             false => (Body::Small { stored: content.to_vec().into(), hash: record_hash(&content) }, None),
         };
-        let place = Rewritten { record: row.record.id, own: false };
+        let place = Rewritten { record: row.record.id, own: false, mtime: None };
         let draft = draft(content.len(), body);
         let op = Op::Rewrite { bucket: self.ids[&bucket], key: key.clone(), place, draft, kept: None, beside: ROOM };
         let result = self.commit(life, vec![(op, Effect::Rewrite { bucket, key, content })]);
@@ -174,7 +174,7 @@ impl Run {
             }
             at += size;
         }
-        let (content, place) = (Arc::new(content), Rewritten { record: row.record.id, own: false });
+        let (content, place) = (Arc::new(content), Rewritten { record: row.record.id, own: false, mtime: None });
         kept.size = content.len() as u64;
         let draft = draft(content.len(), Body::Streamed(written));
         let op =

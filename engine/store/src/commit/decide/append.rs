@@ -49,9 +49,9 @@ impl Decider<'_, '_> {
         let said = Attributes::decode(&mut Reader(&draft.attributes)).map_err(corrupt)?;
         let held = match base.stays {
             false => Attributes { upload: None, ..attributes_of(&row)? },
-            true => self.carried(&row)?,
+            true => self.carried(&row, None)?,
         };
-        let others = self.carried_beside(others, &said)?;
+        let others = self.carried_beside(others, &said, None)?;
         let Attributes { etag, checksum, encryption, .. } = said;
         let mut attributes = Attributes { etag, checksum, encryption, ..held };
         if !base.stays {

@@ -126,9 +126,10 @@ impl Decider<'_, '_> {
         &self,
         others: Vec<(String, Row)>,
         said: &Attributes,
+        mtime: Option<i64>,
     ) -> Result<Vec<(String, Row, Vec<u8>)>> {
         let carry = |(name, row): (String, Row)| {
-            let held = self.carried(&row)?;
+            let held = self.carried(&row, mtime)?;
             let Attributes { etag, checksum, encryption, .. } = said.clone();
             let attributes = Attributes { etag, checksum, encryption, ..held }.to_bytes()?;
             Ok((name, row, attributes))

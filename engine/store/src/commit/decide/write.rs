@@ -11,7 +11,7 @@ use crate::index::Row;
 use crate::index::row::corrupt;
 use crate::object::attributes::is_pending;
 use crate::object::pieces::expect_changeable;
-use crate::object::{Attributes, FileFacts, Kept, MAX_NAMES_BYTES, Rewritten};
+use crate::object::{Attributes, FileChange, FileFacts, Kept, MAX_NAMES_BYTES, Rewritten};
 use crate::record::{Extent, Posix, Record};
 
 impl Decider<'_, '_> {
@@ -39,8 +39,8 @@ impl Decider<'_, '_> {
             _ => self.make_way(state, key, Some(held.clone()))?,
         };
         let said = Attributes::decode(&mut Reader(&draft.attributes)).map_err(corrupt)?;
-        let others = self.carried_beside(others, &said)?;
-        let mut attributes = self.carried(&held)?;
+        let others = self.carried_beside(others, &said, place.mtime)?;
+        let mut attributes = self.carried(&held, place.mtime)?;
         (attributes.etag, attributes.checksum, attributes.encryption) = (said.etag, said.checksum, said.encryption);
         self.await_lock(state, &mut attributes);
         let record = self.content(&held.record, (draft, kept), attributes.to_bytes()?)?;
@@ -82,11 +82,17 @@ impl Decider<'_, '_> {
         if size == kept.size { Ok(record) } else { Err(Error::Changed) }
     }
 
-    /// What is said of a version that stays when its content changes, which is its last change.
-    pub(super) fn carried(&self, held: &Row) -> Result<Attributes> {
+    /// What is said of a version that stays when its content changes, which is its last change unless a time is said.
+    pub(super) fn carried(&self, held: &Row, mtime: Option<i64>) -> Result<Attributes> {
         let attributes = attributes_of(held)?;
-        let ctime = self.site.now;
-        let file = attributes.file.map(|file| FileFacts { mtime: 0, ctime, ..file });
+        let now = self.site.now;
+        let file = match mtime {
+            None => attributes.file.map(|file| FileFacts { mtime: 0, ctime: now, ..file }),
+            said => {
+                let change = FileChange { mtime: said, ..FileChange::default() };
+                Some(change.apply(FileFacts::of(&held.record, &attributes), now))
+            }
+        };
         Ok(Attributes {
             upload: None,
             renamed: None,
