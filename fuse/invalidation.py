@@ -34,6 +34,8 @@ class Invalidation(threading.Thread):
         super().__init__(name="invalidation", daemon=True)
         self._files = files
         self._wanted = believed
+        # How often the node has been away, as far as this was seen: it may have started anew.
+        self.absences = 0
         # Since when the node listens; None while it doesn't.
         self._since: float | None = None
         self._called_back: OrderedDict[int, float] = OrderedDict()
@@ -56,6 +58,7 @@ class Invalidation(threading.Thread):
                 while True:
                     self._forget(*watch.wait())
             self._since = None
+            self.absences += 1
             time.sleep(_PAUSE)
 
     def _forget(self, parent: int, name: bytes, inode: int) -> None:

@@ -54,13 +54,17 @@ class Places:
 class Listing:
     """One open directory. Used by one task at a time: the kernel has one request on it under way."""
 
-    def __init__(self, list_behind: Callable[[bytes, int], Awaitable[_Page]], inode: int, places: Places) -> None:
+    def __init__(
+        self, list_behind: Callable[[bytes, int], Awaitable[_Page]], inode: int, places: Places, absences: int
+    ) -> None:
         """Begin at the first entry; nothing is asked yet.
 
-        `list_behind` gives up to so many entries behind a place, and raises what the kernel is told.
+        `list_behind` gives up to so many entries behind a place, and raises what the kernel is told. `absences` is how
+        often the node had been away by then.
         """
+        self.absences = absences
         self._list_behind = list_behind
-        self._inode = inode
+        self.inode = inode
         self._places = places
         self._position, self._place = 0, b""
         self._page: _Page = ()
@@ -84,7 +88,7 @@ class Listing:
         name, place, told = self._page[self._at]
         number = position_of(place)
         # What isn't passed may be asked for from here, on another opening.
-        self._places.remember(self._inode, number, place)
+        self._places.remember(self.inode, number, place)
         return name, number, told
 
     def step(self) -> None:
@@ -97,7 +101,7 @@ class Listing:
         """Go on from a position."""
         if position and position == self._position:
             return
-        found = b"" if position == 0 else self._places.find(self._inode, position)
+        found = b"" if position == 0 else self._places.find(self.inode, position)
         self._limit = _PAGE if position == 0 else _FIRST_PAGE
         if found is None:
             found = await self._sought(position)

@@ -240,7 +240,7 @@ class Operations(pyfuse3.Operations):
             return await self._answered(self._files.list(ctx.uid, inode, place, limit))
 
         number = next(self._numbers)
-        self._listings[number] = Listing(list_behind, inode, self._places)
+        self._listings[number] = Listing(list_behind, inode, self._places, self._invalidation.absences)
         return pyfuse3.FileHandleT(number)
 
     async def readdir(self, fh: "FileHandleT", start_id: int, token: pyfuse3.ReaddirToken) -> None:
@@ -361,7 +361,13 @@ class Operations(pyfuse3.Operations):
             raise
 
     async def fsyncdir(self, fh: "FileHandleT", datasync: bool) -> None:
-        """Do nothing: names are durable when they are answered."""
+        """Make names in a directory durable, and its times."""
+        held = self._listings[fh]
+        await self._answered(self._files.sync_directory(held.inode))
+        seen, held.absences = held.absences, self._invalidation.absences
+        if held.absences != seen:
+            # What was made since the directory was opened may be lost with a node that ended: this says so, once.
+            raise pyfuse3.FUSEError(errno.EIO)
 
     async def release(self, fh: "FileHandleT") -> None:
         """Close. Nobody waits for it: a fault is logged."""

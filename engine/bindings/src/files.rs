@@ -316,6 +316,10 @@ impl Files {
         self.ask(py, 0, Request::Space, read_space)
     }
 
+    fn sync_directory(&self, py: Python<'_>, inode: u64) -> Answer {
+        self.ask(py, 0, Request::SyncDirectory { inode }, read_nothing)
+    }
+
     fn set_extended(&self, py: Python<'_>, uid: u32, inode: u64, name: &[u8], value: &[u8], flags: u32) -> Answer {
         self.ask(py, uid, Request::SetExtended { inode, name, value, flags }, read_nothing)
     }

@@ -2,7 +2,7 @@
 //!
 //! Rooms, from the ground up: `errno` and `name` (what is answered, which names there are), `protocol` (the bytes between
 //! a mount and the node), `caller` (who asks, and leave for it), `number` and `tree` (inode numbers, and what they and names lead to), `content` (open files),
-//! `view` (what is shown beside files), `verbs` (one file a family), `locker` (what becomes of idle files where retention is the default), `session` and `service` (who has what open, and the connections; `claim` is what those from another machine may say of
+//! `view` (what is shown beside files), `verbs` (one file a family), `locker` (what becomes of idle files where retention is the default), `times` (when names in directories changed), `session` and `service` (who has what open, and the connections; `claim` is what those from another machine may say of
 //! themselves, `told` what a mount is to forget); `shared_buffer` is what content goes through on this machine, `client` is a mount's side of it, `transport` the connections that it makes, `upgrade` how one to another machine begins. `docs/namespace.md` says what is promised.
 //!
 //! What is there is what the store's index says, for every face at once: nothing is kept here but open files. Each
@@ -20,6 +20,7 @@ pub mod protocol;
 mod service;
 mod session;
 mod shared_buffer;
+mod times;
 mod told;
 mod transport;
 mod tree;
@@ -38,7 +39,6 @@ pub use errno::Errno;
 use packstone_access::{Action, Actor, Grant, Resource, authorise};
 use packstone_store::Store;
 use packstone_store::object::BucketState;
-use quick_cache::sync::Cache;
 pub use service::{Place, Service};
 use tokio::sync::Mutex;
 pub use transport::Remote;
@@ -47,6 +47,7 @@ pub use upgrade::{Credentials, UPGRADE, UPGRADE_PATH};
 use crate::content::OpenFiles;
 use crate::locker::Writers;
 use crate::number::Implicit;
+use crate::times::Times;
 use crate::told::Watching;
 
 /// What new objects of a bucket are encrypted with where a request says nothing of it.
@@ -65,8 +66,6 @@ pub enum DefaultEncryption {
 /// Reads a bucket's rule, which the S3 face keeps.
 pub type EncryptionRule = dyn Fn(&BucketState) -> DefaultEncryption + Send + Sync;
 
-/// Directories whose changes are remembered.
-const DIRECTORIES: usize = 100_000;
 /// How many locks the names of all directories share.
 const STRIPES: usize = 64;
 /// Milliseconds.
@@ -86,8 +85,7 @@ pub struct Files {
     pub(crate) own: Weak<Self>,
     pub(crate) implicit: Implicit,
     pub(crate) views: view::Numbers,
-    /// When names in directories changed lately, Unix nanoseconds.
-    pub(crate) changed: Cache<u64, i64>,
+    pub(crate) times: Times,
     pub(crate) writers: Writers,
     pub(crate) watching: Watching,
     /// Milliseconds.
@@ -115,7 +113,7 @@ impl Files {
             own: own.clone(),
             implicit: Implicit::default(),
             views: view::Numbers::default(),
-            changed: Cache::new(DIRECTORIES),
+            times: Times::default(),
             writers: Writers::default(),
             watching: Watching::default(),
             lock_after: AtomicU64::new(LOCK_AFTER),

@@ -8,7 +8,7 @@
 use packstone_store::codec::{DecodeError, Reader, Writer};
 
 /// Raised with every change of what is below.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 /// The most bytes of one read or write.
 pub const MAX_DATA: usize = 1 << 20;
 /// The longest frame.
@@ -186,6 +186,10 @@ pub enum Request<'a> {
         handle: u64,
     },
     Space,
+    /// Names in a directory, and its times, are durable when it is answered.
+    SyncDirectory {
+        inode: u64,
+    },
     SetExtended {
         inode: u64,
         name: &'a [u8],
@@ -284,6 +288,7 @@ impl<'a> Request<'a> {
             }
             Self::Release { handle } => of_inode(17, handle, out),
             Self::Space => out.u8(18),
+            Self::SyncDirectory { inode } => of_inode(28, inode, out),
             Self::Watch { believed } => {
                 out.u8(24);
                 out.u32(believed);
@@ -366,6 +371,7 @@ impl<'a> Request<'a> {
             16 => Self::Publish { handle: from.u64()?, at_once: flag(from)? },
             17 => Self::Release { handle: from.u64()? },
             18 => Self::Space,
+            28 => Self::SyncDirectory { inode: from.u64()? },
             24 => Self::Watch { believed: from.u32()? },
             25 => Self::Share,
             26 => Self::ReadShared { handle: from.u64()?, offset: from.u64()?, length: from.u32()? },

@@ -38,7 +38,7 @@ use crate::protocol::{Asked, MAX_FRAME, Request, VERSION, greeted};
 use crate::session::Session;
 use crate::shared_buffer::{Filling, SharedBuffer, hand_over};
 use crate::told::Forgotten;
-use crate::{Errno, Files, locker};
+use crate::{Errno, Files, locker, times};
 
 /// So long a request may still take when the service ends.
 const LAST_ANSWER: Duration = Duration::from_secs(5);
@@ -124,6 +124,7 @@ impl Service {
             remote: Mutex::default(),
         });
         runtime.spawn(locker::run(shared.files.clone(), stopped.clone()));
+        runtime.spawn(times::run(shared.files.clone(), stopped.clone()));
         let (arrivals, arriving) = mpsc::unbounded_channel();
         let accepting = runtime.spawn(accept((listener, arriving), shared.clone(), stopped));
         Ok(Self { path: path.to_owned(), stop, accepting: Mutex::new(Some(accepting)), shared, arrivals })
@@ -208,9 +209,12 @@ async fn accept(
     let ended = async {
         ended.await;
         shared.files.arrive(Which::All).await;
+        shared.files.write_times().await
     };
-    if tokio::time::timeout(ENDING, ended).await.is_err() {
-        tracing::warn!("files that mounts have open could not all be published in time");
+    match tokio::time::timeout(ENDING, ended).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "times of directories could not all be written: they are older now"),
+        Err(_) => tracing::warn!("files that mounts have open could not all be published in time"),
     }
 }
 

@@ -115,6 +115,8 @@ impl Session {
                 files.told(inode)?.encode(out);
                 Ok(())
             }
+            // It changes nothing that isn't written a moment later anyway.
+            Request::SyncDirectory { inode } => files.sync_directory(inode).await,
             Request::Space => {
                 files.space()?.encode(out);
                 Ok(())

@@ -177,6 +177,15 @@ impl Watcher for Files {
     }
 
     fn changed(&self, bucket: u32, key: &str) {
+        if !self.times.is_own(bucket, key) {
+            self.tell(bucket, key);
+        }
+    }
+}
+
+impl Files {
+    /// Tells mounts to forget a key.
+    pub(crate) fn tell(&self, bucket: u32, key: &str) {
         for session in self.watching.0.read().iter().filter_map(Weak::upgrade) {
             session.told.changed(bucket, key);
         }

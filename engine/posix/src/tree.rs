@@ -64,8 +64,16 @@ impl Directory {
         &self.bucket.bucket.name
     }
 
+    /// Whether there is something that says when names in it changed.
+    pub fn has_place(&self) -> bool {
+        self.marker.is_some() || self.path.is_empty()
+    }
+
+    /// What is said of it, but for names that changed since.
     pub fn attributes(&self) -> Attributes {
         let made = from_system_time(self.bucket.bucket.created);
+        let changed = if self.path.is_empty() { self.bucket.names_changed() } else { None };
+        let made = changed.map_or(made, |changed| changed.max(made));
         let file = self.marker.as_ref().map(|marker| marker.file);
         let typed = file.filter(|file| file.mode & libc::S_IFMT == libc::S_IFDIR);
         Attributes {
@@ -161,7 +169,7 @@ impl Files {
         }
     }
 
-    fn recorded(&self, inode: u64) -> Result<Option<Node>, Errno> {
+    pub(crate) fn recorded(&self, inode: u64) -> Result<Option<Node>, Errno> {
         let Some((bucket, key)) = self.store.inode(&self.may_of_node(Action::ListAllMyBuckets)?, inode)? else {
             return Ok(None);
         };
@@ -334,13 +342,10 @@ impl Files {
             },
             Node::Directory(directory) => {
                 let held = directory.attributes();
-                let changed = self.changed.get(&directory.inode).unwrap_or(0);
-                let (mtime, ctime) = (held.mtime.max(changed), held.ctime.max(changed));
-                let (bucket, path) = (directory.bucket.bucket.id, &directory.path);
                 // By these go NFS clients that keep names, some by the one and some by the other. What was set since stands.
-                let by_s3 = self.store.names_changed_by_s3(bucket, path).filter(|then| *then > held.ctime);
-                let mtime = mtime.max(by_s3.unwrap_or(mtime));
-                let ctime = match self.store.names_changed(bucket, path) {
+                let changed = self.names_changed(directory);
+                let (mtime, ctime) = changed.map_or((held.mtime, held.ctime), |then| (then, then));
+                let ctime = match self.store.names_changed(directory.bucket.bucket.id, &directory.path) {
                     NameChange::By(then) | NameChange::Before(then) => ctime.max(then),
                 };
                 Attributes { mtime, ctime, ..held }

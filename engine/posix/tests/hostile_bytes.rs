@@ -63,6 +63,7 @@ fn requests() -> Vec<Request<'static>> {
         Request::Watch { believed: 1000 },
         Request::Release { handle },
         Request::Space,
+        Request::SyncDirectory { inode: 7 },
         Request::Share,
         Request::ReadShared { handle, offset: 1 << 40, length: 4096 },
         Request::WriteShared { handle, offset: u64::MAX, length: 4096 },

@@ -64,7 +64,7 @@ async fn amend(store: &Store, key: &str, version: VersionId, change: AttributeCh
         AttributeChange::Retention(_) | AttributeChange::Lock => Action::PutObjectRetention,
         AttributeChange::LegalHold(_) => Action::PutObjectLegalHold,
         AttributeChange::Acl(_) => Action::PutObjectAcl,
-        AttributeChange::File(_) | AttributeChange::Extended(..) => Action::PutObject,
+        AttributeChange::File(_) | AttributeChange::Names(_) | AttributeChange::Extended(..) => Action::PutObject,
     };
     store.amend(&grant(action, "bkt", key), Some(version), change, None).await
 }

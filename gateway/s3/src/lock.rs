@@ -122,6 +122,7 @@ pub(crate) fn facts(change: &AttributeChange) -> Vec<(Name, String)> {
         | AttributeChange::Tags(_)
         | AttributeChange::Acl(_)
         | AttributeChange::File(_)
+        | AttributeChange::Names(_)
         | AttributeChange::Extended(..) => Vec::new(),
     }
 }

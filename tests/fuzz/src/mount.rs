@@ -41,6 +41,7 @@ pub fn questions() -> Vec<Vec<u8>> {
         Request::ReadShared { handle, offset: 1 << 40, length: 4096 },
         Request::WriteShared { handle, offset: 0, length: 1 << 20 },
         Request::Space,
+        Request::SyncDirectory { inode: 7 },
         Request::Watch { believed: 1000 },
         Request::SetExtended { inode, name, value: b"value", flags: 1 },
     ]

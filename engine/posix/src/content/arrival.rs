@@ -200,6 +200,13 @@ impl Files {
         held.are_any() && held.files.lock().get(&inode).is_some_and(|arriving| arriving.is_closed)
     }
 
+    /// Whether a file of a directory was made or closed and couldn't be committed yet.
+    pub(crate) fn is_late_in(&self, bucket: &str, path: &str) -> bool {
+        let held = &self.open.on_their_way;
+        let is_late = |it: &Arriving| it.is_late && it.bucket == bucket && name::split(&it.key).0 == path;
+        held.are_any() && held.files.lock().values().any(is_late)
+    }
+
     /// A file has come, or will not.
     pub(super) fn end_way(&self, file: &OpenFile) {
         if self.open.on_their_way.leave(file) {

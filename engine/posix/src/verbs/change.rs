@@ -28,14 +28,7 @@ impl Files {
             Node::Root => return Err(Errno::NOT_PERMITTED),
             Node::View(_) => return Err(Errno::READ_ONLY),
             Node::Directory(_) if change.size.is_some() => return Err(Errno::IS_DIRECTORY),
-            Node::Directory(directory) => {
-                let grant = self.ask_to_amend(caller, &directory)?;
-                let marker = self.marker(&directory).await?;
-                self.changed.remove(&inode);
-                // What S3 put in the directory's place is no directory's yet, and its mode counts for nothing.
-                let said = FileChange { mode: mode.map(|mode| libc::S_IFDIR | mode), ..said };
-                self.amend(&grant, &marker, AttributeChange::File(said)).await?;
-            }
+            Node::Directory(_) => self.change_directory(caller, inode, said).await?,
             Node::File(file) => {
                 let grant = self.ask_to_describe(caller, &file)?;
                 let mut said = said;
@@ -52,6 +45,20 @@ impl Files {
             }
         }
         self.told(inode)
+    }
+
+    async fn change_directory(&self, caller: Option<&Caller>, inode: u64, said: FileChange) -> Result<(), Errno> {
+        let _held = self.lock_names(inode, inode).await;
+        let directory = self.directory(inode)?;
+        let grant = self.ask_to_amend(caller, &directory)?;
+        let mtime = said.mtime.or(self.names_changed(&directory));
+        // What S3 put in the directory's place is no directory's yet, and its mode counts for nothing.
+        let mode = said.mode.map(|mode| libc::S_IFDIR | mode);
+        let marker = self.marker(&directory).await?;
+        let said = FileChange { mode, mtime, ..said };
+        let marker = self.amend(&grant, &marker, AttributeChange::File(said)).await?;
+        self.times.settle(inode, marker.file.ctime);
+        Ok(())
     }
 
     async fn change_orphan(&self, open: &Arc<OpenFile>, change: Change) -> Result<Attributes, Errno> {

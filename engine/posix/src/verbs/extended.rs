@@ -60,8 +60,14 @@ impl Files {
         match self.node(inode)? {
             Node::Root => return Err(Errno::NOT_SUPPORTED),
             Node::View(_) => return Err(Errno::READ_ONLY),
-            Node::Directory(directory) => {
+            Node::Directory(_) => {
+                let _held = self.lock_names(inode, inode).await;
+                let directory = self.directory(inode)?;
                 let grant = self.ask_to_amend(Some(caller), &directory)?;
+                // What is said now is later than that.
+                if self.names_changed(&directory).is_some() {
+                    self.write_time_of(inode).await?;
+                }
                 let marker = self.marker(&directory).await?;
                 self.amend(&grant, &marker, change).await?;
             }

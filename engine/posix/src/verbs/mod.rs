@@ -18,7 +18,7 @@ use packstone_store::object::{Attributes as ObjectAttributes, Etag, Precondition
 use packstone_store::record::Posix;
 use tokio::sync::MutexGuard;
 
-use crate::content::{Content, OpenFile, Place, Seen, Which, now};
+use crate::content::{Content, OpenFile, Place, Seen, Which};
 use crate::protocol::Maker;
 use crate::tree::{DEVICE, Directory, Node, attributes_of_open};
 use crate::{Errno, Files, STRIPES, protocol};
@@ -89,11 +89,6 @@ impl Files {
         Ok(held)
     }
 
-    /// Notes that names in a directory changed.
-    fn note_change(&self, directory: &Directory) {
-        self.changed.insert(directory.inode, now());
-    }
-
     /// Makes an object without bytes where none is.
     async fn make(&self, grant: &Grant, place: &Place, posix: Posix, device: Option<u32>) -> Result<Version, Errno> {
         let cipher = self.cipher(place).await?;
@@ -114,7 +109,8 @@ impl Files {
             return Err(Errno::NOT_PERMITTED);
         }
         let held = directory.attributes();
-        let posix = Posix { inode: directory.inode, uid: held.uid, gid: held.gid, mode: held.mode, mtime: 0 };
+        let mtime = self.names_changed(directory).unwrap_or(held.mtime);
+        let posix = Posix { inode: directory.inode, uid: held.uid, gid: held.gid, mode: held.mode, mtime };
         let place = Place { bucket: directory.bucket_name().to_owned(), key: directory.path.clone() };
         let grant = self.may(Action::PutObject, &place.bucket, &place.key)?;
         self.make(&grant, &place, posix, None).await

@@ -76,9 +76,11 @@ impl Files {
                 }
                 outcome => outcome,
             };
-            if outcome != Err(Errno::STALE) {
+            if outcome.is_ok() {
                 self.note_change(&from);
                 self.note_change(&to);
+            }
+            if outcome != Err(Errno::STALE) {
                 return outcome;
             }
         }

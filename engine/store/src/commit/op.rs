@@ -323,6 +323,7 @@ impl Op {
                 | AttributeChange::Acl(_)
                 | AttributeChange::LegalHold(false)
                 | AttributeChange::File(_)
+                | AttributeChange::Names(_)
                 | AttributeChange::Extended(..) => true,
                 AttributeChange::Retention(_) => *bypass,
                 AttributeChange::LegalHold(true) | AttributeChange::Lock => false,

@@ -3,7 +3,7 @@
 use packstone_access::{Action, Grant};
 
 use super::delete::covers_bypass;
-use super::{Attributes, FileChange, FileFacts, Version, covers_one_of};
+use super::{Attributes, FileChange, FileFacts, NamesChanged, Version, covers_one_of};
 use crate::commit::{Beside, Op, Outcome};
 use crate::error::{Error, Result};
 use crate::record::Record;
@@ -30,6 +30,8 @@ pub enum AttributeChange {
     LegalHold(bool),
     Acl(Option<Vec<u8>>),
     File(FileChange),
+    /// Names in a directory changed; see [`NamesChanged`].
+    Names(NamesChanged),
     /// An extended attribute; `None` takes it away.
     Extended(String, Option<Vec<u8>>),
 }
@@ -47,14 +49,14 @@ impl AttributeChange {
             Self::Retention(_) | Self::Lock => &[Action::PutObjectRetention],
             Self::LegalHold(_) => &[Action::PutObjectLegalHold],
             Self::Acl(_) => &[Action::PutObjectAcl, Action::PutObjectVersionAcl],
-            Self::File(_) | Self::Extended(..) => &[Action::PutObject],
+            Self::File(_) | Self::Names(_) | Self::Extended(..) => &[Action::PutObject],
         }
     }
 
     /// Bytes that it adds to attributes at most.
     pub(crate) fn weight(&self) -> usize {
         match self {
-            Self::File(_) => FACTS,
+            Self::File(_) | Self::Names(_) => FACTS,
             Self::Extended(name, value) => FACTS + name.len() + value.as_ref().map_or(0, Vec::len) + 16,
             // These are one key's alone.
             Self::Tags(_) | Self::Retention(_) | Self::Lock | Self::LegalHold(_) | Self::Acl(_) => 0,
@@ -63,7 +65,7 @@ impl AttributeChange {
 
     /// Whether it changes the file itself, which none may while it is locked.
     pub(crate) fn is_of_file(&self) -> bool {
-        matches!(self, Self::File(_) | Self::Extended(..))
+        matches!(self, Self::File(_) | Self::Names(_) | Self::Extended(..))
     }
 
     /// Whether a version that waits for its lock gets it by this.
@@ -71,12 +73,16 @@ impl AttributeChange {
         match self {
             Self::Lock | Self::Retention(_) => true,
             Self::File(change) => change.mode.is_some_and(|mode| mode & WRITABLE == 0),
-            Self::Tags(_) | Self::LegalHold(_) | Self::Acl(_) | Self::Extended(..) => false,
+            Self::Tags(_) | Self::LegalHold(_) | Self::Acl(_) | Self::Names(_) | Self::Extended(..) => false,
         }
     }
 
     /// The attributes of a record with the change made at `now`, Unix nanoseconds, and `compliance`, Unix seconds.
     pub(crate) fn apply(&self, record: &Record, mut attributes: Attributes, now: i64, compliance: i64) -> Attributes {
+        if let Self::Names(change) = self {
+            attributes.file = change.apply(record, &attributes);
+            return attributes;
+        }
         if self.is_of_file() {
             let held = FileFacts::of(record, &attributes);
             attributes.file = Some(FileFacts { ctime: now, ..held });
@@ -84,7 +90,7 @@ impl AttributeChange {
         match self {
             Self::Tags(tags) => attributes.tags.clone_from(tags),
             Self::Retention(to) => attributes.retention = *to,
-            Self::Lock => {}
+            Self::Lock | Self::Names(_) => {}
             Self::LegalHold(on) => attributes.legal_hold = *on,
             Self::Acl(acl) => attributes.acl.clone_from(acl),
             Self::File(change) => attributes.file = attributes.file.map(|held| change.apply(held, now)),

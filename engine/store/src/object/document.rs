@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use packstone_access::{Action, Grant};
 
+use super::directory::NAMES_CHANGED;
 use super::encryption::KEY_KINDS;
 use super::export::EXPORT;
 use crate::commit::{BucketState, Op, Outcome};
@@ -85,9 +86,10 @@ pub fn is_configuration(kind: &str) -> bool {
 }
 
 /// Whether documents of that kind are written by the engine and no face: keys, the WORM ledger, how far scrubbing came,
-/// dictionaries, redirects.
+/// dictionaries, redirects, when names changed.
 pub(super) fn is_engines_own(kind: &str) -> bool {
-    KEY_KINDS.contains(&kind) || [EVENT, APPROVAL, SCRUB, TORN, DICTIONARY, LEAVING, REDIRECT].contains(&kind)
+    KEY_KINDS.contains(&kind)
+        || [EVENT, APPROVAL, SCRUB, TORN, DICTIONARY, LEAVING, REDIRECT, NAMES_CHANGED].contains(&kind)
 }
 
 #[derive(Clone, Copy)]

@@ -110,6 +110,26 @@ impl FileChange {
     }
 }
 
+/// That names in the directory of that number changed, at a time. Whatever is said of it later stands: each such thing has
+/// the time of its commit, and whoever said it knew of the names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamesChanged {
+    pub inode: u64,
+    /// Unix nanoseconds.
+    pub time: i64,
+}
+
+impl NamesChanged {
+    /// What is said of a record then: nothing new where it has another number, or a later change.
+    pub(super) fn apply(self, record: &Record, attributes: &Attributes) -> Option<FileFacts> {
+        let Self { inode, time } = self;
+        if record.inode() != inode || File::of(record, attributes).ctime >= time {
+            return attributes.file;
+        }
+        Some(FileFacts { mtime: time, ctime: time, ..FileFacts::of(record, attributes) })
+    }
+}
+
 /// What the content of a file is put in the place of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rewritten {

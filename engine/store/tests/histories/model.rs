@@ -254,7 +254,10 @@ impl Bucket {
                 let rule = version.pending.take();
                 version.retention = version.retention.or(rule.map(|rule| rule.from(now)));
             }
-            AttributeChange::Acl(_) | AttributeChange::File(_) | AttributeChange::Extended(..) => {}
+            AttributeChange::Acl(_)
+            | AttributeChange::File(_)
+            | AttributeChange::Names(_)
+            | AttributeChange::Extended(..) => {}
         }
         Some(())
     }
