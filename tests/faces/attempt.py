@@ -5,7 +5,7 @@ of what wasn't, whoever asked must look. No step lies between where the document
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,13 +50,13 @@ def written(path: str, offset: int, piece: bytes) -> Outcome:
     return outcome
 
 
-def torn(path: str, offset: int, piece: bytes, granule: int, begin: Outcome = nothing) -> Outcome:
-    """The same of the first granules of it, one at least, after what `begin` does."""
+def torn(path: str, offset: int, piece: bytes, sizes: Iterable[int], begin: Outcome = nothing) -> Outcome:
+    """The same of its first bytes, as many as one of the sizes says, after what `begin` does."""
 
     def outcome(tree: Tree, seen: bytes | None) -> None:
         begin(tree, seen)
         assert seen is not None
-        for size in range(granule, len(piece), granule):
+        for size in sizes:
             part = File(tree.files[path].content, 0)
             part.write(offset, piece[:size])
             if part.content == seen:

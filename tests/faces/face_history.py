@@ -121,6 +121,10 @@ class FaceHistory(RuleBasedStateMachine):
         """The arguments that name a key."""
         return {"Bucket": BUCKET, "Key": f"{self.folder}/{path}"}
 
+    def read_object(self, path: str) -> bytes:
+        """What S3 has of a key."""
+        return self.s3.get_object(**self.at(path))["Body"].read()
+
     def note(self, lane: int, face: str) -> None:
         """A face has changed something in a lane."""
         self.changes[lane, face] = time.monotonic()
@@ -152,7 +156,10 @@ class FaceHistory(RuleBasedStateMachine):
         self.compare_keys(lane)
         for name, face in self.faces.items():
             self.come(lane, name)
-            self._settle(lambda face=face: self.compare_files(face, lane))  # type: ignore[misc]
+            try:
+                self._settle(lambda face=face: self.compare_files(face, lane))  # type: ignore[misc]
+            except AssertionError as fault:
+                raise AssertionError(f"{name} differs: {fault}") from None
         for file in self._files_of(lane).values():
             file.was_read = True
 
@@ -210,7 +217,7 @@ class FaceHistory(RuleBasedStateMachine):
 
     def compare_key(self, key: str, file: File) -> None:
         """What was written and not published may have been, by whoever read it."""
-        got = self.s3.get_object(**self.at(key))["Body"].read()
+        got = self.read_object(key)
         if file.is_dirty and file.was_read and got == file.content != file.published:
             file.publish()
         assert got == file.published, f"{key}: {differing(got, file.published)}"

@@ -20,6 +20,8 @@ from tests.faces.tree import Tree
 FILE_KINDS: Final = (
     "create",
     "create_synced",
+    "create_seen",
+    "replace",
     "patch",
     "append",
     "write_twice",
@@ -35,7 +37,11 @@ FILE_KINDS: Final = (
 _EARLY: Final = 1 << 20
 """Of no more bytes than these, a new file is answered before the disk has it."""
 
+_PAGE: Final = 4096
+"""Kernels give a mount one write as several, that end with pages."""
+
 _MOST_OF_4: Final = 70_000
+_OTHER: Final = "saved"
 _MODES: Final = (0o600, 0o644, 0o755, 0o700)
 _AS_EXCLUSIVE: Final = 0o600
 """What NFS 4 makes exclusively has this mode until it is given another."""
@@ -44,15 +50,17 @@ _AS_EXCLUSIVE: Final = 0o600
 class FileAttempts:
     """Of one plan, what there is of it in one history."""
 
-    def __init__(self, name: str, face: FileFace, tree: Tree, victim: str) -> None:
-        """`victim` is what will be killed."""
-        self._name, self._face, self._tree, self._victim = name, face, tree, victim
+    def __init__(self, name: str, face: FileFace, tree: Tree, victim: str, read: Callable[[str], bytes]) -> None:
+        """`victim` is what will be killed; `read` is what S3 has of a path."""
+        self._name, self._face, self._tree, self._victim, self._read = name, face, tree, victim, read
 
     def attempt(self, plan: Plan) -> Attempt | None:
         """None where the model refuses it, or the face doesn't know it."""
         contents: dict[str, Callable[[Plan], Attempt | None]] = {
             "create": self._create,
             "create_synced": self._create,
+            "create_seen": self._create,
+            "replace": self._replace,
             "patch": self._patch,
             "append": self._append,
             "write_twice": self._write_twice,
@@ -68,7 +76,12 @@ class FileAttempts:
         return not (isinstance(self._face, MountFace) and self._victim == "node")
 
     def _parts(self, path: str, offset: int, piece: bytes, begin: Outcome = nothing) -> list[Outcome]:
-        return [torn(path, offset, piece, self._face.granule, begin)] if self._is_torn() else []
+        if not self._is_torn():
+            return []
+        sizes = set(range(self._face.granule, len(piece), self._face.granule))
+        if self._victim != "node":
+            sizes.update(range(_PAGE - offset % _PAGE, len(piece), _PAGE))
+        return [torn(path, offset, piece, sorted(sizes), begin)]
 
     def _regular(self, plan: Plan) -> str | None:
         files = self._tree.shown()[1]
@@ -76,12 +89,27 @@ class FileAttempts:
 
     # Content
 
+    def _body(self, plan: Plan) -> bytes:
+        return bytes(plan.body) if self._name != "nfs4" else bytes(plan.body[:_MOST_OF_4])
+
     def _create(self, plan: Plan) -> Attempt | None:
-        path = plan.path
-        body = bytes(plan.body) if self._name != "nfs4" else bytes(plan.body[:_MOST_OF_4])
-        is_new = path not in self._tree.files
+        """Made and closed, synced too, or seen by another face: what was, is there for good."""
+        path, body = plan.path, self._body(plan)
         if deepcopy(self._tree).create(path, body) is not None:
             return None
+        kind = plan.kind if self._name == "mount" else "create_synced"
+        make = self._face.create_synced if kind == "create_synced" else self._face.create
+
+        def call(reach: Reach) -> None:
+            make(path, body)
+            if kind == "create_seen":
+                assert self._read(path) == body
+
+        is_early = kind == "create" and path not in self._tree.files and len(body) <= _EARLY
+        return Attempt(self._what(kind, path, len(body)), path, call, self._making(path, body), is_early)
+
+    def _making(self, path: str, body: bytes) -> list[Outcome]:
+        """A file that is there keeps its content until its new one is published."""
 
         def empty(tree: Tree, seen: bytes | None) -> None:
             tree.create(path, b"")
@@ -90,17 +118,31 @@ class FileAttempts:
             tree.create(path, b"")
             tree.files[path].mode = _AS_EXCLUSIVE
 
+        is_new = path not in self._tree.files
         outcomes: list[Outcome] = [nothing]
         if is_new and self._name == "nfs4":
             outcomes.append(exclusive)
         if is_new or self._is_torn():
             outcomes.append(empty)
-        outcomes += [*self._parts(path, 0, body, empty), lambda tree, _: tree.create(path, body)]
-        synced = plan.kind == "create_synced" or self._name != "mount"
-        call = self._face.create_synced if synced else self._face.create
-        is_early = is_new and not synced and len(body) <= _EARLY
-        what = self._what("create_synced" if synced else "create", path, len(body))
-        return Attempt(what, path, lambda _: call(path, body), outcomes, is_early)
+        return [*outcomes, *self._parts(path, 0, body, empty), lambda tree, _: tree.create(path, body)]
+
+    def _replace(self, plan: Plan) -> Attempt | None:
+        """As editors save: by another name. Once renamed, the file is whole, though nobody synced it."""
+        other, path, body = f"{plan.lane}/{_OTHER}", plan.path, self._body(plan)
+
+        def done(tree: Tree) -> int | None:
+            return tree.create(other, body) or tree.rename(other, path)
+
+        if self._tree.is_link(path) or done(deepcopy(self._tree)) is not None:
+            return None
+        make = self._face.create if self._name == "mount" else self._face.create_synced
+
+        def call(reach: Reach) -> None:
+            make(other, body)
+            self._face.rename(other, path)
+
+        outcomes = [*self._making(other, body), lambda tree, _: done(tree)]
+        return Attempt(self._what("replace", path, len(body)), other, call, outcomes)
 
     def _patch(self, plan: Plan) -> Attempt | None:
         if (path := self._regular(plan)) is None:

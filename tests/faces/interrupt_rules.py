@@ -17,7 +17,7 @@ from tests.faces.kill_rules import VICTIMS, KillRules
 from tests.faces.object_attempts import OBJECT_KINDS, ObjectAttempts
 from tests.faces.plan import Plan
 
-MOMENTS: Final = st.sampled_from((0, 300, 600, 1000, 1500, 2000, 3000, 5000, 8000, 13_000, 20_000, 30_000))
+MOMENTS: Final = st.sampled_from((0, 200, 400, 600, 800, 1000, 1300, 1700, 2200, 3000, 5000, 8000, 15_000, 30_000))
 """Microseconds from when operations begin to the kill."""
 
 _SECONDS: Final = 30
@@ -78,7 +78,7 @@ class InterruptRules(KillRules):
     def _attempt(self, plan: Plan, victim: str) -> Attempt | None:
         if plan.face == "s3":
             return ObjectAttempts(self.s3, self.at, self.tree).attempt(plan)
-        return FileAttempts(plan.face, self.faces[plan.face], self.tree, victim).attempt(plan)
+        return FileAttempts(plan.face, self.faces[plan.face], self.tree, victim, self.read_object).attempt(plan)
 
     def adopt(self, lane: int, attempt: Attempt, least: int) -> None:
         """Have the model be the first outcome, from the least on, that S3 and the mount show.
@@ -96,7 +96,7 @@ class InterruptRules(KillRules):
         before, faults = self.tree, []
         seen: bytes | None = None
         with suppress(ClientError):
-            seen = self.s3.get_object(**self.at(attempt.path))["Body"].read()
+            seen = self.read_object(attempt.path)
         for outcome in attempt.outcomes[least:]:
             self.tree = deepcopy(before)
             try:

@@ -90,7 +90,7 @@ class KillRules(HandleRules):
         for path, file in self.tree.files.items():
             if file.is_dirty:
                 deadline = time.monotonic() + _SECONDS
-                while self.s3.get_object(**self.at(path))["Body"].read() != file.content:
+                while self.read_object(path) != file.content:
                     assert time.monotonic() < deadline, path
                     time.sleep(0.05)
                 file.publish()

@@ -2,10 +2,13 @@
 
 What Debian's libnfs 4.0.0 doesn't do of it is done around here: it sends what it is to create as EXCLUSIVE4, whatever
 the flags say, so that there are two ways to `create`, and the mode follows; it writes no more than about 3,500 bytes at
-once; it renews no lease, and doesn't connect again, so that who opens a file is another client each time.
+once; it renews no lease, and doesn't connect again, so that who opens a file is another client each time; it asks
+nobody what it is to remove, for which NFS 4 has one call.
 """
 
+import errno
 import os
+import stat
 from typing import ClassVar
 
 from tests.faces.nfs_face import NfsFace
@@ -47,6 +50,22 @@ class Nfs4Face(NfsFace):
     def truncate(self, path: str, size: int) -> None:
         self._client.mount_again()
         super().truncate(path, size)
+
+    def remove_directory(self, path: str) -> None:
+        self._expect(path, is_directory=True)
+        super().remove_directory(path)
+
+    def unlink(self, path: str) -> None:
+        self._expect(path, is_directory=False)
+        super().unlink(path)
+
+    def _expect(self, path: str, *, is_directory: bool) -> None:
+        if stat.S_ISDIR(self._client.stat(self._at(path))["mode"]) != is_directory:
+            raise OSError(errno.ENOTDIR if is_directory else errno.EISDIR, path)
+
+    def change_mode(self, path: str, mode: int) -> None:
+        self._client.mount_again()
+        super().change_mode(path, mode)
 
     def look(self, path: str) -> Seen:
         self._client.mount_again()

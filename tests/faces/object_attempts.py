@@ -106,14 +106,15 @@ class ObjectAttempts:
 
     def _append(self, plan: Plan) -> Attempt | None:
         key = self._key(plan)
-        if key is None or len(self._tree.names(self._tree.files[key])) > 1:
+        held = self._tree.files[key] if key is not None else None
+        if key is None or held is None or held.is_link or len(self._tree.names(held)) > 1:
             return None
-        held = self._tree.files[key].published
+        end = len(held.published)
         return self._one(
             f"append of {plan.piece!r} to {key}",
             key,
-            lambda: self._s3.put_object(**self._at(key), Body=plan.piece, WriteOffsetBytes=len(held)),
-            lambda tree: tree.put(key, held + plan.piece),
+            lambda: self._s3.put_object(**self._at(key), Body=plan.piece, WriteOffsetBytes=end),
+            lambda tree: tree.extend(key, plan.piece),
         )
 
     def _rename(self, plan: Plan) -> Attempt | None:
