@@ -63,9 +63,10 @@ class InterruptRules(KillRules):
         running = {plan: Running(attempt) for plan, attempt in attempts.items()}
         time.sleep(moment / 1_000_000)
         before = kill()
-        self.recover(victim, before)
+        self.restart(victim, before)
         for plan, run in running.items():
             run.finish(may_fail=plan.face in _STRUCK[victim])
+        self.rejoin(victim)
         for lane in range(COUNT):
             self.note(lane, "node")
         for plan, run in running.items():

@@ -33,7 +33,8 @@ class KillRules(HandleRules):
             self._kill_mount()
         elif chance in {13, 17}:
             victim = "ganesha" if chance == 13 else "export"
-            self.recover(victim, self.aim(victim)())
+            self.restart(victim, self.aim(victim)())
+            self.rejoin(victim)
         else:
             return
         for lane in range(COUNT):
@@ -55,8 +56,8 @@ class KillRules(HandleRules):
 
         return kill
 
-    def recover(self, victim: str, before: int, *, rebuild: bool = False) -> None:
-        """Start again what was killed, and wait until all of it serves."""
+    def restart(self, victim: str, before: int, *, rebuild: bool = False) -> None:
+        """Start again what was killed, and wait until it serves."""
         if victim == "mount":
             self.drop_handles()
             self.mount.start()
@@ -67,6 +68,11 @@ class KillRules(HandleRules):
             self.mount.node.start()
             type(self).s3 = self.mount.node.client()
         self.nfs.wait_restarted(before)
+
+    def rejoin(self, victim: str) -> None:
+        """Go on with it, with all clients that don't do so by themselves."""
+        if victim == "mount":
+            return
         self.nfs.leave_grace_period(BUCKET)
         if victim == "node":
             self.mount_nfs()
@@ -76,7 +82,8 @@ class KillRules(HandleRules):
 
     def _kill_node(self, *, rebuild: bool) -> None:
         """What was not published is gone, and with it the handles."""
-        self.recover("node", self.aim("node")(), rebuild=rebuild)
+        self.restart("node", self.aim("node")(), rebuild=rebuild)
+        self.rejoin("node")
         for path, file in self.tree.files.items():
             if file.is_dirty:
                 self.compare_key(path, file)
@@ -86,7 +93,7 @@ class KillRules(HandleRules):
 
     def _kill_mount(self) -> None:
         """What was written is published, as by close."""
-        self.recover("mount", self.aim("mount")())
+        self.restart("mount", self.aim("mount")())
         for path, file in self.tree.files.items():
             if file.is_dirty:
                 deadline = time.monotonic() + _SECONDS
