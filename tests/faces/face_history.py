@@ -100,6 +100,7 @@ class FaceHistory(RuleBasedStateMachine):
         That goes back where the node was restarted.
         """
         self.close_nfs()
+        self.device = self.nfs.device()
         self._mount_version("nfs", 3, NfsFace)
         self.mount_nfs4()
 

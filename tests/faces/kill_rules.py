@@ -70,13 +70,17 @@ class KillRules(HandleRules):
         self.nfs.wait_restarted(before)
 
     def rejoin(self, victim: str) -> None:
-        """Go on with it, with all clients that don't do so by themselves."""
+        """Go on with it, with all clients that don't do so by themselves.
+
+        Those of NFS 3 do, but where the node was restarted, or the number of the device was taken meanwhile.
+        """
         if victim == "mount":
             return
-        self.nfs.leave_grace_period(BUCKET)
         if victim == "node":
-            self.mount_nfs()
             self.drop_handles()
+        self.nfs.leave_grace_period(BUCKET)
+        if victim == "node" or self.nfs.device() != self.device:
+            self.mount_nfs()
         else:
             self.mount_nfs4()
 
