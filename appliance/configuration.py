@@ -202,9 +202,11 @@ class NfsSection(_Section):
     mount_port: int = Field(default=20048, ge=0, lt=1 << 16)
     """Port of NFS 3's mount protocol, for firewalls; 0 lets the system choose."""
 
-    grace_period: Duration = Field(default=90.0, ge=1)
+    # Of a shorter one, and of a lease as short, NFS-Ganesha 4.3 never sees the end: it looks every half lease, in whole
+    # seconds.
+    grace_period: Duration = Field(default=90.0, ge=2)
     """How long clients of NFS 4 may take after a restart to reclaim what they had open, while nobody opens anything
-    new;
+    new, 2 seconds at least;
     it ends early when all have, and there is none where nobody had."""
 
     directory: Path = Path("/run/packstone-nfs")

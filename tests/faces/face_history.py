@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from tests.faces.file_face import FileFace
 from tests.faces.mount_face import MountFace
+from tests.faces.nfs4_face import Nfs4Face
 from tests.faces.nfs_face import NfsFace
 from tests.faces.seen import Seen
 from tests.faces.tree import File, Tree
@@ -38,7 +39,7 @@ LANES: Final = st.integers(min_value=0, max_value=COUNT - 1)
 # Parents before what is in them. Only those that end with a or b become symbolic links.
 PATHS: Final = st.sampled_from(("a", "b", "d", "d/a", "d/b", "d/e", "d/e/a", "e", "e/a"))
 LEAVES: Final = st.sampled_from(("a", "b", "d/a", "d/b", "d/e/a", "e/a"))
-FACES: Final = st.sampled_from(("mount", "nfs"))
+FACES: Final = st.sampled_from(("mount", "nfs", "nfs4"))
 
 
 class Body(bytes):
@@ -84,7 +85,7 @@ class FaceHistory(RuleBasedStateMachine):
         self.tree = Tree()
         self.mounted = MountFace(whole)
         self.faces: dict[str, FileFace] = {"mount": self.mounted}
-        self._client: Client | None = None
+        self._clients: dict[str, Client] = {}
         self.mount_nfs()
         self.changes: dict[tuple[int, str], float] = {}
         self.handles: list[Handle] = []
@@ -99,16 +100,31 @@ class FaceHistory(RuleBasedStateMachine):
         That goes back where the node was restarted.
         """
         self.close_nfs()
-        self._client = self.nfs.mount(BUCKET)
-        self.faces["nfs"] = NfsFace(self._client, self.folder)
+        self.device = self.nfs.device()
+        self._mount_version("nfs", 3, NfsFace)
+        self.mount_nfs4()
+
+    def mount_nfs4(self) -> None:
+        """Do so for NFS 4 alone, whose libnfs doesn't connect again."""
+        self._mount_version("nfs4", 4, Nfs4Face)
+
+    def _mount_version(self, name: str, version: int, kind: type[NfsFace]) -> None:
+        if name in self._clients:
+            self._clients.pop(name).close()
+        self._clients[name] = self.nfs.mount(BUCKET, version)
+        self.faces[name] = kind(self._clients[name], self.folder)
 
     def close_nfs(self) -> None:
-        if self._client is not None:
-            self._client.close()
+        while self._clients:
+            self._clients.popitem()[1].close()
 
     def at(self, path: str) -> Any:
         """The arguments that name a key."""
         return {"Bucket": BUCKET, "Key": f"{self.folder}/{path}"}
+
+    def read_object(self, path: str) -> bytes:
+        """What S3 has of a key."""
+        return self.s3.get_object(**self.at(path))["Body"].read()
 
     def note(self, lane: int, face: str) -> None:
         """A face has changed something in a lane."""
@@ -141,7 +157,10 @@ class FaceHistory(RuleBasedStateMachine):
         self.compare_keys(lane)
         for name, face in self.faces.items():
             self.come(lane, name)
-            self._settle(lambda face=face: self._compare_files(face, lane))  # type: ignore[misc]
+            try:
+                self._settle(lambda face=face: self.compare_files(face, lane))  # type: ignore[misc]
+            except AssertionError as fault:
+                raise AssertionError(f"{name} differs: {fault}") from None
         for file in self._files_of(lane).values():
             file.was_read = True
 
@@ -158,7 +177,7 @@ class FaceHistory(RuleBasedStateMachine):
     def _files_of(self, lane: int) -> dict[str, File]:
         return {path: file for path, file in self.tree.files.items() if path.startswith(f"{lane}/")}
 
-    def _compare_files(self, face: FileFace, lane: int) -> None:
+    def compare_files(self, face: FileFace, lane: int) -> None:
         directories, files = self.tree.shown()
         directories = {path for path in directories if path.startswith(f"{lane}/")}
         files = {path: file for path, file in files.items() if path.startswith(f"{lane}/")}
@@ -199,7 +218,7 @@ class FaceHistory(RuleBasedStateMachine):
 
     def compare_key(self, key: str, file: File) -> None:
         """What was written and not published may have been, by whoever read it."""
-        got = self.s3.get_object(**self.at(key))["Body"].read()
+        got = self.read_object(key)
         if file.is_dirty and file.was_read and got == file.content != file.published:
             file.publish()
         assert got == file.published, f"{key}: {differing(got, file.published)}"

@@ -14,6 +14,9 @@ class FileFace(ABC):
     tells_why: ClassVar[bool]
     """Whether a refusal has the number that POSIX gives it."""
 
+    granule: ClassVar[int] = 1 << 20
+    """How many bytes are written at once: what is longer is written in several, the last of them shorter."""
+
     @abstractmethod
     def create(self, path: str, content: bytes) -> None:
         """Make or empty a file, write it and close it."""
@@ -21,6 +24,14 @@ class FileFace(ABC):
     @abstractmethod
     def patch(self, path: str, offset: int, piece: bytes) -> None:
         """Open a file that is there, write a piece of it and close it."""
+
+    @abstractmethod
+    def create_synced(self, path: str, content: bytes) -> None:
+        """As `create`; it is durable before it is closed."""
+
+    @abstractmethod
+    def patch_synced(self, path: str, offset: int, piece: bytes) -> None:
+        """As `patch`; it is durable before it is closed."""
 
     @abstractmethod
     def append(self, path: str, piece: bytes) -> None:

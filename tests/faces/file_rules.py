@@ -21,15 +21,10 @@ class FileRules(FaceHistory):
         refusal = self.tree.not_a_file(path)
         return (None, refusal) if refusal is not None else (self.tree.files[path], None)
 
-    def is_link(self, path: str) -> bool:
-        """Whether clients would go where a link leads."""
-        file = self.tree.file(path)
-        return file is not None and file.is_link
-
     @rule(lane=LANES, path=PATHS, body=BODIES, face=FACES)
     def create(self, lane: int, path: str, body: bytes, face: str) -> None:
         whole = f"{lane}/{path}"
-        if not self.is_link(whole):
+        if not self.tree.is_link(whole):
             self.try_on(face, lane, self.tree.create(whole, body), self.faces[face].create, whole, body)
 
     @rule(lane=LANES, path=PATHS, offset=OFFSETS, piece=PIECES, face=FACES)
@@ -94,14 +89,14 @@ class FileRules(FaceHistory):
     @rule(lane=LANES, source=PATHS, path=PATHS, face=FACES)
     def rename(self, lane: int, source: str, path: str, face: str) -> None:
         old, new = f"{lane}/{source}", f"{lane}/{path}"
-        if self.is_link(old) and path[-1] not in "ab":
+        if self.tree.is_link(old) and path[-1] not in "ab":
             return
         self.try_on(face, lane, self.tree.rename(old, new), self.faces[face].rename, old, new)
 
     @rule(lane=LANES, source=PATHS, path=PATHS, face=FACES)
     def link(self, lane: int, source: str, path: str, face: str) -> None:
         old, new = f"{lane}/{source}", f"{lane}/{path}"
-        if not self.is_link(old):
+        if not self.tree.is_link(old):
             self.try_on(face, lane, self.tree.link(old, new), self.faces[face].link, old, new)
 
     @rule(lane=LANES, path=LEAVES, leads=st.sampled_from(("a", "nowhere", "../b")), face=FACES)
@@ -112,7 +107,7 @@ class FileRules(FaceHistory):
     @rule(lane=LANES, path=PATHS, mode=MODES, face=FACES)
     def change_mode(self, lane: int, path: str, mode: int, face: str) -> None:
         whole = f"{lane}/{path}"
-        if not self.is_link(whole):
+        if not self.tree.is_link(whole):
             self.try_on(face, lane, self.tree.change_mode(whole, mode), self.faces[face].change_mode, whole, mode)
 
     @rule(lane=LANES, path=LEAVES, value=st.sampled_from((b"fx", b"", None)))

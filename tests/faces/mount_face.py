@@ -3,10 +3,12 @@
 import mmap
 import os
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from tests.faces.file_face import FileFace
 from tests.faces.seen import Seen
+
+_MAKES: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 class MountFace(FileFace):
@@ -24,10 +26,16 @@ class MountFace(FileFace):
         return os.open(self._folder / path, flags | os.O_NOFOLLOW, 0o644)
 
     def create(self, path: str, content: bytes) -> None:
-        self._write(self.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 0, content)
+        self._write(self.open(path, _MAKES), 0, content)
+
+    def create_synced(self, path: str, content: bytes) -> None:
+        self._write(self.open(path, _MAKES), 0, content, synced=True)
 
     def patch(self, path: str, offset: int, piece: bytes) -> None:
         self._write(self.open(path, os.O_WRONLY), offset, piece)
+
+    def patch_synced(self, path: str, offset: int, piece: bytes) -> None:
+        self._write(self.open(path, os.O_WRONLY), offset, piece, synced=True)
 
     def append(self, path: str, piece: bytes) -> None:
         descriptor = self.open(path, os.O_WRONLY | os.O_APPEND)
@@ -47,9 +55,11 @@ class MountFace(FileFace):
             os.close(descriptor)
 
     @staticmethod
-    def _write(descriptor: int, offset: int, piece: bytes) -> None:
+    def _write(descriptor: int, offset: int, piece: bytes, *, synced: bool = False) -> None:
         try:
             assert os.pwrite(descriptor, piece, offset) == len(piece)
+            if synced:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 

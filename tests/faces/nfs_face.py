@@ -25,8 +25,20 @@ class NfsFace(FileFace):
     def create(self, path: str, content: bytes) -> None:
         self._client.write(self._at(path), content)
 
+    def create_synced(self, path: str, content: bytes) -> None:
+        # It is at each write.
+        self.create(path, content)
+
     def patch(self, path: str, offset: int, piece: bytes) -> None:
-        number = self._client.open(self._at(path), os.O_WRONLY | os.O_NOFOLLOW)
+        self._fill(self._open(path, os.O_WRONLY), offset, piece)
+
+    def patch_synced(self, path: str, offset: int, piece: bytes) -> None:
+        self._fill(self._open(path, os.O_WRONLY | os.O_SYNC), offset, piece)
+
+    def _open(self, path: str, flags: int) -> int:
+        return self._client.open(self._at(path), flags | os.O_NOFOLLOW)
+
+    def _fill(self, number: int, offset: int, piece: bytes) -> None:
         try:
             self._client.pwrite(number, offset, piece)
             self._client.do("fsync", number)

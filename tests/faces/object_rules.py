@@ -74,6 +74,8 @@ class ObjectRules(FaceHistory):
         """A piece at the end of an object, or behind it."""
         key = f"{lane}/{path}"
         held = self.tree.files.get(key)
+        if held is not None and held.is_link:
+            return
         if held is not None and held.is_dirty:
             self.compare_key(key, held)
         whole = held.published if held is not None else b""
@@ -84,7 +86,7 @@ class ObjectRules(FaceHistory):
             assert refusal == "InvalidWriteOffset"
         else:
             assert refusal is None
-            self.tree.put(key, whole + piece)
+            self.tree.extend(key, piece)
             self.note(lane, "s3")
 
     @rule(lane=LANES, source=PATHS, path=PATHS, absent=st.booleans())

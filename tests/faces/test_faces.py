@@ -4,19 +4,17 @@
 """
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 from tests.faces.face_history import BUCKET, COUNT, LANES
 from tests.faces.file_rules import FileRules
-from tests.faces.handle_rules import HandleRules
+from tests.faces.interrupt_rules import InterruptRules
 from tests.faces.object_rules import ObjectRules
 from tests.fuse.mounted import Mount
 from tests.nfs.exported import Nfs
@@ -25,63 +23,14 @@ from tests.served import Node
 
 MANY: Final = int(os.environ.get("PACKSTONE_FACES", "200"))
 FEW: Final = 4
-_SECONDS: Final = 30
 
 
-class History(ObjectRules, FileRules, HandleRules):
+class History(ObjectRules, FileRules, InterruptRules):
     """All that is done, and whatever else the parts live through."""
 
     @rule(lane=LANES)
     def look(self, lane: int) -> None:
         self.compare(lane)
-
-    @rule(chance=st.integers(min_value=0, max_value=24))
-    def disturb(self, chance: int) -> None:
-        """Now and then the node seals, or something is killed; of the node, its index may be made anew."""
-        if chance == 3:
-            self.mount.node.command("seal")
-        elif chance in {5, 7}:
-            self._kill_node(rebuild=chance == 7)
-        elif chance == 11:
-            self._kill_mount()
-        elif chance in {13, 17}:
-            self.nfs.kill_child("ganesha.nfsd" if chance == 13 else "gateway.cli")
-        else:
-            return
-        for lane in range(COUNT):
-            self.compare(lane)
-
-    def _kill_node(self, *, rebuild: bool) -> None:
-        """What was not published is gone, and with it the handles."""
-        before = self.nfs.status()["report"]["ganesha_restarts"]
-        self.mount.node.kill()
-        if rebuild:
-            self.mount.node.command("rebuild-index")
-        self.mount.node.start()
-        self.nfs.wait_restarted(before)
-        type(self).s3 = self.mount.node.client()
-        self.mount_nfs()
-        self.drop_handles()
-        for path, file in self.tree.files.items():
-            if file.is_dirty:
-                self.compare_key(path, file)
-                file.content = file.published
-                file.publish()
-            self.note(int(path[0]), "node")
-
-    def _kill_mount(self) -> None:
-        """What was written is published, as by close."""
-        self.mount.kill()
-        self.drop_handles()
-        self.mount.start()
-        for path, file in self.tree.files.items():
-            if file.is_dirty:
-                deadline = time.monotonic() + _SECONDS
-                while self.s3.get_object(**self.at(path))["Body"].read() != file.content:
-                    assert time.monotonic() < deadline, path
-                    time.sleep(0.05)
-                file.publish()
-            self.note(int(path[0]), "node")
 
     def teardown(self) -> None:
         try:
@@ -105,7 +54,7 @@ def nfs(tmp_path: Path) -> Iterator[Nfs]:
         "PACKSTONE_ENGINE__JOURNAL_SIZE": "1 MiB",
         "PACKSTONE_ENGINE__SPACE_RESERVE": "0",
         "PACKSTONE_NFS__ADDRESS": "0.0.0.0:2049",
-        "PACKSTONE_NFS__GRACE_PERIOD": "3 s",
+        "PACKSTONE_NFS__GRACE_PERIOD": "2 s",
         "PACKSTONE_NFS__DIRECTORY": str(tmp_path / "run"),
     }
     node = Node(tmp_path / "data", settings)

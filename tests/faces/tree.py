@@ -70,6 +70,11 @@ class Tree:
         """What a path leads to on a mount: a directory hides the file."""
         return None if self.is_directory(path) else self.files.get(path)
 
+    def is_link(self, path: str) -> bool:
+        """Whether clients would go where a link leads."""
+        file = self.file(path)
+        return file is not None and file.is_link
+
     def is_there(self, path: str) -> bool:
         return path in self.files or self.is_directory(path)
 
@@ -222,6 +227,12 @@ class Tree:
     def put(self, key: str, content: bytes) -> None:
         self.end(key)
         self.files[key] = File(content, OF_S3)
+
+    def extend(self, key: str, piece: bytes) -> None:
+        """An append: another file, of which is said what was of the one before."""
+        held = self.files.get(key, File(b"", OF_S3))
+        self.put(key, held.published + piece)
+        self.files[key].mode, self.files[key].extended = held.mode, dict(held.extended)
 
     def end(self, key: str) -> None:
         """A name goes by S3: who writes the file loses it with the last one."""

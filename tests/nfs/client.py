@@ -29,11 +29,16 @@ class Client:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self._mounted = (url, uid, gid)
         try:
-            self._ask("mount", url, uid, gid)
+            self.mount_again()
         except OSError:
             self.close()
             raise
+
+    def mount_again(self) -> None:
+        """Be another client to the server; what was open is gone. Of NFS 4, libnfs renews no lease."""
+        self._ask("mount", *self._mounted)
 
     def read(self, path: str) -> bytes:
         """The whole content."""
@@ -56,6 +61,11 @@ class Client:
     def open(self, path: str, flags: int) -> int:
         """A file by its handle; `pread` and `pwrite` name no path any more."""
         number: int = self._ask("open", path, flags)
+        return number
+
+    def create(self, path: str, flags: int, mode: int) -> int:
+        """The same of a file that is made."""
+        number: int = self._ask("create", path, flags, mode)
         return number
 
     def pread(self, number: int, offset: int, size: int) -> bytes:
@@ -102,11 +112,15 @@ class Agent:
     def __init__(self) -> None:
         # It has no types.
         self._library: Any = importlib.import_module("libnfs")
-        self._context = self._library.nfs_init_context()
+        self._context: Any = None
         self._files: dict[int, Any] = {}
 
     def mount(self, url: str, uid: int, gid: int) -> None:
-        library, context = self._library, self._context
+        library = self._library
+        if self._context is not None:
+            self._files.clear()
+            library.nfs_destroy_context(self._context)
+        context = self._context = library.nfs_init_context()
         parsed = library.nfs_parse_url_dir(context, url)
         library.nfs_set_uid(context, uid)
         library.nfs_set_gid(context, gid)
@@ -165,6 +179,11 @@ class Agent:
     def open(self, path: str, flags: int) -> int:
         handle = self._library.new_NFSFileHandle()
         self._check(self._library.nfs_open(self._context, path, flags, handle))
+        return self._keep(handle)
+
+    def create(self, path: str, flags: int, mode: int) -> int:
+        handle = self._library.new_NFSFileHandle()
+        self._check(self._library.nfs_create(self._context, path, flags, mode, handle))
         return self._keep(handle)
 
     def pread(self, number: int, offset: int, size: int) -> str:

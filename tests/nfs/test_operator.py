@@ -148,6 +148,8 @@ def test_what_keeps_it_from_serving_gets_one_line(nfs: Nfs, tmp_path: Path) -> N
     assert "nfs.address 0.0.0.0:2049 can't be used: Address already in use" in told
     inside = {"PACKSTONE_NFS__DIRECTORY": str(elsewhere / "run")}
     assert "must stay outside of the data directory" in refused(nfs, within, elsewhere, **inside)
+    endless = {"PACKSTONE_NFS__GRACE_PERIOD": "1.9 s"}
+    assert "nfs.grace_period: input should be greater than or equal to 2" in refused(nfs, within, elsewhere, **endless)
     # Elsewhere than on the server's machine no rpcbind runs.
     client = ["ip", "netns", "exec", nfs.network.clients[0]]
     assert "NFS 3 needs rpcbind, which doesn't run" in refused(nfs, client, elsewhere, **other)

@@ -38,6 +38,10 @@ def test_names_that_s3_changes(nfs: Nfs, version: int) -> None:
         await_seen(lambda: client.read(f"/{folder}/deep/first") == b"another first")
         s3.delete_object(Bucket=BUCKET, Key=f"{folder}/deep/first")
         await_seen(lambda: client.list(f"/{folder}/deep") == ["second"])
+        s3.put_object(Bucket=BUCKET, Key=f"{folder}/deep/marked/", Body=b"")
+        await_seen(lambda: sorted(client.list(f"/{folder}/deep")) == ["marked", "second"])
+        s3.delete_object(Bucket=BUCKET, Key=f"{folder}/deep/marked/")
+        await_seen(lambda: client.list(f"/{folder}/deep") == ["second"])
 
 
 def test_a_directory_tells_clients_that_keep_its_names_to_look_again(nfs: Nfs) -> None:

@@ -38,6 +38,16 @@ async fn a_change_counts_for_all_directories_above_it_and_no_other() {
     assert!(by_s3("a/b/") > Some(second));
     assert!(by_s3("a/") > Some(second) && by_s3("") > Some(second), "the directories may have gone with it");
     assert_eq!((by_s3("a/c/"), by_s3("b/")), (None, None));
+    node::put(&store, "ticks", "a/d/", &[]).await;
+    let marked = changed(&store, "a/");
+    assert_eq!(by_s3("a/"), Some(marked));
+    node::delete(&store, "ticks", "a/d/").await;
+    assert!(by_s3("a/") > Some(marked), "a directory that is told of by its marker alone goes with it");
+    node::put(&store, "ticks", "a/d/", &[]).await;
+    let marked = by_s3("a/");
+    store.unlink(&node::grant(Action::DeleteObject, "ticks", "a/d/")).await.unwrap();
+    assert_eq!(by_s3("a/"), marked, "what a mount removes is its own to say");
+    assert!(Some(changed(&store, "a/")) > marked);
     node::put(&store, "ticks", "c/two", &body(3, 10)).await;
     let third = changed(&store, "c/");
     node::put(&store, "ticks", "a/one", &body(4, 10)).await;

@@ -1,7 +1,7 @@
 //! Making and removing directories; at the top, buckets.
 
 use packstone_access::Action;
-use packstone_store::object::{ListEntry, Precondition};
+use packstone_store::object::ListEntry;
 use packstone_store::record::Posix;
 
 use super::{expect_free, heir};
@@ -62,7 +62,7 @@ impl Files {
         let marker = target.marker.as_ref().ok_or(Errno::NOT_FOUND)?;
         self.store.expect_unlocked(marker)?;
         self.keep(&directory, &target.path).await?;
-        self.store.delete(&grant, Precondition::None).await?;
+        self.store.unlink(&grant).await?;
         self.note_change(&directory);
         Ok(())
     }

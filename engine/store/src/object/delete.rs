@@ -68,13 +68,12 @@ impl Store {
     fn note_gone(&self, grant: &Grant, deleted: Deleted) {
         if let Ok(state) = self.bucket_of(grant)
             && deleted != Deleted::Nothing
-            && !grant.key().ends_with('/')
         {
             self.inner.shared.name_changes.note_s3(state.bucket.id, grant.key(), now());
         }
     }
 
-    /// Deletes a key as a file: a version that waits for its lock ends, as it would where versions are not kept; in
+    /// Deletes a key as a mount does, which knows in which directory: a version that waits for its lock ends, as it would where versions are not kept; in
     /// front of any other comes a delete marker. A crash between leaves what stood below the one that ended.
     ///
     /// # Errors
