@@ -151,6 +151,11 @@ class FilesSection(_Section):
     """How many connections mounts on other machines may have, together; half of them with one access key. A mount has
     one for each question under way, 41 at most. Each may take 2 MiB of memory. 0: no such mount is served."""
 
+    merge_from: float = Field(default=0.5, ge=0, le=1)
+    """A large file that is changed in many places comes to stand in many pieces, 8,192 at most. Of those that it may
+    have beyond whole ones, the share from which on short ones are merged in the background. 0: always; 1: never, so
+    that an `fsync` has to."""
+
 
 class PoolSection(_Section):
     """A pool: drives of one class under one erasure profile."""

@@ -59,7 +59,7 @@ class Node:
             try:
                 files = self.configuration.files
                 socket = str(self.configuration.files_socket)
-                engine.serve_files(socket, files.lock_after, files.remote_connections)
+                engine.serve_files(socket, files.lock_after, files.remote_connections, files.merge_from)
             except packstone_engine.EngineError as fault:
                 _log.warning("no mount can be served", extra={"fault": str(fault)})
         self.health.state = "serving"

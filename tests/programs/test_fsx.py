@@ -31,6 +31,8 @@ SEEDS: Final = range(1, 9)
 SMALL: Final = 256 << 10
 LARGE: Final = 3 << 20
 """It stands in pieces, and each change writes some of them."""
+LARGER: Final = 12 << 20
+"""In several whole ones, too."""
 UNPLUGGINGS: Final = 25
 """Of each drive: it is left alone for twice as long each time that it fails, so there is an end to it."""
 TRIED_AGAIN: Final = {"PACKSTONE_ENGINE__RETRY_FAILED": "0.000000001 s"}
@@ -175,9 +177,21 @@ def test_nothing_differs_in_pieces(folder: Path, s3: "S3Client", tmp_path: Path,
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_differs_where_the_kernel_keeps_what_is_written(tmp_path: Path, seed: int) -> None:
-    node = Node(tmp_path / "data", SETTINGS)
+    on_its_own(Node(tmp_path / "data", SETTINGS), tmp_path, seed, SMALL, OPERATIONS, "--exclusive")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_differs_while_pieces_are_merged(tmp_path: Path, seed: int) -> None:
+    """Whenever there are short ones."""
+    node = Node(tmp_path / "data", SETTINGS | {"PACKSTONE_FILES__MERGE_FROM": "0"})
+    on_its_own(node, tmp_path, seed, LARGE if seed % 2 else LARGER, OPERATIONS // 10)
+
+
+def on_its_own(node: Node, scratch: Path, seed: int, length: int, operations: int, *options: str) -> None:
+    """Run it on a mount of that node with those options, while S3 reads."""
     node.start()
-    mount = Mount(node, tmp_path / "mount", "--exclusive")
+    mount = Mount(node, scratch / "mount", *options)
     try:
         s3 = node.client()
         s3.create_bucket(Bucket=BUCKET)
@@ -185,11 +199,12 @@ def test_nothing_differs_where_the_kernel_keeps_what_is_written(tmp_path: Path, 
         folder = mount.path / BUCKET / "folder"
         folder.mkdir()
         with meanwhile(Reading(s3)):
-            file = fsx(folder, tmp_path, seed)
+            file = fsx(folder, scratch, seed, length, operations)
         assert stored(s3) == file.read_bytes()
     finally:
         mount.close()
         node.close()
+    assert "panicked" not in node.log()
 
 
 @pytest.mark.soak

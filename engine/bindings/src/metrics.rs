@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use packstone_posix::Service;
 use packstone_s3::{Counts, front};
 use packstone_store::compression::{Compressed, Method};
 use packstone_store::drive::DriveState;
@@ -32,18 +33,37 @@ fn labelled<const N: usize>(labels: [(&str, &str); N], value: f64) -> Sample {
     (String::new(), labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(), value)
 }
 
-/// Everything at once; `counts` where the S3 front serves, connections of `remote` mounts where files are served.
-pub fn gather(status: &Status, counts: Option<&Counts>, remote: Option<usize>) -> Vec<Metric> {
+/// Everything at once; `counts` where the S3 front serves, `files` where files are served.
+pub fn gather(status: &Status, counts: Option<&Counts>, files: Option<&Service>) -> Vec<Metric> {
     let mut metrics = store(status);
     metrics.extend(drives(status));
     if let Some(counts) = counts {
         metrics.extend(requests(counts));
     }
-    if let Some(remote) = remote {
-        let help = "Connections of mounts on other machines.";
-        metrics.push(metric("gauge", "mount_remote_connections", help, one(remote as f64)));
+    if let Some(files) = files {
+        metrics.extend(of_files(files));
     }
     metrics
+}
+
+fn of_files(files: &Service) -> Vec<Metric> {
+    let (pieces, bytes) = files.merged();
+    let remote = files.remote_connections();
+    vec![
+        metric("gauge", "mount_remote_connections", "Connections of mounts on other machines.", one(remote as f64)),
+        metric(
+            "counter",
+            "merged_pieces",
+            "Pieces of large files that there are fewer because they were merged in the background, since start.",
+            one(pieces as f64),
+        ),
+        metric(
+            "counter",
+            "merged_bytes",
+            "Bytes of files that were written to merge pieces in the background, since start.",
+            one(bytes as f64),
+        ),
+    ]
 }
 
 fn store(status: &Status) -> Vec<Metric> {

@@ -103,8 +103,15 @@ impl Node {
         })
     }
 
-    #[pyo3(signature = (socket, lock_after, remote_connections=0))]
-    fn serve_files(&self, py: Python<'_>, socket: PathBuf, lock_after: f64, remote_connections: usize) -> PyResult<()> {
+    #[pyo3(signature = (socket, lock_after, remote_connections=0, merge_from=0.5))]
+    fn serve_files(
+        &self,
+        py: Python<'_>,
+        socket: PathBuf,
+        lock_after: f64,
+        remote_connections: usize,
+        merge_from: f64,
+    ) -> PyResult<()> {
         let (front, handle) = (self.serving()?, self.handle()?);
         let lock_after =
             Duration::try_from_secs_f64(lock_after).map_err(|error| OperatorError::new_err(error.to_string()))?;
@@ -112,6 +119,7 @@ impl Node {
             let scratch = socket.parent().unwrap_or(Path::new("."));
             let files = Files::new(self.store.clone(), scratch, front.encryption_rule(), front.authority());
             files.set_lock_after(lock_after);
+            files.set_merge_from(merge_from);
             let service = Service::start(files, &socket, &handle)
                 .map_err(|error| EngineError::new_err(format!("{}: {error}", socket.display())))?;
             service.set_most_remote(remote_connections);
@@ -302,8 +310,7 @@ impl Node {
         let (front, files) = (self.front.lock().clone(), self.files.lock().clone());
         py.detach(|| {
             let status = self.store.status(&grant).map_err(from_store)?;
-            let remote = files.map(|files| files.remote_connections());
-            Ok(metrics::gather(&status, front.map(|front| front.counts()).as_ref(), remote))
+            Ok(metrics::gather(&status, front.map(|front| front.counts()).as_ref(), files.as_deref()))
         })
     }
 

@@ -44,7 +44,7 @@ use tokio::sync::Mutex;
 pub use transport::Remote;
 pub use upgrade::{Credentials, UPGRADE, UPGRADE_PATH};
 
-use crate::content::OpenFiles;
+use crate::content::{Crowded, OpenFiles};
 use crate::locker::Writers;
 use crate::number::Implicit;
 use crate::times::Times;
@@ -87,6 +87,7 @@ pub struct Files {
     pub(crate) views: view::Numbers,
     pub(crate) times: Times,
     pub(crate) writers: Writers,
+    pub(crate) crowded: Crowded,
     pub(crate) watching: Watching,
     /// Milliseconds.
     lock_after: AtomicU64,
@@ -115,6 +116,7 @@ impl Files {
             views: view::Numbers::default(),
             times: Times::default(),
             writers: Writers::default(),
+            crowded: Crowded::default(),
             watching: Watching::default(),
             lock_after: AtomicU64::new(LOCK_AFTER),
             names: std::array::from_fn(|_| Mutex::const_new(())),
@@ -129,6 +131,12 @@ impl Files {
     /// For how long nobody must have written a file in a bucket with default retention for it to be locked.
     pub fn set_lock_after(&self, idle: Duration) {
         self.lock_after.store(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Of the pieces that a file may stand in beyond whole ones, which share there must be for short ones to be merged in the
+    /// background: 0 to 1, which is never.
+    pub fn set_merge_from(&self, share: f64) {
+        self.crowded.set_from(share);
     }
 
     pub(crate) fn lock_after(&self) -> Duration {

@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::caller::{Credential, Signer};
-use crate::content::Which;
+use crate::content::{self, Which};
 use crate::protocol::{Asked, MAX_FRAME, Request, VERSION, greeted};
 use crate::session::Session;
 use crate::shared_buffer::{Filling, SharedBuffer, hand_over};
@@ -125,6 +125,7 @@ impl Service {
         });
         runtime.spawn(locker::run(shared.files.clone(), stopped.clone()));
         runtime.spawn(times::run(shared.files.clone(), stopped.clone()));
+        runtime.spawn(content::merge(shared.files.clone(), stopped.clone()));
         let (arrivals, arriving) = mpsc::unbounded_channel();
         let accepting = runtime.spawn(accept((listener, arriving), shared.clone(), stopped));
         Ok(Self { path: path.to_owned(), stop, accepting: Mutex::new(Some(accepting)), shared, arrivals })
@@ -139,6 +140,13 @@ impl Service {
     #[must_use]
     pub fn remote_connections(&self) -> usize {
         self.shared.remote.lock().values().sum()
+    }
+
+    /// How many pieces of files there are fewer because they were merged in the background, and the bytes that were written
+    /// for that, since the start.
+    #[must_use]
+    pub fn merged(&self) -> (u64, u64) {
+        self.shared.files.crowded.merged()
     }
 
     /// A place for a connection that was signed with an access key; none where too many are taken.

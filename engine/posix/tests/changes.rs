@@ -279,9 +279,12 @@ struct World {
 }
 
 impl World {
-    fn new(encrypts: bool, size: usize) -> Self {
+    fn new(encrypts: bool, merges: bool, size: usize) -> Self {
         let rule = if encrypts { DefaultEncryption::Managed } else { DefaultEncryption::None };
-        let (node, mount, bucket) = ready(Node::encrypting(rule).with_streams(16 << 20));
+        let mut node = Node::encrypting(rule);
+        // Whenever there are short pieces, or where there are too many.
+        node.merge_from = if merges { 0.0 } else { 0.5 };
+        let (node, mount, bucket) = ready(node.with_streams(16 << 20));
         let model = body(0, size);
         let inode = streamed(&mount, bucket, "file", &model);
         Self { node, mount, bucket, inode, handle: None, model, linked: false, seed: 1 }
@@ -372,10 +375,11 @@ proptest! {
     #[test]
     fn a_large_file_is_what_was_written_to_it(
         encrypts in any::<bool>(),
+        merges in any::<bool>(),
         size in 5 * MIB..12 * MIB,
         steps in prop::collection::vec(step(), 20..60),
     ) {
-        let mut world = World::new(encrypts, size);
+        let mut world = World::new(encrypts, merges, size);
         for step in &steps {
             world.take(step);
         }

@@ -19,7 +19,8 @@ fn place(store: &Store) -> Rewritten {
 }
 
 fn changer(store: &Store, place: Rewritten, size: usize) -> Result<ObjectWriter> {
-    store.file_changer(&grant(Action::PutObject, "bkt", KEY), place, size as u64)
+    let pieces = store.get(&grant(Action::GetObject, "bkt", KEY), None).unwrap().pieces().unwrap_or_default().len();
+    store.file_changer(&grant(Action::PutObject, "bkt", KEY), place, pieces, size as u64)
 }
 
 async fn commit(writer: ObjectWriter) -> Result<Version> {

@@ -437,10 +437,13 @@ class Node:
         """Recover and start. Raises OperatorError when another process has the data, or recovery must stop."""
     def serve_s3(self, settings: S3Settings) -> str:
         """Listen, and return the bound address as HOST:PORT. Raises OperatorError when the port is taken."""
-    def serve_files(self, socket: str, lock_after: float, remote_connections: int = 0) -> None:
+    def serve_files(
+        self, socket: str, lock_after: float, remote_connections: int = 0, merge_from: float = 0.5
+    ) -> None:
         """Serve the namespace as files to mounts, on a Unix socket; S3 must be served already. In buckets with default
         retention a file is locked once nobody has written it for `lock_after` seconds. Mounts on other machines may have
-        `remote_connections` to the address of S3, half of them with one access key.
+        `remote_connections` to the address of S3, half of them with one access key. Short pieces of a file are merged in
+        the background from `merge_from`, 0 to 1, of the pieces on that it may stand in beyond whole ones.
 
         Raises OperatorError when the socket can't be made.
         """

@@ -4,7 +4,8 @@
 //! few of them make all changes cheap. Hence a *grid*: cells of 4 MiB in the first 4 GiB, twice as large each time that the
 //! offset doubles from there, so that 1,024 of them and 512 for each doubling make up a file. What comes new is written in
 //! cells. A cell that changes is written in parts of itself, of 256 KiB or a 64th of it, so that the next change there is one
-//! of such a part. Where the pieces get too many, small ones beside each other become cells again.
+//! of such a part. Where the pieces get many, small ones beside each other become cells again: in the background, a few at a
+//! time ([`Grid::choose`], `merger`), or where that comes too late, as content is laid out, so that there are never too many.
 //!
 //! What is appended takes up the pieces before it that are no longer than itself (with what it has taken up), as long as
 //! it is shorter than a cell: so the pieces of a log grow with it, and each byte is written a bounded number of times.
@@ -28,6 +29,11 @@ const MOST: usize = 8192;
 const MOST_CELLS: usize = 6400;
 /// Bytes that a piece takes in the entry of each name.
 const NAMED: usize = 50;
+/// Bytes that are merged at once at most, unless one run has more, and those that a run has.
+pub const SLICE: u64 = 32 << 20;
+const LARGEST_RUN: u64 = 128 << 20;
+/// A run that costs so many times as many bytes for each piece that it saves waits for all that cost less.
+const POOR: u64 = 8;
 
 /// What a piece of changed content comes to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +42,35 @@ pub enum Item {
     Keep(Range<u16>),
     /// Bytes of the content that comes.
     Write(Range<u64>),
+}
+
+/// How many pieces of a file are many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Beyond which they are merged.
+    pub begin: usize,
+    /// Beyond which they are merged in a hurry.
+    pub hurry: usize,
+    /// Down to which they are merged.
+    pub enough: usize,
+}
+
+/// Pieces that might be merged into one.
+#[derive(Debug)]
+struct Run {
+    pieces: Range<u16>,
+    /// The end of the cell that they lie in.
+    end: u64,
+    bytes: u64,
+    /// Of the newest.
+    age: u64,
+}
+
+impl Run {
+    /// Bytes to be written for each piece that it saves.
+    fn cost(&self) -> u64 {
+        self.bytes / (self.pieces.len() as u64 - 1).max(1)
+    }
 }
 
 /// Where cells begin and end.
@@ -64,6 +99,66 @@ impl Grid {
         let length = (doubling / CELLS).clamp(CELL, LARGEST_CELL) << self.coarser;
         let start = at / length * length;
         start..start + length
+    }
+
+    /// How many pieces are many where a file has `size` bytes: of those that it may have beyond its cells, so many
+    /// thousandths.
+    pub fn marks(self, size: u64, thousandths: usize) -> Marks {
+        let mut cells = 0;
+        let mut at = 0;
+        while at < size {
+            (at, cells) = (self.cell(at).end, cells + 1);
+        }
+        let spare = self.most.saturating_sub(cells);
+        let beyond = spare * thousandths.min(1000) / 1000;
+        Marks { begin: cells + beyond, hurry: cells + beyond.midpoint(spare), enough: cells + beyond / 2 }
+    }
+
+    /// Which runs of pieces are to be one piece each, in order: those within one cell that were left alone for longest, by the
+    /// age of their newest, of `most` bytes together unless one has more, or until there are only `enough` pieces. None where
+    /// no pieces are short.
+    pub fn choose(self, pieces: &[u64], ages: &[u64], (enough, most): (usize, u64)) -> Vec<Range<u16>> {
+        let mut runs = self.runs(pieces, ages);
+        let poor = runs.iter().map(Run::cost).min().unwrap_or(0).saturating_mul(POOR);
+        runs.sort_by_key(|run| (run.cost() > poor, run.age));
+        let (mut count, mut bytes) = (pieces.len(), 0);
+        let mut chosen = Vec::new();
+        for run in runs {
+            if count <= enough || (bytes > 0 && bytes + run.bytes > most) {
+                break;
+            }
+            count -= run.pieces.len() - 1;
+            bytes += run.bytes;
+            chosen.push(run.pieces);
+        }
+        chosen.sort_by_key(|run| run.start);
+        chosen
+    }
+
+    /// Pieces beside each other that lie in one cell, two or more.
+    fn runs(self, pieces: &[u64], ages: &[u64]) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut at = 0;
+        for (number, (length, age)) in (0..).zip(pieces.iter().zip(ages)) {
+            let cell = self.cell(at);
+            at += length;
+            if at > cell.end {
+                continue;
+            }
+            match runs.last_mut() {
+                Some(run) if run.pieces.end == number && run.end == cell.end && run.bytes + length <= LARGEST_RUN => {
+                    *run = Run {
+                        pieces: run.pieces.start..number + 1,
+                        end: run.end,
+                        bytes: run.bytes + length,
+                        age: run.age.max(*age),
+                    };
+                }
+                _ => runs.push(Run { pieces: number..number + 1, end: cell.end, bytes: *length, age: *age }),
+            }
+        }
+        runs.retain(|run| run.pieces.len() > 1);
+        runs
     }
 
     /// What becomes of content in pieces of those sizes, once it has `size` bytes of which ranges changed; `None` where

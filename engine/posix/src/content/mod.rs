@@ -6,6 +6,8 @@
 //! content a version: at `fsync` and at every close with something to publish, of which only the pieces are written that
 //! changed ([`layout`]). A version that this opening made itself is not kept beside the next one.
 //!
+//! Where that leaves many pieces, short ones are merged in the background ([`merger`]).
+//!
 //! A file that is made is not there before it is published, and a `close` of what is small doesn't wait for that: see
 //! [`arrival`].
 //!
@@ -14,6 +16,7 @@
 
 mod arrival;
 mod layout;
+mod merger;
 mod publish;
 mod spool;
 
@@ -33,6 +36,7 @@ use tokio::task::block_in_place;
 
 use self::arrival::OnTheirWay;
 pub use self::arrival::Which;
+pub use self::merger::{Crowded, run as merge};
 use self::publish::Stream;
 use self::spool::{Bounds, PAGE, Spool, blank};
 use crate::{Errno, Files};

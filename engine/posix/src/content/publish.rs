@@ -141,8 +141,8 @@ impl Content {
             }
             self.made(files, place)?;
         }
-        if let Some(items) = self.layout(files, place)? {
-            match self.change(files, place, items).await {
+        if let Some((grid, items)) = self.layout(files, place)? {
+            match self.change(files, place, grid, items).await {
                 // The bucket came to keep versions, or the file to have more names.
                 Err(Error::TooManyParts | Error::TooLarge { .. } | Error::InvalidBucketState(_)) => {}
                 other => return other,
@@ -250,8 +250,9 @@ impl Content {
     }
 
     /// What is to be written and what to be kept, where anything is.
-    fn layout(&self, files: &Files, place: &Place) -> Result<Option<Vec<Item>>, Error> {
-        if !self.may_go_on(files, place) || (self.size <= MD5_UP_TO && !self.has_grown()) {
+    fn layout(&self, files: &Files, place: &Place) -> Result<Option<(Grid, Vec<Item>)>, Error> {
+        let is_encrypted = self.object.version.attributes.encryption.is_some();
+        if !files.may_go_on(place, is_encrypted) || (self.size <= MD5_UP_TO && !self.has_grown()) {
             return Ok(None);
         }
         let Some(pieces) = self.object.pieces() else { return Ok(None) };
@@ -259,16 +260,8 @@ impl Content {
             let pages = range.start / PAGE as u64..range.end.div_ceil(PAGE as u64);
             range.end > self.kept || self.spool.has_any(pages)
         };
-        Ok(self.grid(files)?.lay_out(&pieces, self.size, is_changed))
-    }
-
-    /// Whether a version may go on with bytes of the one that is there.
-    fn may_go_on(&self, files: &Files, place: &Place) -> bool {
-        let is_encrypted = self.object.version.attributes.encryption.is_some();
-        files.store.bucket_state(&place.bucket).is_some_and(|state| {
-            let encrypts = !matches!((files.rule)(&state), DefaultEncryption::None);
-            state.versioning() == Versioning::Never && (is_encrypted || !encrypts)
-        })
+        let grid = self.grid(files)?;
+        Ok(grid.lay_out(&pieces, self.size, is_changed).map(|items| (grid, items)))
     }
 
     fn grid(&self, files: &Files) -> Result<Grid, Error> {
@@ -286,13 +279,15 @@ impl Content {
     /// large by what comes is written whole.
     fn is_append(&self, files: &Files, place: &Place) -> bool {
         let is_small = self.object.pieces().is_none() && self.size <= STREAM_FROM;
-        is_small && self.has_grown() && self.may_go_on(files, place)
+        let is_encrypted = self.object.version.attributes.encryption.is_some();
+        is_small && self.has_grown() && files.may_go_on(place, is_encrypted)
     }
 
     /// Writes the pieces that changed, and goes on with the others.
-    async fn change(&mut self, files: &Files, place: &Place, items: Vec<Item>) -> Result<Version, Error> {
+    async fn change(&mut self, files: &Files, place: &Place, grid: Grid, items: Vec<Item>) -> Result<Version, Error> {
         let grant = files.may(Action::PutObject, &place.bucket, &place.key).map_err(|_| Error::Changed)?;
-        let mut writer = files.store.file_changer(&grant, self.rewritten(), self.size)?;
+        let held = self.object.pieces().unwrap_or_default().len();
+        let mut writer = files.store.file_changer(&grant, self.rewritten(), held, self.size)?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.object.version.attributes.etag.md5);
         for item in items {
@@ -315,7 +310,9 @@ impl Content {
             }
         }
         let etag = hashed(&hasher, writer.pieces());
-        writer.commit(Attributes { etag, ..Attributes::default() }, Precondition::None).await
+        let version = writer.commit(Attributes { etag, ..Attributes::default() }, Precondition::None).await?;
+        files.crowded.note(version.file.inode, usize::from(etag.parts), grid, self.size);
+        Ok(version)
     }
 
     /// Adds what follows the version that is there, whose bytes stay where they are.
@@ -399,7 +396,7 @@ fn is_another(committed: &Result<Version, Error>) -> bool {
 }
 
 /// A fault of reading what is to be written.
-fn failed(errno: Errno) -> Error {
+pub(super) fn failed(errno: Errno) -> Error {
     Error::Io(std::io::Error::from_raw_os_error(errno.0))
 }
 
@@ -411,6 +408,14 @@ impl Files {
     pub fn object(&self, place: &Place) -> Result<Object, Errno> {
         let grant = self.may(Action::GetObject, &place.bucket, &place.key)?;
         Ok(self.store.get(&grant, None)?.unlocked(None)?)
+    }
+
+    /// Whether a version may go on with bytes of the one that is there.
+    pub(super) fn may_go_on(&self, place: &Place, is_encrypted: bool) -> bool {
+        self.store.bucket_state(&place.bucket).is_some_and(|state| {
+            let encrypts = !matches!((self.rule)(&state), DefaultEncryption::None);
+            state.versioning() == Versioning::Never && (is_encrypted || !encrypts)
+        })
     }
 
     /// What new content of a key is encrypted with.

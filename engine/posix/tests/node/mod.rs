@@ -34,6 +34,8 @@ pub struct Node {
     pub desk: Desk,
     /// For how long nobody writes what is then locked; counts from the next start on.
     pub lock_after: Duration,
+    /// From which share of pieces on they are merged; counts from the next start on.
+    pub merge_from: f64,
     runtime: Runtime,
     running: Option<(Store, Service)>,
 }
@@ -55,8 +57,16 @@ impl Node {
         };
         initialise(&settings, false).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut node =
-            Self { scratch, settings, encryption, desk: Desk::default(), lock_after: HOUR, runtime, running: None };
+        let mut node = Self {
+            scratch,
+            settings,
+            encryption,
+            desk: Desk::default(),
+            lock_after: HOUR,
+            merge_from: 0.5,
+            runtime,
+            running: None,
+        };
         node.start();
         node
     }
@@ -71,6 +81,7 @@ impl Node {
         let rule = Box::new(move |_: &BucketState| encryption.clone());
         let files = Files::new(store.clone(), self.scratch.path(), rule, Box::new(self.desk.clone()));
         files.set_lock_after(self.lock_after);
+        files.set_merge_from(self.merge_from);
         let service = Service::start(files, &self.socket(), self.runtime.handle()).unwrap();
         self.running = Some((store, service));
     }

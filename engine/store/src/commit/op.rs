@@ -8,6 +8,7 @@ use crate::drive::DriveNumber;
 use crate::index::{Place, Row};
 use crate::object::append::Appended;
 use crate::object::attributes::MAX_ENCODED;
+use crate::object::merge::Merged;
 use crate::object::{
     AttributeChange, Bucket, Checksum, Deleted, Etag, Kept, MAX_PATH, NamedPart, NewDocument, PartChecksums,
     Precondition, RenameTerms, Replaces, Rewritten, StoredCopy, StreamedCopy, TreeMove, UploadId,
@@ -102,6 +103,13 @@ pub enum Op {
         draft: Draft,
         /// What stays of the version that is there; `None` where the body is all.
         kept: Option<Kept>,
+        beside: Beside,
+    },
+    /// Has runs of pieces of a file be one piece each, of the same bytes.
+    Merge {
+        bucket: u32,
+        key: String,
+        merged: Merged,
         beside: Beside,
     },
     /// Makes a body the end of what is there.
@@ -292,6 +300,7 @@ impl Op {
         match self {
             Self::Put { bucket, key, .. }
             | Self::Rewrite { bucket, key, .. }
+            | Self::Merge { bucket, key, .. }
             | Self::Append { bucket, key, .. }
             | Self::Delete { bucket, key, .. }
             | Self::Amend { bucket, key, .. }
@@ -310,6 +319,7 @@ impl Op {
             Self::CreateBucket { .. }
             | Self::Put { .. }
             | Self::Rewrite { .. }
+            | Self::Merge { .. }
             | Self::Append { .. }
             | Self::Link { .. }
             | Self::OpenUpload { .. }
@@ -368,6 +378,10 @@ impl Op {
                         .as_ref()
                         .map_or(0, |base| base.beside.weight((named + extents_of(draft)) * (Extent::ENCODED + 16)));
                     (key.len() + MAX_ENCODED + 4096 + named * (Extent::ENCODED + 16) + others) as u64 + of_draft(draft)
+                }
+                Self::Merge { key, merged, beside, .. } => {
+                    let named = merged.extents * (Extent::ENCODED + 16);
+                    (key.len() + MAX_ENCODED + 4096 + named + beside.weight(named)) as u64
                 }
                 Self::OpenUpload { key, attributes, .. } => (key.len() + attributes.len()) as u64,
                 // Extents, up to three targets and a checksum for each part.

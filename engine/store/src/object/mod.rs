@@ -15,6 +15,7 @@ mod ledger;
 mod link;
 mod list;
 mod locked;
+pub mod merge;
 mod part_checksums;
 mod pending;
 pub(crate) mod pieces;
@@ -100,7 +101,8 @@ pub struct Version {
     /// Whose it is on a mount.
     pub posix: Posix,
     pub attributes: Attributes,
-    /// Sizes of the parts in order when an upload or appends made the object, else empty.
+    /// Sizes of the parts in order when an upload, appends, or changes of a file made the object, else empty; empty too
+    /// once pieces were [merged](merge).
     pub parts: Vec<u64>,
     /// The checksums of these, where an upload that announced any made the object.
     pub part_checksums: Option<PartChecksums>,
@@ -132,12 +134,16 @@ impl Version {
     }
 }
 
-/// Sizes of the parts; a part without bytes has no extent, and can only be the last one.
+/// Sizes of the parts; a part without bytes has no extent, and can only be the last one. Where there are fewer pieces than
+/// the ETag counts they were merged since, and are no parts that the ETag could vouch for.
 fn parts_of(record: &Record, attributes: &Attributes) -> Vec<u64> {
     let plain = |stored| if record.chunking == 0 { stored } else { plain_length(stored) };
     let is_one_body = record.extents.iter().all(|extent| extent.part == 0);
     let mut parts: Vec<u64> = if is_one_body { Vec::new() } else { record.pieces().map(plain).collect() };
     let named = usize::from(attributes.etag.parts);
+    if attributes.upload.is_none() && parts.len() < named {
+        return Vec::new();
+    }
     let is_whole = parts.iter().fold(0, |sum: u64, size| sum.saturating_add(*size)) == record.size;
     if attributes.upload.is_some() && is_whole && parts.len() + 1 == named {
         parts.push(0);

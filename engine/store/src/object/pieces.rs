@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::index::row::corrupt;
 use crate::index::{Row, Space, keys};
 use crate::placement::StorageClass;
-use crate::record::Extent;
+use crate::record::{Extent, Record};
 use crate::store::Store;
 
 /// What changed content takes over from the version that is there.
@@ -40,6 +40,8 @@ use crate::store::Store;
 pub struct Kept {
     /// Pieces of that version, counted from 0, each run with the number that its first one comes to have, from 1 on.
     pub runs: Vec<(u16, Range<u16>)>,
+    /// How many pieces that version had when they were counted: they may have been [merged](super::merge) since.
+    pub pieces: usize,
     /// How many extents that version had.
     pub extents: usize,
     /// Bytes of the content that comes.
@@ -48,26 +50,27 @@ pub struct Kept {
 
 impl Store {
     /// Begins to change the content of a file to `size` bytes, in a bucket that never kept versions: pieces are written, or
-    /// kept of those that [`crate::Object::pieces`] tells, from the first to the last. What is written is encrypted as
-    /// what is kept.
+    /// kept of those that [`crate::Object::pieces`] tells, so many of them, from the first to the last. What is written is
+    /// encrypted as what is kept.
     ///
     /// # Errors
-    /// [`Error::Changed`] where another record has come, [`Error::InvalidBucketState`] where nothing can be kept, or as
+    /// [`Error::Changed`] where another record has come, or has other pieces by now, [`Error::InvalidBucketState`] where nothing can be kept, or as
     /// [`Self::file_writer`].
-    pub fn file_changer(&self, grant: &Grant, place: Rewritten, size: u64) -> Result<ObjectWriter> {
+    pub fn file_changer(&self, grant: &Grant, place: Rewritten, pieces: usize, size: u64) -> Result<ObjectWriter> {
         grant.covers(Action::PutObject)?;
         let state = self.bucket_of(grant)?;
         let snapshot = self.inner.shared.namespace();
         let held = snapshot.get(Space::Current, &keys::current(state.bucket.id, grant.key()))?;
         let row = held.map(|value| Row::decode_whole(&value, &*snapshot)).transpose()?;
-        let row = row.filter(|row| row.record.id == place.record).ok_or(Error::Changed)?;
+        let is_same = |row: &Row| row.record.id == place.record && row.record.pieces().count() == pieces;
+        let row = row.filter(is_same).ok_or(Error::Changed)?;
         expect_changeable(state.versioning(), &row)?;
         let attributes = Attributes::decode(&mut Reader(&row.record.attributes)).map_err(corrupt)?;
         let class = StorageClass::of(&attributes);
         let key = self.key_of(&state, attributes.encryption.as_ref(), None)?;
         let bucket = state.bucket.id;
         let cipher = attributes.encryption.zip(key).map(|(encryption, key)| Cipher { bucket, encryption, key });
-        let kept = Kept { runs: Vec::new(), extents: row.record.extents.len(), size };
+        let kept = Kept { runs: Vec::new(), pieces, extents: row.record.extents.len(), size };
         let writer = self.begin(grant, Destination::Changed(place, kept), Some(size), cipher)?;
         Ok(writer.in_class(class))
     }
@@ -78,10 +81,18 @@ impl Store {
 /// # Errors
 /// [`Error::InvalidBucketState`].
 pub(crate) fn expect_changeable(versioning: Versioning, row: &Row) -> Result<()> {
+    expect_streamed(versioning, &row.record)
+}
+
+/// The same of a record.
+///
+/// # Errors
+/// [`Error::InvalidBucketState`].
+pub(super) fn expect_streamed(versioning: Versioning, record: &Record) -> Result<()> {
     if versioning != Versioning::Never {
         return Err(Error::InvalidBucketState("content is written whole where versions are kept, or were"));
     }
-    if row.record.extents.is_empty() || row.record.small().is_some() {
+    if record.extents.is_empty() || record.small().is_some() {
         return Err(Error::InvalidBucketState("content that does not stream is written whole"));
     }
     Ok(())
@@ -115,6 +126,13 @@ impl Object {
         let is_streamed = !self.record.extents.is_empty() && self.record.small().is_none();
         is_streamed.then(|| self.record.pieces().map(plain).collect())
     }
+
+    /// For each of these the LSN of the newest entry that claimed bytes of it: as a rule, of the last change there.
+    #[must_use]
+    pub fn ages(&self) -> Vec<u64> {
+        let newest = |piece: &[Extent]| piece.iter().map(|extent| extent.claim).max().unwrap_or_default();
+        pieces(&self.record.extents).map(newest).collect()
+    }
 }
 
 impl Kept {
@@ -146,7 +164,7 @@ impl Kept {
 }
 
 /// The extents of each piece.
-fn pieces(extents: &[Extent]) -> impl Iterator<Item = &[Extent]> {
+pub(super) fn pieces(extents: &[Extent]) -> impl Iterator<Item = &[Extent]> {
     extents.chunk_by(|one, next| one.part == next.part)
 }
 

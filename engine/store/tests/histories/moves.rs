@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use packstone_store::Error;
 use packstone_store::checksum::record_hash;
-use packstone_store::commit::{Beside, Body, Op};
+use packstone_store::commit::{Beside, Body, Op, Outcome};
 use packstone_store::index::{Row, Space, keys};
 use packstone_store::object::append::{Appended, Base};
+use packstone_store::object::merge::{Merged, MergedRun};
 use packstone_store::object::{Kept, Precondition, RenameTerms, Rewritten, StoredCopy, StreamedCopy, Versioning};
-use packstone_store::record::Extent;
+use packstone_store::record::{Extent, Record};
 use packstone_store::segment::stream::OpenStream;
 
 use crate::model::Effect;
@@ -22,9 +23,10 @@ const ROOM: Beside = Beside { names: 100, bytes: 1 << 16 };
 impl Run {
     pub fn moves(&mut self, life: &mut Life) -> Step {
         let Some(bucket) = self.bucket() else { return Ok(()) };
-        match self.below(9) {
+        match self.below(12) {
             6 | 7 => self.redirect(life, &bucket),
             8 => self.carry(life),
+            9..12 => self.merge_pieces(life, &bucket),
             0 => self.rename(life, bucket),
             1 => self.append(life, bucket),
             2 => self.link(life, bucket),
@@ -146,10 +148,10 @@ impl Run {
         let row = self.row(life, &bucket, &key).filter(|row| is_never && row.record.size > 0);
         let Some(row) = row.filter(|row| row.record.small().is_none()) else { return Ok(()) };
         let held = self.model.buckets[&bucket].current(&key).unwrap().clone();
-        let mut kept = Kept { extents: row.record.extents.len(), ..Kept::default() };
+        let pieces: Vec<u64> = row.record.pieces().collect();
+        let mut kept = Kept { pieces: pieces.len(), extents: row.record.extents.len(), ..Kept::default() };
         let (mut content, mut written, mut streams) = (Vec::new(), Vec::new(), Vec::new());
         let (mut number, mut at) = (0, 0);
-        let pieces: Vec<u64> = row.record.pieces().collect();
         for place in 0..=pieces.len() {
             for _ in 0..u64::from(self.generator.happens(3000)) + u64::from(self.generator.happens(1000)) {
                 let length = self.below(20_000) + 1;
@@ -183,6 +185,45 @@ impl Run {
         let result = self.commit(life, vec![(op, Effect::Rewrite { bucket, key, content })]);
         streams.into_iter().for_each(|stream| Self::give_stream(life, stream));
         result
+    }
+
+    /// As pieces are merged in the background, whatever is committed meanwhile: nobody sees a change.
+    fn merge_pieces(&mut self, life: &mut Life, bucket: &str) -> Step {
+        let keys: Vec<String> = self.model.buckets[bucket].objects().map(|(key, _)| key.clone()).collect();
+        let is_in_pieces =
+            |key: &&String| self.row(life, bucket, key).is_some_and(|row| row.record.pieces().count() > 1);
+        let keys: Vec<String> = keys.iter().filter(is_in_pieces).cloned().collect();
+        let Some(key) = pick(&keys, &mut self.generator).cloned() else { return self.append(life, bucket.to_owned()) };
+        self.settle_keys(life, bucket, &[&key])?;
+        let Some(row) = self.row(life, bucket, &key) else { return Ok(()) };
+        let held = self.model.buckets[bucket].current(&key).unwrap().clone();
+        let pieces: Vec<&[Extent]> = row.record.extents.chunk_by(|one, next| one.part == next.part).collect();
+        let sizes: Vec<u64> = row.record.pieces().collect();
+        let from = self.below(pieces.len() as u64 - 1) as usize;
+        let count = 2 + self.below((pieces.len() - from - 1) as u64) as usize;
+        let (at, length) = (sizes[..from].iter().sum(), sizes[from..from + count].iter().sum::<u64>());
+        let bytes = Arc::new(held[at as usize..(at + length) as usize].to_vec());
+        let Some((piece, stream)) = self.stream_body(life, &bytes)? else { return Ok(()) };
+        for _ in 0..self.below(2) {
+            if let Err(error) = self.objects(life) {
+                Self::give_stream(life, stream);
+                return Err(error);
+            }
+        }
+        let run = MergedRun { at, held: pieces[from..from + count].concat(), piece: vec![piece] };
+        let Record { key_id, chunking, extents, .. } = &row.record;
+        let extents = extents.len() + 100;
+        let merged =
+            Merged { inode: row.record.inode(), key_id: *key_id, chunking: *chunking, runs: vec![run], extents };
+        let (id, key) = (self.ids.get(bucket).copied().unwrap_or_default(), key.clone());
+        let stated = self.commit_for(life, Op::Merge { bucket: id, key, merged, beside: ROOM });
+        Self::give_stream(life, stream);
+        match stated {
+            Ok(Outcome::Moved(_) | Outcome::Unmoved(_)) => Ok(()),
+            Ok(other) => panic!("seed {}: merging pieces was answered {other:?}", self.seed),
+            Err(Error::Changed | Error::InvalidBucketState(_) | Error::NoSuchBucket) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn rename(&mut self, life: &mut Life, bucket: String) -> Step {

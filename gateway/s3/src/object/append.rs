@@ -66,9 +66,11 @@ impl Face {
     }
 }
 
-/// The tag of an object and what is appended to it: as of an upload with two parts, and said to have as many as there are.
+/// The tag of an object and what is appended to it: as of an upload with two parts, and said to have as many as there are,
+/// one without bytes not among them; or as many as it was said to have before, where these are told no more.
 fn extended(base: &Version, body: &Sums) -> Etag {
-    let pieces = base.parts.len().max(1) + 1;
+    let told = base.parts.iter().filter(|size| **size > 0).count();
+    let pieces = if told > 0 { told } else { usize::from(base.attributes.etag.parts).max(1) } + 1;
     let md5 = md5(&[base.attributes.etag.md5, body.md5].concat());
     Etag { md5, parts: u16::try_from(pieces).unwrap_or(u16::MAX) }
 }

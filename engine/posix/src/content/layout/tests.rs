@@ -150,3 +150,115 @@ proptest! {
         prop_assert_eq!(at, size);
     }
 }
+
+/// What is left of pieces once runs of them became one each.
+fn merged(pieces: &[u64], runs: &[Range<u16>]) -> Vec<u64> {
+    let (mut sizes, mut at) = (Vec::new(), 0);
+    for run in runs {
+        let run = usize::from(run.start)..usize::from(run.end);
+        sizes.extend(&pieces[at..run.start]);
+        sizes.push(pieces[run.clone()].iter().sum());
+        at = run.end;
+    }
+    sizes.extend(&pieces[at..]);
+    sizes
+}
+
+#[test]
+fn what_was_left_alone_for_longest_is_merged_first_a_slice_at_a_time() {
+    let grid = Grid::of(1);
+    let cell = [PART; 16];
+    // Twenty cells in parts between whole ones; the third changed last, then the first.
+    let pieces: Vec<u64> = (0..20).flat_map(|_| [&cell[..], &[4 * MIB]].concat()).collect();
+    let age = |place: usize| match place / 17 {
+        2 => 9_000,
+        0 => 8_000,
+        other => 100 + u64::try_from(other).unwrap(),
+    };
+    let ages: Vec<u64> = (0..pieces.len()).map(age).collect();
+    let runs = grid.choose(&pieces, &ages, (0, SLICE));
+    let cells: Vec<_> = runs.iter().map(|run| (run.start / 17, run.len())).collect();
+    assert_eq!(cells, [1, 3, 4, 5, 6, 7, 8, 9].map(|cell| (cell, 16)), "eight of 4 MiB are a slice");
+    assert_eq!(grid.choose(&pieces, &ages, (0, SLICE / 4)).len(), 2);
+    assert_eq!(grid.choose(&pieces, &ages, (0, 1)).len(), 1);
+    // No more than it takes, and nothing where nothing is short.
+    assert_eq!(grid.choose(&pieces, &ages, (pieces.len() - 16, SLICE)).len(), 2);
+    assert_eq!(grid.choose(&pieces, &ages, (pieces.len(), SLICE)), []);
+    assert_eq!(grid.choose(&whole(grid, 1024 * MIB), &[1; 256], (0, SLICE)), []);
+    // One piece of a cell changed last makes all of it young.
+    let mut ages = vec![1; pieces.len()];
+    ages[20] = 2;
+    assert!(!grid.choose(&pieces, &ages, (0, SLICE)).iter().any(|run| run.contains(&20)));
+    // What saves little waits, however old: two pieces of a cell, and sixteen.
+    let (pieces, ages) = ([&[2 * MIB; 2][..], &cell].concat(), [&[1; 2][..], &[5; 16]].concat());
+    assert_eq!(grid.choose(&pieces, &ages, (10, SLICE)), std::slice::from_ref(&(2..18)));
+    assert_eq!(grid.choose(&pieces, &ages, (0, SLICE)), [0..2, 2..18]);
+}
+
+#[test]
+fn pieces_over_borders_stay_and_large_cells_are_merged_in_part() {
+    let grid = Grid::of(1);
+    let pieces = [3 * MIB, 2 * MIB, MIB, MIB, MIB, 4 * MIB - 1];
+    assert_eq!(grid.choose(&pieces, &[1; 6], (0, SLICE)), std::slice::from_ref(&(2..5)));
+    // A cell of 512 MiB that is in 64 parts, in pieces of 128 MiB.
+    let start = 256 << 30;
+    let mut pieces = whole(grid, start);
+    let before = u16::try_from(pieces.len()).unwrap();
+    pieces.extend([8 * MIB; 64]);
+    let mut turns = 0;
+    loop {
+        let runs = grid.choose(&pieces, &vec![1; pieces.len()], (0, SLICE));
+        let Some(run) = runs.first() else { break };
+        assert!(runs.len() == 1 && run.start >= before && run.len() == 16, "{runs:?}");
+        pieces = merged(&pieces, &runs);
+        turns += 1;
+    }
+    assert_eq!((turns, &pieces[usize::from(before)..]), (4, &[128 * MIB; 4][..]));
+}
+
+#[test]
+fn marks_leave_room_for_whole_cells() {
+    for (names, size) in [(1, 1 << 30), (1, 100 << 30), (1, 5 << 40), (127, 1 << 30), (20, 16 << 30)] {
+        let grid = Grid::of(names);
+        let cells = whole(grid, size).len();
+        let Marks { begin, hurry, enough } = grid.marks(size, 500);
+        assert!(
+            cells <= enough && enough <= begin && begin <= hurry && hurry <= grid.most.max(cells),
+            "{names} {size}"
+        );
+        assert_eq!(
+            grid.marks(size, 0),
+            Marks { begin: cells, hurry: cells.midpoint(grid.most.max(cells)), enough: cells }
+        );
+        assert!(grid.marks(size, 1000).begin >= grid.most);
+    }
+}
+
+proptest! {
+    /// Whatever the pieces: what is chosen are runs of short ones, in order, of a slice at most or of one run, and it comes
+    /// to an end with fewer pieces.
+    #[test]
+    fn merging_comes_to_an_end(
+        pieces in prop::collection::vec(prop_oneof![1..2000u64, 1..6 * MIB, Just(4 * MIB), Just(PART), 1..200 * MIB], 0..400),
+        ages in prop::collection::vec(0..10u64, 400),
+        enough in 0..300usize,
+        names in prop_oneof![Just(1usize), 1..127usize],
+    ) {
+        let grid = Grid::of(names);
+        let mut pieces = pieces;
+        loop {
+            let runs = grid.choose(&pieces, &ages, (enough, SLICE));
+            if runs.is_empty() {
+                break;
+            }
+            prop_assert!(pieces.len() > enough);
+            let bytes = |run: &Range<u16>| pieces[usize::from(run.start)..usize::from(run.end)].iter().sum::<u64>();
+            prop_assert!(runs.iter().map(bytes).sum::<u64>() <= SLICE || runs.len() == 1);
+            prop_assert!(runs.iter().all(|run| run.len() > 1 && bytes(run) <= LARGEST_RUN));
+            prop_assert!(runs.windows(2).all(|pair| pair[0].end <= pair[1].start));
+            let after = merged(&pieces, &runs);
+            prop_assert!(after.len() < pieces.len() && after.iter().sum::<u64>() == pieces.iter().sum::<u64>());
+            pieces = after;
+        }
+    }
+}

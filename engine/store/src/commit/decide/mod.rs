@@ -5,6 +5,7 @@ mod amend;
 mod append;
 mod bucket;
 mod ledger;
+mod merge;
 mod names;
 mod object;
 mod quota;
@@ -174,6 +175,7 @@ impl<'live, 'index> Decider<'live, 'index> {
             Op::Place { id, shard, drive } => self.place_shard(*id, *shard, *drive),
             Op::Erase { id } => self.push(Entry::Erased { id: *id }).map(|()| Outcome::Done),
             Op::Restate(step) => self.restate(step),
+            Op::Merge { bucket, key, merged, beside } => self.merge((*bucket, key), merged, *beside),
             Op::ApproveTime { actor, user, time } => self.approve_time(actor, user, *time),
             // These make no entry: the loop carries them out.
             Op::Relocate(_) | Op::CloseJournal | Op::KeepTime | Op::Admit(_) | Op::OpenPool(_) | Op::Dismiss { .. } => {

@@ -72,7 +72,9 @@ impl Decider<'_, '_> {
         let posix = Posix { inode: held.inode(), mtime: 0, ..held.posix };
         let body = Record { posix, ..self.record(draft, attributes) };
         let Some(kept) = kept else { return Ok(body) };
-        if held.extents.len() > kept.extents || (held.key_id, held.chunking) != (draft.key_id, body.chunking) {
+        // By a number that meant another piece the wrong one would be kept.
+        let is_same = held.extents.len() <= kept.extents && held.pieces().count() == kept.pieces;
+        if !is_same || (held.key_id, held.chunking) != (draft.key_id, body.chunking) {
             return Err(Error::Changed);
         }
         let extents = kept.with(&held.extents, &body.extents).ok_or(Error::Changed)?;

@@ -14,7 +14,7 @@ fn offsets(extents: &[Extent]) -> Vec<(u64, u16)> {
 fn what_is_kept_and_what_is_written_make_one_list() {
     // Three pieces, of which the second lies in two streams.
     let held = [extent(0, 7), extent(1, 9), extent(2, 9), extent(3, 7)];
-    let kept = |runs: Vec<(u16, Range<u16>)>| Kept { runs, extents: 4, size: 0 };
+    let kept = |runs: Vec<(u16, Range<u16>)>| Kept { runs, pieces: 3, extents: 4, size: 0 };
     let made = kept(vec![(1, 0..2), (5, 2..3)]).with(&held, &[extent(10, 3), extent(11, 4), extent(12, 4)]).unwrap();
     assert_eq!(offsets(&made), [(0, 1), (1, 2), (2, 2), (10, 3), (11, 4), (12, 4), (3, 5)]);
     // One piece alone is one body.
