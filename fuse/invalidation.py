@@ -3,14 +3,16 @@
 What the node says may overtake an answer that it gave before: of a number that was called back a moment ago, and where
 the node has not listened for long, the kernel is given less to believe.
 
-Concurrency: a thread of its own, for as long as the process lives. It waits for the node, and for the kernel, which may
-wait for answers of the mount meanwhile.
+Concurrency: a thread of its own, for as long as the process lives. It waits for the node, and for the kernel, which
+locks the directory of a name: so it must not be told of one while a question of its own, that it holds the lock for,
+waits for this process. Both would wait for each other once that is killed, and for ever.
 """
 
 import threading
 import time
-from collections import OrderedDict
-from contextlib import suppress
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import packstone_engine
@@ -39,6 +41,10 @@ class Invalidation(threading.Thread):
         # Since when the node listens; None while it doesn't.
         self._since: float | None = None
         self._called_back: OrderedDict[int, float] = OrderedDict()
+        self._lock = threading.Lock()
+        # Directories that the kernel holds for questions under way, and names in these that it is told of later.
+        self._held: Counter[int] = Counter()
+        self._later: dict[int, set[bytes]] = {}
 
     def believed(self, inode: int) -> float:
         """Seconds for which the kernel may believe what is said of a file now."""
@@ -69,5 +75,34 @@ class Invalidation(threading.Thread):
         # What the kernel has forgotten by itself it answers with an error.
         with suppress(OSError):
             pyfuse3.invalidate_inode(pyfuse3.InodeT(inode), attr_only=True)
-        with suppress(OSError):
-            pyfuse3.invalidate_entry_async(pyfuse3.InodeT(parent), pyfuse3.FileNameT(name), ignore_enoent=True)
+        with self._lock:
+            if parent in self._held:
+                # Beyond that many it is believed until its time is over.
+                if len(later := self._later.setdefault(parent, set())) < _REMEMBERED:
+                    later.add(name)
+                return
+        _forget_name(parent, name)
+
+    @contextmanager
+    def holding(self, directories: tuple[int, ...]) -> Iterator[None]:
+        """While the context lasts the kernel holds these directories; what was held back is told after it."""
+        with self._lock:
+            self._held.update(directories)
+        try:
+            yield
+        finally:
+            names: list[tuple[int, bytes]] = []
+            with self._lock:
+                self._held.subtract(directories)
+                for directory in set(directories):
+                    if not self._held[directory]:
+                        del self._held[directory]
+                        names += [(directory, name) for name in self._later.pop(directory, ())]
+            for directory, name in names:
+                _forget_name(directory, name)
+
+
+def _forget_name(directory: int, name: bytes) -> None:
+    # What the kernel has forgotten by itself it answers with an error.
+    with suppress(OSError):
+        pyfuse3.invalidate_entry_async(pyfuse3.InodeT(directory), pyfuse3.FileNameT(name), ignore_enoent=True)

@@ -79,8 +79,11 @@ class Operations(pyfuse3.Operations):
         # How often this mount has begun or ended to change a file's content.
         self._changes = 0
 
-    async def _answered(self, answer: "packstone_engine.Answer[_T]") -> _T:
-        """What the node says, once it does."""
+    async def _answered(self, answer: "packstone_engine.Answer[_T]", *directories: int) -> _T:
+        """What the node says, once it does; of a question that the kernel holds directories for."""
+        if directories:
+            with self._invalidation.holding(directories):
+                return await self._answered(answer)
         try:
             while not answer.is_here():
                 if (descriptor := answer.fileno()) < 0:
@@ -114,7 +117,7 @@ class Operations(pyfuse3.Operations):
     ) -> pyfuse3.EntryAttributes:
         """Look a name up."""
         asked = self._sizes.now if self._sizes else 0
-        told = await self._answered(self._files.lookup(ctx.uid, parent_inode, name))
+        told = await self._answered(self._files.lookup(ctx.uid, parent_inode, name), parent_inode)
         if self._sizes:
             self._sizes.judge(told[0], told[5], asked)
         return self._entry(told)
@@ -166,15 +169,17 @@ class Operations(pyfuse3.Operations):
     ) -> pyfuse3.EntryAttributes:
         """Make a directory; at the top, a bucket."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
-        return self._entry(await self._answered(self._files.make_directory(ctx.uid, parent_inode, name, made)))
+        return self._entry(
+            await self._answered(self._files.make_directory(ctx.uid, parent_inode, name, made), parent_inode)
+        )
 
     async def rmdir(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
         """Remove an empty directory; at the top, a bucket."""
-        await self._answered(self._files.remove_directory(ctx.uid, parent_inode, name))
+        await self._answered(self._files.remove_directory(ctx.uid, parent_inode, name), parent_inode)
 
     async def unlink(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
         """Delete a file, as its bucket keeps versions."""
-        await self._answered(self._files.unlink(ctx.uid, parent_inode, name))
+        await self._answered(self._files.unlink(ctx.uid, parent_inode, name), parent_inode)
 
     async def rename(
         self,
@@ -190,14 +195,14 @@ class Operations(pyfuse3.Operations):
             raise pyfuse3.FUSEError(errno.EINVAL)
         keep = bool(flags & pyfuse3.RENAME_NOREPLACE)
         names = (parent_inode_old, name_old, parent_inode_new, name_new)
-        await self._answered(self._files.rename(ctx.uid, *names, keep))
+        await self._answered(self._files.rename(ctx.uid, *names, keep), parent_inode_old, parent_inode_new)
 
     async def symlink(
         self, parent_inode: "InodeT", name: "FileNameT", target: "FileNameT", ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Make a symbolic link."""
         made = (0o777, ctx.uid, ctx.gid, 0)
-        told = await self._answered(self._files.link(ctx.uid, parent_inode, name, target, made))
+        told = await self._answered(self._files.link(ctx.uid, parent_inode, name, target, made), parent_inode)
         return self._entry(told)
 
     async def readlink(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "FileNameT":
@@ -213,7 +218,7 @@ class Operations(pyfuse3.Operations):
         ctx: pyfuse3.RequestContext,
     ) -> pyfuse3.EntryAttributes:
         """Give a file one more name."""
-        told = await self._answered(self._files.hard_link(ctx.uid, inode, new_parent_inode, new_name))
+        told = await self._answered(self._files.hard_link(ctx.uid, inode, new_parent_inode, new_name), new_parent_inode)
         return self._entry(told)
 
     async def mknod(
@@ -227,7 +232,7 @@ class Operations(pyfuse3.Operations):
         """Make a regular file, a named pipe, or the node of a socket or a device."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, rdev)
         how = (False, True, False, self._at_once)
-        told, handle, _ = await self._answered(self._files.create(ctx.uid, parent_inode, name, made, how))
+        told, handle, _ = await self._answered(self._files.create(ctx.uid, parent_inode, name, made, how), parent_inode)
         await self._answered(self._files.release(handle))
         return self._entry(told)
 
@@ -237,7 +242,7 @@ class Operations(pyfuse3.Operations):
         """Open a directory."""
 
         async def list_behind(place: bytes, limit: int) -> "Sequence[tuple[bytes, bytes, Told]]":
-            return await self._answered(self._files.list(ctx.uid, inode, place, limit))
+            return await self._answered(self._files.list(ctx.uid, inode, place, limit), inode)
 
         number = next(self._numbers)
         self._listings[number] = Listing(list_behind, inode, self._places, self._invalidation.absences)
@@ -275,7 +280,7 @@ class Operations(pyfuse3.Operations):
         """Make a file and open it."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
         how = (self._reads(flags), bool(flags & os.O_EXCL), bool(flags & os.O_TRUNC), self._at_once)
-        told, handle, _ = await self._answered(self._files.create(ctx.uid, parent_inode, name, made, how))
+        told, handle, _ = await self._answered(self._files.create(ctx.uid, parent_inode, name, made, how), parent_inode)
         return self._opened(told, handle, writes=True), self._entry(told)
 
     async def open(self, inode: "InodeT", flags: "FlagT", ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
