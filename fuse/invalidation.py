@@ -62,12 +62,13 @@ class Invalidation(threading.Thread):
                 watch = self._files.watch(self._wanted)
                 self._since = time.monotonic()
                 while True:
-                    self._forget(*watch.wait())
+                    self.forget(*watch.wait())
             self._since = None
             self.absences += 1
             time.sleep(_PAUSE)
 
-    def _forget(self, parent: int, name: bytes, inode: int) -> None:
+    def forget(self, parent: int, name: bytes, inode: int) -> None:
+        """Have the kernel forget a name, and what it knows of the inode."""
         self._called_back[inode] = time.monotonic()
         self._called_back.move_to_end(inode)
         if len(self._called_back) > _REMEMBERED:

@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -75,6 +76,7 @@ class Operations(pyfuse3.Operations):
         self._numbers = count(1)
         # What the kernel's pages of a file were read of, as of its last opening here.
         self._cached: dict[int, int] = {}
+        self._opened_now: Counter[int] = Counter()
         self._handles: dict[int, OpenFile] = {}
         # How often this mount has begun or ended to change a file's content.
         self._changes = 0
@@ -129,6 +131,9 @@ class Operations(pyfuse3.Operations):
     async def forget(self, inode_list: "Sequence[tuple[InodeT, int]]") -> None:
         """Drop what was kept for inodes that the kernel has no more."""
         for inode, _ in inode_list:
+            # It may be told so late that the kernel knows the file again.
+            if inode in self._opened_now:
+                continue
             self._cached.pop(inode, None)
             if self._sizes:
                 self._sizes.forget(inode)
@@ -309,6 +314,7 @@ class Operations(pyfuse3.Operations):
         inode, version = told[0], told[-1]
         held, self._cached[inode] = self._cached.get(inode), version
         self._handles[handle] = OpenFile(inode, version, writes)
+        self._opened_now[inode] += 1
         if self._sizes and writes:
             self._sizes.begin_writing(inode, told[5])
         return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(handle), keep_cache=held == version)
@@ -386,6 +392,9 @@ class Operations(pyfuse3.Operations):
             _log.warning("a file could not be closed: what was written last is lost", extra={"reason": str(fault)})
         finally:
             del self._handles[fh]
+            self._opened_now[held.inode] -= 1
+            if not self._opened_now[held.inode]:
+                del self._opened_now[held.inode]
             if self._sizes and held.writes:
                 self._sizes.end_writing(held.inode)
 
