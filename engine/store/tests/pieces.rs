@@ -162,3 +162,30 @@ async fn small_pieces_leave_a_stream_that_is_full() {
     expect(&store, &pieces.iter().map(Vec::as_slice).collect::<Vec<_>>()).await;
     node::close(&store);
 }
+
+/// Pieces that were merged have other numbers: whoever counted before keeps none of them by mistake.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_counted_before_pieces_were_merged_is_told() {
+    let node = Node::new(profile(3, 1));
+    let store = node.open();
+    node::create_bucket(&store, "bkt").await;
+    let held = made(&store).await;
+    let (put, base) = (grant(Action::PutObject, "bkt", KEY), place(&store));
+    let before = described(&store);
+    let mut late = changer(&store, base, held[2].len()).unwrap();
+    late.keep(2..3).await.unwrap();
+    let object = store.get(&grant(Action::GetObject, "bkt", KEY), None).unwrap();
+    let merge = store.merger(&put, object, std::slice::from_ref(&(0..2))).unwrap();
+    assert_eq!(merge.finish().await.unwrap().commit().await.unwrap(), 1);
+    let after = described(&store);
+    assert_eq!((after.record, after.modified, after.size), (before.record, before.modified, before.size));
+    assert!(matches!(commit(late).await, Err(Error::Changed)));
+    assert!(matches!(store.file_changer(&put, base, held.len(), 1), Err(Error::Changed)));
+    assert!(node::get(&store, "bkt", KEY).await.unwrap() == held.concat());
+    // By the numbers that there are, it is what was meant.
+    let mut now = changer(&store, base, held[2].len()).unwrap();
+    now.keep(1..2).await.unwrap();
+    commit(now).await.unwrap();
+    assert!(node::get(&store, "bkt", KEY).await.unwrap() == held[2]);
+    node::close(&store);
+}
