@@ -29,8 +29,11 @@ async fn commit(writer: ObjectWriter) -> Result<Version> {
 
 /// An object of five pieces, each another's size.
 async fn made(store: &Store) -> Vec<Vec<u8>> {
+    made_of(store, (0..5).map(|number| body(number, 1_200_000 + number as usize * 10_000)).collect()).await
+}
+
+async fn made_of(store: &Store, pieces: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     node::put(store, "bkt", KEY, b"").await;
-    let pieces: Vec<_> = (0..5).map(|number| body(number, 1_200_000 + number as usize * 10_000)).collect();
     let mut writer = store.file_writer(&grant(Action::PutObject, "bkt", KEY), place(store), None, None).unwrap();
     for piece in &pieces {
         writer.write(piece.clone().into()).await.unwrap();
@@ -160,5 +163,33 @@ async fn small_pieces_leave_a_stream_that_is_full() {
     let largest = files.map(|file| file.unwrap().metadata().unwrap().len()).max().unwrap();
     assert!(largest <= 5 << 20, "a shard of {largest} bytes in streams of 8 MiB");
     expect(&store, &pieces.iter().map(Vec::as_slice).collect::<Vec<_>>()).await;
+    node::close(&store);
+}
+
+/// Pieces that were merged have other numbers: whoever counted before keeps none of them by mistake.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_counted_before_pieces_were_merged_is_told() {
+    let node = Node::new(profile(3, 1));
+    let store = node.open();
+    node::create_bucket(&store, "bkt").await;
+    // All of one size, so that no other check tells one from another.
+    let held = made_of(&store, (0..5).map(|number| body(number, 1_200_000)).collect()).await;
+    let (put, base) = (grant(Action::PutObject, "bkt", KEY), place(&store));
+    let before = described(&store);
+    let mut late = changer(&store, base, held[2].len()).unwrap();
+    late.keep(2..3).await.unwrap();
+    let object = store.get(&grant(Action::GetObject, "bkt", KEY), None).unwrap();
+    let merge = store.merger(&put, object, std::slice::from_ref(&(0..2))).unwrap();
+    assert_eq!(merge.finish().await.unwrap().commit().await.unwrap(), 1);
+    let after = described(&store);
+    assert_eq!((after.record, after.modified, after.size), (before.record, before.modified, before.size));
+    assert!(matches!(commit(late).await, Err(Error::Changed)));
+    assert!(matches!(store.file_changer(&put, base, held.len(), 1), Err(Error::Changed)));
+    assert!(node::get(&store, "bkt", KEY).await.unwrap() == held.concat());
+    // By the numbers that there are, it is what was meant.
+    let mut now = changer(&store, base, held[2].len()).unwrap();
+    now.keep(1..2).await.unwrap();
+    commit(now).await.unwrap();
+    assert!(node::get(&store, "bkt", KEY).await.unwrap() == held[2]);
     node::close(&store);
 }

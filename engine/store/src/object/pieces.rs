@@ -62,9 +62,11 @@ impl Store {
         let snapshot = self.inner.shared.namespace();
         let held = snapshot.get(Space::Current, &keys::current(state.bucket.id, grant.key()))?;
         let row = held.map(|value| Row::decode_whole(&value, &*snapshot)).transpose()?;
-        let is_same = |row: &Row| row.record.id == place.record && row.record.pieces().count() == pieces;
-        let row = row.filter(is_same).ok_or(Error::Changed)?;
+        let row = row.filter(|row| row.record.id == place.record).ok_or(Error::Changed)?;
         expect_changeable(state.versioning(), &row)?;
+        if row.record.pieces().count() != pieces {
+            return Err(Error::Changed);
+        }
         let attributes = Attributes::decode(&mut Reader(&row.record.attributes)).map_err(corrupt)?;
         let class = StorageClass::of(&attributes);
         let key = self.key_of(&state, attributes.encryption.as_ref(), None)?;
