@@ -23,15 +23,17 @@ class _Believed:
 class BelievedSizes:
     """Of each regular file that the kernel knows, by its inode number."""
 
-    def __init__(self) -> None:
-        """Begin with a kernel that knows none."""
+    def __init__(self, *, by_itself: bool) -> None:
+        """Begin with a kernel that knows none. Of one that doesn't believe itself no account is kept."""
+        self._by_itself = by_itself
         self._files: dict[int, _Believed] = {}
         self.now = 0
         """How often any was changed here."""
 
     def generation(self, inode: int, size: int) -> int:
         """What the kernel is told with a size that it takes where it doesn't know the file."""
-        return self._files.setdefault(inode, _Believed(size)).generation
+        held = self._known(inode, size)
+        return 0 if held is None else held.generation
 
     def judge(self, inode: int, size: int, asked: int) -> bool:
         """Compare with what the node says, which was asked at `asked`: whether the kernel has to learn another size."""
@@ -44,8 +46,9 @@ class BelievedSizes:
 
     def begin_writing(self, inode: int, size: int) -> None:
         """Note that one more handle writes a file, of that size if it is new."""
-        self._files.setdefault(inode, _Believed(size)).writers += 1
-        self._changed(inode)
+        self._known(inode, size)
+        if held := self._changed(inode):
+            held.writers += 1
 
     def end_writing(self, inode: int) -> None:
         """Note that one writes it no more."""
@@ -66,6 +69,9 @@ class BelievedSizes:
         """Note that the kernel doesn't know it any more. One that had to be taught keeps its generation."""
         if (held := self._files.get(inode)) and held.writers == 0 and held.generation == 0:
             del self._files[inode]
+
+    def _known(self, inode: int, size: int) -> _Believed | None:
+        return self._files.setdefault(inode, _Believed(size)) if self._by_itself else None
 
     def _changed(self, inode: int) -> _Believed | None:
         self.now += 1

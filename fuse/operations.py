@@ -67,7 +67,7 @@ class Operations(pyfuse3.Operations):
         """
         super().__init__()
         self.enable_writeback_cache = exclusive
-        self._sizes = BelievedSizes() if exclusive else None
+        self._sizes = BelievedSizes(by_itself=exclusive)
         self._files = files
         self._at_once = at_once
         self._invalidation = invalidation
@@ -109,7 +109,7 @@ class Operations(pyfuse3.Operations):
         """What the kernel is told, of what the node told so many seconds ago."""
         believed = max(0, self._invalidation.believed(told[0]) - age)
         inode, mode, size = told[0], told[1], told[5]
-        generation = self._sizes.generation(inode, size) if self._sizes and stat.S_ISREG(mode) else 0
+        generation = self._sizes.generation(inode, size) if stat.S_ISREG(mode) else 0
         return entry_attributes(told, believed, generation)
 
     # Names
@@ -118,10 +118,9 @@ class Operations(pyfuse3.Operations):
         self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Look a name up."""
-        asked = self._sizes.now if self._sizes else 0
+        asked = self._sizes.now
         told = await self._answered(self._files.lookup(ctx.uid, parent_inode, name), parent_inode)
-        if self._sizes:
-            self._sizes.judge(told[0], told[5], asked)
+        self._sizes.judge(told[0], told[5], asked)
         return self._entry(told)
 
     async def getattr(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
@@ -135,8 +134,7 @@ class Operations(pyfuse3.Operations):
             if inode in self._opened_now:
                 continue
             self._cached.pop(inode, None)
-            if self._sizes:
-                self._sizes.forget(inode)
+            self._sizes.forget(inode)
 
     async def setattr(
         self,
@@ -163,7 +161,7 @@ class Operations(pyfuse3.Operations):
         self._changes += 1
         try:
             told = await self._answered(self._files.change(ctx.uid, inode, handle=fh, **change))
-            if self._sizes and fields.update_size:
+            if fields.update_size:
                 self._sizes.resized(inode, attr.st_size)
             return self._entry(told)
         finally:
@@ -295,11 +293,11 @@ class Operations(pyfuse3.Operations):
         writes = empty or bool(flags & _WRITES)
         how = (self._reads(flags), writes, empty)
         changes = self._changes
-        asked = self._sizes.now if self._sizes else 0
+        asked = self._sizes.now
         told, handle, content = await self._answered(self._files.open(ctx.uid, inode, how))
-        if self._sizes and empty:
+        if empty:
             self._sizes.resized(inode, 0)
-        if self._sizes and self._sizes.judge(inode, told[5], asked):
+        if self._sizes.judge(inode, told[5], asked):
             # The kernel looks the name up again, and learns of the other size.
             await self._answered(self._files.release(handle))
             raise pyfuse3.FUSEError(errno.ESTALE)
@@ -315,7 +313,7 @@ class Operations(pyfuse3.Operations):
         held, self._cached[inode] = self._cached.get(inode), version
         self._handles[handle] = OpenFile(inode, version, writes)
         self._opened_now[inode] += 1
-        if self._sizes and writes:
+        if writes:
             self._sizes.begin_writing(inode, told[5])
         return pyfuse3.FileInfo(fh=pyfuse3.FileHandleT(handle), keep_cache=held == version)
 
@@ -346,8 +344,7 @@ class Operations(pyfuse3.Operations):
         """Take bytes; they are durable after fsync."""
         self._handles[fh].is_changed = True
         with self._changing(fh):
-            if self._sizes:
-                self._sizes.wrote(self._handles[fh].inode, off + len(buf))
+            self._sizes.wrote(self._handles[fh].inode, off + len(buf))
             await self._answered(self._files.write(fh, off, buf))
         return len(buf)
 
@@ -395,7 +392,7 @@ class Operations(pyfuse3.Operations):
             self._opened_now[held.inode] -= 1
             if not self._opened_now[held.inode]:
                 del self._opened_now[held.inode]
-            if self._sizes and held.writes:
+            if held.writes:
                 self._sizes.end_writing(held.inode)
 
     # The whole, and what else is said of files
