@@ -15,7 +15,7 @@ from tests.faces.attempt import Attempt, Outcome, Reach, nothing, torn, written
 from tests.faces.file_face import FileFace
 from tests.faces.mount_face import MountFace
 from tests.faces.plan import Plan
-from tests.faces.tree import Tree
+from tests.faces.tree import Tree, parent_of
 
 FILE_KINDS: Final = (
     "create",
@@ -234,9 +234,13 @@ class FileAttempts:
         if getattr(deepcopy(self._tree), plan.kind)(*arguments) is not None:
             return None
         call = getattr(self._face, plan.kind)
+        outcomes: list[Outcome] = [nothing, lambda tree, _: getattr(tree, plan.kind)(*arguments)]
+        if plan.kind in {"unlink", "remove_directory", "rename"}:
+            # What keeps the directory comes before its last name goes.
+            outcomes.insert(1, lambda tree, _: tree.keep(parent_of(arguments[0]), arguments[0]))
         return Attempt(
             self._what(plan.kind, *arguments),
             arguments[-1] if plan.kind != "change_mode" else arguments[0],
             lambda _: call(*arguments),
-            [nothing, lambda tree, _: getattr(tree, plan.kind)(*arguments)],
+            outcomes,
         )

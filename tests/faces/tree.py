@@ -109,7 +109,7 @@ class Tree:
             return errno.ENOENT
         return errno.ELOOP if file.is_link else None
 
-    def _keep(self, directory: str, without: str) -> None:
+    def keep(self, directory: str, without: str) -> None:
         """A directory stays when its last name is taken through a mount."""
         if directory not in self.markers and not any(held != without for held in self.below(directory)):
             self.markers[directory] = OF_DIRECTORIES
@@ -160,7 +160,7 @@ class Tree:
         refusal = self.not_a_file(path)
         if refusal not in {None, errno.ELOOP}:
             return refusal
-        self._keep(parent_of(path), path)
+        self.keep(parent_of(path), path)
         del self.files[path]
         return None
 
@@ -171,7 +171,7 @@ class Tree:
             return errno.ENOTDIR if path in self.files else errno.ENOENT
         if next(self.below(path), None) is not None:
             return errno.ENOTEMPTY
-        self._keep(parent_of(path), path)
+        self.keep(parent_of(path), path)
         del self.markers[path]
         return None
 
@@ -187,7 +187,7 @@ class Tree:
         if self.is_directory(path):
             return errno.EISDIR
         if self.files[source] is not self.files.get(path):
-            self._keep(parent_of(source), source)
+            self.keep(parent_of(source), source)
             self.files[path] = self.files.pop(source)
         return None
 

@@ -132,7 +132,8 @@ def refused(nfs: Nfs, within: list[str], data: Path, **settings: str) -> str:
         env=nfs.node.environment() | settings,
         timeout=60,
     )
-    assert done.returncode == 1
+    # 2 where a setting is wrong.
+    assert done.returncode in {1, 2}
     assert done.stderr.count("\n") == 1, done.stderr
     return done.stderr
 
