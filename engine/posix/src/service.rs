@@ -58,6 +58,7 @@ pub struct Service {
     path: PathBuf,
     stop: watch::Sender<bool>,
     accepting: Mutex<Option<JoinHandle<()>>>,
+    merging: Mutex<Option<JoinHandle<()>>>,
     shared: Arc<Shared>,
     arrivals: mpsc::UnboundedSender<Connection>,
 }
@@ -125,10 +126,11 @@ impl Service {
         });
         runtime.spawn(locker::run(shared.files.clone(), stopped.clone()));
         runtime.spawn(times::run(shared.files.clone(), stopped.clone()));
-        runtime.spawn(content::merge(shared.files.clone(), stopped.clone()));
+        let merging = runtime.spawn(content::merge(shared.files.clone(), stopped.clone()));
         let (arrivals, arriving) = mpsc::unbounded_channel();
         let accepting = runtime.spawn(accept((listener, arriving), shared.clone(), stopped));
-        Ok(Self { path: path.to_owned(), stop, accepting: Mutex::new(Some(accepting)), shared, arrivals })
+        let (accepting, merging) = (Mutex::new(Some(accepting)), Mutex::new(Some(merging)));
+        Ok(Self { path: path.to_owned(), stop, accepting, merging, shared, arrivals })
     }
 
     /// How many connections other machines may have, together; half of them with one access key. None, until this is said.
@@ -181,6 +183,11 @@ impl Service {
             // A task that panicked has said so.
             let _ = accepting.await;
             let _ = std::fs::remove_file(&self.path);
+        }
+        let merging = self.merging.lock().take();
+        if let Some(merging) = merging {
+            // It ends with its step, which drives that answer no more may hold.
+            let _ = tokio::time::timeout(LAST_ANSWER, merging).await;
         }
     }
 }

@@ -115,6 +115,9 @@ impl Crowded {
     }
 }
 
+/// Told when the end is asked for: a step under way is not cut off by it, so that nothing of it outlives the task.
+type Stopped = watch::Receiver<bool>;
+
 /// What came of a slice.
 #[derive(Debug)]
 enum Slice {
@@ -127,7 +130,7 @@ enum Slice {
 }
 
 /// Merges what is noted until the end is asked for.
-pub async fn run(files: Arc<Files>, mut stopped: watch::Receiver<bool>) {
+pub async fn run(files: Arc<Files>, mut stopped: Stopped) {
     loop {
         let Some((inode, lost)) = files.crowded.take() else {
             tokio::select! {
@@ -135,20 +138,19 @@ pub async fn run(files: Arc<Files>, mut stopped: watch::Receiver<bool>) {
                 () = files.crowded.came.notified() => continue,
             }
         };
-        // What is cut off in between has left nothing behind.
-        tokio::select! {
-            _ = stopped.wait_for(|stopped| *stopped) => return,
-            () = take_turn(&files, inode, lost) => {}
+        take_turn(&files, inode, lost, &mut stopped).await;
+        if *stopped.borrow() {
+            return;
         }
     }
 }
 
-async fn take_turn(files: &Files, inode: u64, lost: usize) {
-    match files.merge_slice(inode, SLICE >> lost).await {
+async fn take_turn(files: &Files, inode: u64, lost: usize, stopped: &mut Stopped) {
+    match files.merge_slice(inode, SLICE >> lost, stopped).await {
         Ok(Slice::Enough) => {}
         Ok(Slice::Merged) => files.crowded.enter(inode, lost.saturating_sub(1)),
         Ok(Slice::Lost) => {
-            tokio::time::sleep(PAUSE).await;
+            pause(PAUSE, stopped).await;
             if lost < TRIES {
                 files.crowded.enter(inode, lost + 1);
             }
@@ -157,13 +159,19 @@ async fn take_turn(files: &Files, inode: u64, lost: usize) {
         Err(Error::Changed | Error::NoSuchKey | Error::NoSuchBucket | Error::InvalidBucketState(_)) => {}
         Err(error) => {
             tracing::warn!(inode, %error, "pieces of a file can't be merged: after its next change it is tried again");
-            tokio::time::sleep(PAUSE).await;
+            pause(PAUSE, stopped).await;
         }
     }
 }
 
+/// Waits, if the end isn't asked for meanwhile.
+async fn pause(time: Duration, stopped: &mut Stopped) {
+    // Where the sender is gone the end was asked for, too.
+    let _ = tokio::time::timeout(time, stopped.wait_for(|stopped| *stopped)).await;
+}
+
 impl Files {
-    async fn merge_slice(&self, inode: u64, most: u64) -> Result<Slice, Error> {
+    async fn merge_slice(&self, inode: u64, most: u64, stopped: &mut Stopped) -> Result<Slice, Error> {
         let node = self.may_of_node(Action::ListAllMyBuckets).map_err(failed)?;
         let names = self.store.names(&node, inode)?;
         let grid = Grid::of(names.len());
@@ -188,7 +196,11 @@ impl Files {
             if !merge.step().await? {
                 break;
             }
-            tokio::time::sleep(rest(began.elapsed(), sizes.len() > marks.hurry)).await;
+            pause(rest(began.elapsed(), sizes.len() > marks.hurry), stopped).await;
+            if *stopped.borrow() {
+                // What was copied is named by nothing.
+                return Ok(Slice::Enough);
+            }
         }
         let fewer = self.state(inode, &place, merge.finish().await?).await?;
         let bytes: u64 =
