@@ -8,6 +8,8 @@ else changed the file, or that something could not be written. The file gets ano
 takes it for another file, with nothing in its pages. Who has the old one open is told `EIO`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -54,6 +56,15 @@ class BelievedSizes:
         """Note that one writes it no more."""
         if held := self._changed(inode):
             held.writers -= 1
+
+    @contextmanager
+    def writing(self, inode: int, size: int) -> Iterator[None]:
+        """Note that it is written, or truncated, while the context lasts."""
+        self.begin_writing(inode, size)
+        try:
+            yield
+        finally:
+            self.end_writing(inode)
 
     def wrote(self, inode: int, end: int) -> None:
         """Note that the kernel wrote up to there."""

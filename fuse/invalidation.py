@@ -5,7 +5,8 @@ the node has not listened for long, the kernel is given less to believe.
 
 Concurrency: a thread of its own, for as long as the process lives. It waits for the node, and for the kernel, which
 locks the directory of a name: so it must not be told of one while a question of its own, that it holds the lock for,
-waits for this process. Both would wait for each other once that is killed, and for ever.
+waits for this process. Both would wait for each other once that is killed, and for ever. So names are held back until
+the question is answered: what is left is a kill in the very moment in which the kernel asks, or takes the answer.
 """
 
 import threading

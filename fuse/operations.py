@@ -159,11 +159,15 @@ class Operations(pyfuse3.Operations):
         if not change:
             return await self.getattr(inode, ctx)
         self._changes += 1
+        # Of a directory the kernel holds that meanwhile.
+        ask = self._answered(self._files.change(ctx.uid, inode, handle=fh, **change), inode)
         try:
-            told = await self._answered(self._files.change(ctx.uid, inode, handle=fh, **change))
-            if fields.update_size:
+            if not fields.update_size:
+                return self._entry(await ask)
+            with self._sizes.writing(inode, attr.st_size):
+                told = await ask
                 self._sizes.resized(inode, attr.st_size)
-            return self._entry(told)
+                return self._entry(told)
         finally:
             self._changes += 1
 
@@ -236,7 +240,7 @@ class Operations(pyfuse3.Operations):
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, rdev)
         how = (False, True, False, self._at_once)
         told, handle, _ = await self._answered(self._files.create(ctx.uid, parent_inode, name, made, how), parent_inode)
-        await self._answered(self._files.release(handle))
+        await self._answered(self._files.release(handle), parent_inode)
         return self._entry(told)
 
     # Directories
@@ -294,9 +298,13 @@ class Operations(pyfuse3.Operations):
         how = (self._reads(flags), writes, empty)
         changes = self._changes
         asked = self._sizes.now
-        told, handle, content = await self._answered(self._files.open(ctx.uid, inode, how))
+        ask = self._answered(self._files.open(ctx.uid, inode, how))
         if empty:
-            self._sizes.resized(inode, 0)
+            with self._sizes.writing(inode, 0):
+                told, handle, content = await ask
+                self._sizes.resized(inode, 0)
+        else:
+            told, handle, content = await ask
         if self._sizes.judge(inode, told[5], asked):
             # The kernel looks the name up again, and learns of the other size.
             await self._answered(self._files.release(handle))
@@ -371,7 +379,7 @@ class Operations(pyfuse3.Operations):
     async def fsyncdir(self, fh: "FileHandleT", datasync: bool) -> None:
         """Make names in a directory durable, and its times."""
         held = self._listings[fh]
-        await self._answered(self._files.sync_directory(held.inode))
+        await self._answered(self._files.sync_directory(held.inode), held.inode)
         seen, held.absences = held.absences, self._invalidation.absences
         if held.absences != seen:
             # What was made since the directory was opened may be lost with a node that ended: this says so, once.
@@ -411,7 +419,7 @@ class Operations(pyfuse3.Operations):
 
     async def setxattr(self, inode: "InodeT", name: "XAttrNameT", value: bytes, ctx: pyfuse3.RequestContext) -> None:
         """Set an extended attribute."""
-        await self._answered(self._files.set_extended(ctx.uid, inode, name, value, 0))
+        await self._answered(self._files.set_extended(ctx.uid, inode, name, value, 0), inode)
 
     async def getxattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> bytes:
         """Read an extended attribute."""
@@ -427,4 +435,4 @@ class Operations(pyfuse3.Operations):
 
     async def removexattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> None:
         """Take an extended attribute away."""
-        await self._answered(self._files.remove_extended(ctx.uid, inode, name))
+        await self._answered(self._files.remove_extended(ctx.uid, inode, name), inode)

@@ -224,7 +224,7 @@ async fn accept(
     let ended = async {
         ended.await;
         shared.files.arrive(Which::All).await;
-        shared.files.write_times().await
+        shared.files.write_times(true).await
     };
     match tokio::time::timeout(ENDING, ended).await {
         Ok(Ok(())) => {}

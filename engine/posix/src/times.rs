@@ -53,6 +53,8 @@ use crate::{Errno, Files};
 
 /// What is noted is written this often.
 const PERIOD: Duration = Duration::from_secs(5);
+/// Of buckets, whose times are documents and each a batch of its own, it is written only so often as that.
+const BUCKETS_EVERY: u32 = 12;
 /// Writes that are on their way at once, to share the journal's syncs.
 const AT_ONCE: usize = 256;
 /// Directories whose times have no place, and are remembered.
@@ -157,13 +159,13 @@ impl Times {
 /// Writes what is noted until the end is asked for.
 pub async fn run(files: Arc<Files>, mut stopped: watch::Receiver<bool>) {
     let mut fails = false;
-    loop {
+    for turn in 1_u32.. {
         tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => return,
             () = tokio::time::sleep(PERIOD) => {}
         }
         files.times.age();
-        match files.write_times().await {
+        match files.write_times(turn.is_multiple_of(BUCKETS_EVERY)).await {
             Ok(()) => fails = false,
             Err(error) => {
                 if !std::mem::replace(&mut fails, true) {
@@ -193,13 +195,15 @@ impl Files {
         changed
     }
 
-    /// Writes all that is noted.
+    /// Writes all that is noted, or without `buckets` all but what is noted of these.
     ///
     /// # Errors
     /// The first of what couldn't be written, which stays noted.
-    pub(crate) async fn write_times(&self) -> Result<(), Error> {
+    pub(crate) async fn write_times(&self, buckets: bool) -> Result<(), Error> {
         let mut outcome = Ok(());
-        for some in self.times.unwritten().chunks(AT_ONCE) {
+        let mut noted = self.times.unwritten();
+        noted.retain(|(inode, _)| buckets || !matches!(number::kind(*inode), Kind::Bucket(_)));
+        for some in noted.chunks(AT_ONCE) {
             // Who syncs a directory waits for no more than these.
             let _one = self.times.writing.lock().await;
             let Some(files) = self.own.upgrade() else { return outcome };

@@ -103,7 +103,10 @@ impl Crowded {
 
     fn enter(&self, inode: u64, lost: usize) {
         let mut noted = self.noted.lock();
-        if noted.len() < MOST && !noted.iter().any(|(held, _)| *held == inode) {
+        // Who writes it notes it again while a slice is in hand.
+        if let Some((_, held)) = noted.iter_mut().find(|(held, _)| *held == inode) {
+            *held = lost.max(*held);
+        } else if noted.len() < MOST {
             noted.push_back((inode, lost));
         }
         drop(noted);
@@ -149,14 +152,15 @@ async fn take_turn(files: &Files, inode: u64, lost: usize, stopped: &mut Stopped
     match files.merge_slice(inode, SLICE >> lost, stopped).await {
         Ok(Slice::Enough) => {}
         Ok(Slice::Merged) => files.crowded.enter(inode, lost.saturating_sub(1)),
-        Ok(Slice::Lost) => {
+        // It may stand elsewhere by now, or in many more pieces.
+        Ok(Slice::Lost) | Err(Error::Changed) => {
             pause(PAUSE, stopped).await;
             if lost < TRIES {
                 files.crowded.enter(inode, lost + 1);
             }
         }
         // It is another file by now, or none, or stays as it is.
-        Err(Error::Changed | Error::NoSuchKey | Error::NoSuchBucket | Error::InvalidBucketState(_)) => {}
+        Err(Error::NoSuchKey | Error::NoSuchBucket | Error::InvalidBucketState(_)) => {}
         Err(error) => {
             tracing::warn!(inode, %error, "pieces of a file can't be merged: after its next change it is tried again");
             pause(PAUSE, stopped).await;
