@@ -139,7 +139,7 @@ fn what_was_replaced_comes_back_as_space() {
     // What has two names counts as living twice.
     mount.unlink(bucket, "file").unwrap();
     node.seal();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(240);
     // Half as much again with parity, and what may be dead.
     while node.stored() > 40 << 20 && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(100));
@@ -151,7 +151,7 @@ fn what_was_replaced_comes_back_as_space() {
     assert!(node.get("other").unwrap() == model);
     node.delete("other");
     node.seal();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(240);
     while node.stored() > 2 << 20 && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -173,7 +173,7 @@ fn what_is_dead_under_a_claim_that_lives_comes_back() {
     mount.release(handle).unwrap();
     node.seal();
     node.restart_without_index();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(240);
     // 60 MiB with parity, and 54 that are dead at first.
     while node.stored() > 70 << 20 && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(100));

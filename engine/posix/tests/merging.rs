@@ -43,7 +43,7 @@ fn read(node: &Node, object: Object) -> Vec<u8> {
 }
 
 fn wait(what: &str, until: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(240);
     while !until() {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::sleep(Duration::from_millis(20));
