@@ -10,8 +10,9 @@ use std::sync::Arc;
 use packstone_access::{Action, Grant};
 
 use super::attributes::lock_of;
+use super::destination::Destination;
 use super::get::Object;
-use super::put::{Destination, ObjectWriter};
+use super::put::ObjectWriter;
 use super::{Cipher, CustomerKey, MAX_PARTS, Precondition, Version, Versioning};
 use crate::commit::{Beside, Draft, Op};
 use crate::error::{Error, Result};

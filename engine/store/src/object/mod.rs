@@ -5,6 +5,7 @@ pub mod append;
 pub mod attributes;
 mod bucket;
 mod delete;
+mod destination;
 mod directory;
 mod document;
 mod encryption;

@@ -23,8 +23,9 @@ use std::ops::Range;
 
 use packstone_access::{Action, Grant};
 
+use super::destination::Destination;
 use super::get::Object;
-use super::put::{Destination, ObjectWriter};
+use super::put::ObjectWriter;
 use super::{Attributes, Cipher, MAX_PARTS, Rewritten, Versioning};
 use crate::codec::Reader;
 use crate::crypto::plain_length;

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use packstone_access::{Action, Grant};
 
 use super::append::Appended;
+use super::destination::Destination;
 use super::{Attributes, Cipher, CustomerKey, Kept, MAX_PARTS, Precondition, Rewritten, UploadId, Version};
 use crate::checksum::{record_hash, truncate};
 use crate::commit::{Body, BucketState, Draft, Op, Outcome};
@@ -19,35 +20,6 @@ use crate::record::{Compression, Extent, Posix};
 use crate::segment::stripe::UNIT;
 use crate::store::{Inner, Store};
 use crate::streams::Lease;
-
-/// Where a body will belong.
-#[derive(Debug)]
-pub(super) enum Destination {
-    Object,
-    Part {
-        upload: UploadId,
-        number: u16,
-    },
-    /// The end of an object.
-    Append(Appended),
-    /// The content of a file.
-    File(Rewritten),
-    /// The same, of which some stays.
-    Changed(Rewritten, Kept),
-    /// A stream, and whatever will name it there.
-    Stream,
-}
-
-impl Destination {
-    /// Whether a body streams however small it is, so that no entry but the one that names it has its bytes.
-    fn is_streamed(&self) -> bool {
-        match self {
-            Self::Object | Self::File(_) => false,
-            Self::Part { .. } | Self::Stream | Self::Changed(..) => true,
-            Self::Append(appended) => appended.offset > 0,
-        }
-    }
-}
 
 /// Takes a body piece by piece. Holds at most one stripe in memory; dropped without a commit it leaves nothing that
 /// anything names.
@@ -258,14 +230,10 @@ impl ObjectWriter {
         self
     }
 
-    /// The same for content of a file of which is said when it changed.
+    /// The same for a file of which is said when it changed.
     #[must_use]
     pub fn changed_at(mut self, mtime: Option<i64>) -> Self {
-        match &mut self.destination {
-            Destination::File(place) | Destination::Changed(place, _) => place.mtime = mtime,
-            Destination::Append(Appended { base: Some(base), .. }) => base.mtime = mtime,
-            _ => {}
-        }
+        self.destination.change_at(mtime);
         self
     }
 

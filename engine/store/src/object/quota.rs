@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use packstone_access::{Action, Grant};
 
-use super::put::Destination;
+use super::destination::Destination;
 use super::{Replaces, Versioning};
 use crate::commit::{BucketState, Op};
 use crate::error::{Error, Result};

@@ -223,7 +223,10 @@ impl Shards {
             // The drive hangs: of the shard nothing is known.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(error),
             Err(error) => {
-                if handle.refused.lock().replace(Refusal::of(&error)).is_none() {
+                let refusal = Refusal::of(&error);
+                let is_worse = matches!(refusal, Refusal::ForGood);
+                // Once as long as it stays away.
+                if handle.refused.lock().replace(refusal).is_none() || is_worse {
                     self.note(shard, &error);
                 }
                 Err(io::ErrorKind::NotFound.into())
