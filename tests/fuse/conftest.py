@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fuse.mounted import Mount, skip_without_fuse
-from tests.served import Node
+from tests.fuse.mounted import Mount, served, skip_without_fuse
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -21,29 +20,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     skip_without_fuse(items, Path(__file__).parent)
 
 
-def _mounted(scratch: Path) -> Iterator[Mount]:
-    node = Node(scratch / "data", SETTINGS)
-    node.start()
-    mount = Mount(node, scratch / "mount")
-    try:
-        node.client().create_bucket(Bucket=BUCKET)
-        mount.start()
-        yield mount
-    finally:
-        mount.close()
-        node.close()
-
-
 @pytest.fixture(scope="module")
 def mount(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mount]:
     """The mount that a file of tests shares."""
-    yield from _mounted(tmp_path_factory.mktemp("fuse"))
+    with served(tmp_path_factory.mktemp("fuse"), SETTINGS, BUCKET) as made:
+        yield made
 
 
 @pytest.fixture
 def own_mount(tmp_path: Path) -> Iterator[Mount]:
     """A mount that the test may kill, with its node."""
-    yield from _mounted(tmp_path)
+    with served(tmp_path, SETTINGS, BUCKET) as made:
+        yield made
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ Concurrency: one thread starts, stops and kills it; its files may be used by any
 
 import subprocess
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,18 @@ class Mount:
         if self.process is not None:
             self.stop()
         subprocess.run(["umount", "-l", self.path], capture_output=True, check=False)
+
+
+@contextmanager
+def served(scratch: Path, settings: Mapping[str, str], bucket: str, *options: str) -> Iterator[Mount]:
+    """A node with a bucket, and a mount of it with those options, for as long as the context lasts."""
+    node = Node(scratch / "data", dict(settings))
+    node.start()
+    mount = Mount(node, scratch / "mount", *options)
+    try:
+        node.client().create_bucket(Bucket=bucket)
+        mount.start()
+        yield mount
+    finally:
+        mount.close()
+        node.close()

@@ -13,24 +13,15 @@ from random import Random
 import pytest
 
 from tests.fuse.conftest import BUCKET, SETTINGS
-from tests.fuse.mounted import Mount
-from tests.served import PACKSTONE, Node
+from tests.fuse.mounted import Mount, served
+from tests.served import PACKSTONE
 
 
 @pytest.fixture(scope="module")
 def exclusive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mount]:
     """A node, and the mount that it has."""
-    scratch = tmp_path_factory.mktemp("exclusive")
-    node = Node(scratch / "data", SETTINGS)
-    node.start()
-    mount = Mount(node, scratch / "mount", "--exclusive")
-    try:
-        node.client().create_bucket(Bucket=BUCKET)
-        mount.start()
+    with served(tmp_path_factory.mktemp("exclusive"), SETTINGS, BUCKET, "--exclusive") as mount:
         yield mount
-    finally:
-        mount.close()
-        node.close()
     assert "Traceback" not in mount.log()
 
 

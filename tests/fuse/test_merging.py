@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.fuse.conftest import BUCKET, SETTINGS
-from tests.fuse.mounted import Mount
+from tests.fuse.mounted import Mount, served
 from tests.served import Node
 
 if TYPE_CHECKING:
@@ -28,17 +28,9 @@ ALWAYS: Final = {"PACKSTONE_FILES__MERGE_FROM": "0"}
 @pytest.fixture
 def merging(tmp_path: Path) -> Iterator[Mount]:
     """A mount of a node that merges all the time, with a bucket."""
-    node = Node(tmp_path / "data", SETTINGS | ALWAYS)
-    node.start()
-    mount = Mount(node, tmp_path / "mount")
-    try:
-        node.client().create_bucket(Bucket=BUCKET)
-        mount.start()
+    with served(tmp_path, SETTINGS | ALWAYS, BUCKET) as mount:
         yield mount
-    finally:
-        mount.close()
-        node.close()
-    assert "panicked" not in node.log()
+    assert "panicked" not in mount.node.log()
 
 
 class File:

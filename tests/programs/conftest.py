@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fuse.mounted import Mount, skip_without_fuse
-from tests.served import Node
+from tests.fuse.mounted import Mount, served, skip_without_fuse
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -61,18 +60,11 @@ def run(*command: str | Path, cwd: Path | None = None, timeout: float = 3600) ->
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Mount]:
     """A mount that the test may kill, with its node."""
-    node = Node(tmp_path / "data", SETTINGS)
-    node.start()
-    made = Mount(node, tmp_path / "mount")
-    try:
-        node.client().create_bucket(Bucket=BUCKET)
-        made.start()
+    with served(tmp_path, SETTINGS, BUCKET) as made:
         yield made
-    finally:
-        made.close()
-        node.close()
+    log = made.node.log()
     for word in ("Traceback", "panicked", " ERROR "):
-        assert word not in node.log(), node.log()[-3000:]
+        assert word not in log, log[-3000:]
 
 
 @pytest.fixture

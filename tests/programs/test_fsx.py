@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from gateway.cli.control_client import ControlClient
 from gateway.control.documents import StatusDocument
 from tests.drives.conftest import SETTINGS, Appliance
-from tests.fuse.mounted import Mount
+from tests.fuse.mounted import Mount, served
 from tests.programs.conftest import BUCKET, program, run
 from tests.served import Node
 
@@ -177,34 +177,27 @@ def test_nothing_differs_in_pieces(folder: Path, s3: "S3Client", tmp_path: Path,
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_differs_where_the_kernel_keeps_what_is_written(tmp_path: Path, seed: int) -> None:
-    on_its_own(Node(tmp_path / "data", SETTINGS), tmp_path, seed, SMALL, OPERATIONS, "--exclusive")
+    with served(tmp_path, SETTINGS, BUCKET, "--exclusive") as mount:
+        beside_readers(mount, tmp_path, seed, SMALL, OPERATIONS)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_differs_while_pieces_are_merged(tmp_path: Path, seed: int) -> None:
     """Whenever there are short ones."""
-    node = Node(tmp_path / "data", SETTINGS | {"PACKSTONE_FILES__MERGE_FROM": "0"})
-    on_its_own(node, tmp_path, seed, LARGE if seed % 2 else LARGER, OPERATIONS // 10)
+    with served(tmp_path, SETTINGS | {"PACKSTONE_FILES__MERGE_FROM": "0"}, BUCKET) as mount:
+        beside_readers(mount, tmp_path, seed, LARGE if seed % 2 else LARGER, OPERATIONS // 10)
 
 
-def on_its_own(node: Node, scratch: Path, seed: int, length: int, operations: int, *options: str) -> None:
-    """Run it on a mount of that node with those options, while S3 reads."""
-    node.start()
-    mount = Mount(node, scratch / "mount", *options)
-    try:
-        s3 = node.client()
-        s3.create_bucket(Bucket=BUCKET)
-        mount.start()
-        folder = mount.path / BUCKET / "folder"
-        folder.mkdir()
-        with meanwhile(Reading(s3)):
-            file = fsx(folder, scratch, seed, length, operations)
-        assert stored(s3) == file.read_bytes()
-    finally:
-        mount.close()
-        node.close()
-    assert "panicked" not in node.log()
+def beside_readers(mount: Mount, scratch: Path, seed: int, length: int, operations: int) -> None:
+    """Run it on that mount, while S3 reads."""
+    s3 = mount.node.client()
+    folder = mount.path / BUCKET / "folder"
+    folder.mkdir()
+    with meanwhile(Reading(s3)):
+        file = fsx(folder, scratch, seed, length, operations)
+    assert stored(s3) == file.read_bytes()
+    assert "panicked" not in mount.node.log()
 
 
 @pytest.mark.soak

@@ -2,7 +2,8 @@
 //!
 //! A directory's time moves with each name that comes to it or goes; a commit for each time would be one more for each file
 //! that is made. So a time is *noted* in memory, told from there, and *written* later, the last one of many: every
-//! [`PERIOD`], many directories in a commit; at once where a directory is synced; and when the node ends.
+//! [`PERIOD`] (of buckets every [`BUCKETS_EVERY`] periods), many directories in a commit; at once where a directory is
+//! synced; and when the node ends.
 //!
 //! What stands in the index has times of its own, but tells nothing of names that went, nor who changed them.
 //!
@@ -25,7 +26,7 @@
 //!
 //! | cut off after | what the next start finds |
 //! |---|---|
-//! | names changed | the names; a modification time that is at most [`PERIOD`] and a commit older, and a change time that is later, that of the start |
+//! | names changed | the names; a modification time that is at most [`PERIOD`] (a bucket's: [`BUCKETS_EVERY`] of them) and a commit older, and a change time that is later, that of the start |
 //! | some directories of many were written | these with their times, the others as above |
 //! | a directory was synced, or the node ended | all times |
 //!
@@ -53,7 +54,7 @@ use crate::{Errno, Files};
 
 /// What is noted is written this often.
 const PERIOD: Duration = Duration::from_secs(5);
-/// Of buckets, whose times are documents and each a batch of its own, it is written only so often as that.
+/// Periods after which that of buckets is written, whose times are documents and each a batch of its own.
 const BUCKETS_EVERY: u32 = 12;
 /// Writes that are on their way at once, to share the journal's syncs.
 const AT_ONCE: usize = 256;

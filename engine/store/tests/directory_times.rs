@@ -29,13 +29,6 @@ fn changed(inode: u64, time: i64) -> AttributeChange {
     AttributeChange::Names(NamesChanged { inode, time })
 }
 
-fn reopened(node: &Node, store: Store) -> Store {
-    node::close(&store);
-    drop(store);
-    std::fs::remove_dir_all(node.index()).unwrap();
-    node.open()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_later_change_counts_and_an_earlier_one_doesnt() {
     let node = Node::new(profile(2, 1));
@@ -48,7 +41,7 @@ async fn a_later_change_counts_and_an_earlier_one_doesnt() {
     assert_eq!(described(&store).file, first, "not later, and of another number");
     let told = amend(&store, changed(first.inode, later)).await.unwrap().file;
     assert_eq!(told, File { mtime: later, ctime: later, ..first });
-    let store = reopened(&node, store);
+    let store = node.reopened_without_index(store);
     assert_eq!(described(&store).file, told);
 
     let set = FileChange { mtime: Some(5), ..FileChange::default() };
@@ -96,7 +89,7 @@ async fn a_bucket_keeps_when_names_at_its_top_changed() {
     }
     let by_hand = store.put_document(&may, "names-changed", "", None, Replaces::Anything).await;
     assert!(matches!(by_hand, Err(Error::InvalidDocument(_))));
-    let store = reopened(&node, store);
+    let store = node.reopened_without_index(store);
     assert_eq!(kept(&store), Some(30));
     store.delete_bucket(&grant(Action::DeleteBucket, "bkt", "")).await.unwrap();
     assert!(matches!(store.keep_names_changed(&may, 40).await, Err(Error::NoSuchBucket)));

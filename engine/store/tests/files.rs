@@ -44,13 +44,6 @@ async fn made(store: &Store) -> Version {
     writer.commit(Attributes::default(), Precondition::Absent).await.unwrap()
 }
 
-fn reopened(node: &Node, store: Store) -> Store {
-    node::close(&store);
-    drop(store);
-    std::fs::remove_dir_all(node.index()).unwrap();
-    node.open()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_keeps_its_number_and_what_is_said_of_it() {
     let node = Node::new(profile(3, 1));
@@ -85,7 +78,7 @@ async fn a_file_keeps_its_number_and_what_is_said_of_it() {
     assert_eq!(described(&store, "other").file.inode, inode);
     assert_eq!(place_of(&store, inode), at("other"));
 
-    let store = reopened(&node, store);
+    let store = node.reopened_without_index(store);
     assert_eq!((place_of(&store, inode), described(&store, "other").file.mode), (at("other"), 0o100_600));
     node::put(&store, "bkt", "other", b"over S3").await;
     let over = described(&store, "other").file.inode;
@@ -132,7 +125,7 @@ async fn a_writers_own_version_is_not_kept_and_others_are() {
     let second = rewrite(&store, second, b"second").await.unwrap();
     let third = Rewritten { record: second.record, own: false, mtime: None };
     let third = rewrite(&store, third, b"third").await.unwrap();
-    let store = reopened(&node, store);
+    let store = node.reopened_without_index(store);
     let query = VersionQuery { limit: 10, ..VersionQuery::default() };
     let page = store.list_versions(&grant(Action::ListBucketVersions, "bkt", ""), &query).unwrap();
     let ids = page.entries.iter().map(|entry| match entry {

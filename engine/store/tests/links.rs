@@ -46,13 +46,6 @@ fn names(store: &Store, key: &str) -> Vec<String> {
     store.names(&may, inode).unwrap().into_iter().map(|(_, key)| key).collect()
 }
 
-fn reopened(node: &Node, store: Store) -> Store {
-    node::close(&store);
-    drop(store);
-    std::fs::remove_dir_all(node.index()).unwrap();
-    node.open()
-}
-
 /// That keys hold the same, and are one file.
 async fn expect_one(store: &Store, keys: &[&str], content: &[u8]) {
     let first = described(store, keys[0]).unwrap();
@@ -88,7 +81,7 @@ async fn what_is_written_through_one_name_is_there_under_all() {
         assert!(after.file.ctime > before.file.ctime && described(&store, "a").unwrap().record == before.record);
 
         rewrite(&store, "b", &body(2, size + 1)).await.unwrap();
-        store = reopened(&node, store);
+        store = node.reopened_without_index(store);
         expect_one(&store, &["a", "b", "c"], &body(2, size + 1)).await;
         append(&store, "c", b"more", true).await.unwrap();
         let longer = [body(2, size + 1), b"more".to_vec()].concat();
@@ -99,7 +92,7 @@ async fn what_is_written_through_one_name_is_there_under_all() {
         store.amend(&grant_of("c"), None, AttributeChange::File(change), None).await.unwrap();
         let said = AttributeChange::Extended("user.desk".into(), Some(b"fx".to_vec()));
         store.amend(&grant_of("b"), None, said, None).await.unwrap();
-        store = reopened(&node, store);
+        store = node.reopened_without_index(store);
         expect_one(&store, &["a", "b", "c"], &longer).await;
         for key in ["a", "b", "c"] {
             let version = described(&store, key).unwrap();
@@ -135,7 +128,7 @@ async fn s3_sees_objects_of_which_each_goes_alone() {
         let refused = append(&store, "b", b"x", false).await;
         assert!(matches!(refused, Err(Error::InvalidBucketState(_))), "{refused:?}");
         node::delete(&store, BUCKET, "b").await;
-        store = reopened(&node, store);
+        store = node.reopened_without_index(store);
         expect_one(&store, &["c"], &content[..size - 1]).await;
         append(&store, "c", b"x", false).await.unwrap();
         node::delete(&store, BUCKET, "c").await;
@@ -163,7 +156,7 @@ async fn bytes_in_streams_live_as_long_as_the_last_name() {
         tokio::task::spawn_blocking(move || sealing.seal()).await.unwrap().unwrap();
         // Long enough for a stream that nothing claims to be erased.
         tokio::time::sleep(Duration::from_secs(4)).await;
-        store = reopened(&node, store);
+        store = node.reopened_without_index(store);
         assert!(node::get(&store, BUCKET, order[1]).await.unwrap() == whole, "{order:?}");
         node::put(&store, BUCKET, order[1], b"over").await;
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -228,7 +221,7 @@ async fn what_cannot_have_another_name() {
     }
     assert!(matches!(link(&store, "a", "more").await, Err(Error::TooManyNames)));
     rewrite(&store, "name7", b"second").await.unwrap();
-    store = reopened(&node, store);
+    store = node.reopened_without_index(store);
     assert_eq!(names(&store, "a").len(), MAX_NAMES);
     for at in 1..MAX_NAMES {
         assert_eq!(node::get(&store, BUCKET, &format!("name{at}")).await.unwrap(), b"second");
@@ -260,7 +253,7 @@ async fn keys_of_files_may_be_as_long_as_paths() {
     let mut writer = store.file_maker(&put, posix, None, None).unwrap();
     writer.write(b"deep"[..].into()).await.unwrap();
     writer.commit(Attributes::default(), Precondition::Absent).await.unwrap();
-    store = reopened(&node, store);
+    store = node.reopened_without_index(store);
     assert_eq!(node::get(&store, BUCKET, &long).await.unwrap(), b"deep");
     let query = ListQuery { prefix: "d/".repeat(1400), limit: 9, ..ListQuery::default() };
     let page = store.list(&grant(Action::ListBucket, BUCKET, ""), &query).unwrap();

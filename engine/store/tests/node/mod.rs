@@ -54,6 +54,14 @@ impl Node {
         self.settings.pools[0].drives[number].clone()
     }
 
+    /// The store as a crash leaves it that loses the index as well.
+    pub fn reopened_without_index(&self, store: Store) -> Store {
+        close(&store);
+        drop(store);
+        std::fs::remove_dir_all(self.index()).unwrap();
+        self.open()
+    }
+
     pub fn open(&self) -> Store {
         Store::open(&self.settings).unwrap()
     }
