@@ -3,11 +3,12 @@
 
 mod node;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use node::{Node, body, profile};
 use packstone_access::Action;
+use packstone_store::Store;
 use packstone_store::object::{Attributes, Precondition};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,6 +66,14 @@ async fn a_stream_that_fills_before_its_body_ends_outlives_sealing_and_compactio
     node::close(&store);
 }
 
+async fn until_open_for_healing(store: &Store, count: u64) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while store.status(&node::administer()).unwrap().healing.open != count {
+        assert!(Instant::now() < deadline, "{:?}", store.status(&node::administer()).unwrap().healing);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shard_that_was_away_for_a_moment_is_read_when_another_one_is_gone() {
     let node = Node::new(profile(3, 1));
@@ -81,7 +90,9 @@ async fn a_shard_that_was_away_for_a_moment_is_read_when_another_one_is_gone() {
     let (place, away) = (shard(0), node.drive(0).join("away"));
     std::fs::rename(&place, &away).unwrap();
     assert!(node::get(&store, "ticks", "large").await.unwrap() == whole);
+    until_open_for_healing(&store, 1).await;
     std::fs::rename(&away, &place).unwrap();
+    until_open_for_healing(&store, 0).await;
     // One that is open stays so, whatever becomes of its name.
     std::fs::OpenOptions::new().write(true).open(shard(1)).unwrap().set_len(0).unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;

@@ -51,6 +51,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// often; in a hurry for as long as it took.
 const RESTS: u32 = 3;
 const STEP: Duration = Duration::from_millis(32);
+/// So long a slice waits for who publishes the file; then it is lost to that.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Thousandths.
 const FROM: usize = 500;
 
@@ -217,7 +219,8 @@ impl Files {
     /// States what was copied, while nobody publishes the file.
     async fn state(&self, inode: u64, place: &Place, copied: Copied) -> Result<usize, Error> {
         let Some(open) = self.open.get(inode) else { return copied.commit().await };
-        let mut content = open.content().await;
+        // Who publishes many GiB has nobody else's pieces wait for it.
+        let Ok(mut content) = tokio::time::timeout(PATIENCE, open.content()).await else { return Ok(0) };
         let fewer = copied.commit().await?;
         if let Ok(object) = self.object(place) {
             content.take_up_merged(object);

@@ -289,13 +289,15 @@ impl Work {
         ward.order = healing::choose(&healing::patients(&self.shared, &due)).into();
         if ward.order.is_empty() {
             // What is left has no drive to go to, or is gone: the next start looks again. Open streams are sealed some day.
-            ward.open.retain(|wound| waits(wound) || self.is_open(wound.segment));
+            ward.open.retain(|wound| waits(wound) || self.is_open_without(*wound));
             ward.stuck.retain(|wound, _| ward.open.contains(wound));
         }
     }
 
-    fn is_open(&self, segment: u64) -> bool {
-        matches!(self.shared.table.get(segment), Some(Home::Segment(held)) if !held.info.sealed)
+    /// Whether a stream is open that lacks a shard still: a drive that was away for a moment may have missed nothing.
+    fn is_open_without(&self, Wound { segment, shard }: Wound) -> bool {
+        let Some(Home::Segment(held)) = self.shared.table.get(segment) else { return false };
+        !held.info.sealed && !held.shards.has_come_back(shard)
     }
 
     /// Heals a shard; how many places of it could not be.

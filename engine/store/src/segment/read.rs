@@ -25,7 +25,7 @@ pub type Pin = Arc<()>;
 pub struct Segment {
     pub info: SegmentInfo,
     pub pin: Pin,
-    pub(super) shards: Arc<Shards>,
+    pub(crate) shards: Arc<Shards>,
     pub(super) code: Arc<Code>,
 }
 

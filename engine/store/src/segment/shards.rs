@@ -234,6 +234,13 @@ impl Shards {
         }
     }
 
+    /// Whether a shard that could not be opened can be by now; told once. Blocks.
+    #[must_use]
+    pub fn has_come_back(&self, shard: usize) -> bool {
+        let Some(handle) = self.handles.get(shard).filter(|_| self.open(shard).is_ok()) else { return false };
+        handle.refused.lock().take_if(|refusal| matches!(refusal, Refusal::At(_))).is_some()
+    }
+
     fn try_open(&self, shard: usize, handle: &Handle) -> io::Result<Arc<dyn DriveFile>> {
         let member = handle.member.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let file = member.drive.open(&shard::path_of(self.origin.segment, shard))?;
