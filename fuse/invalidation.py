@@ -19,6 +19,8 @@ from typing import Final
 import packstone_engine
 import pyfuse3
 
+from fuse.look_ahead import LookAhead
+
 UNWATCHED: Final = 1.0
 """Seconds for which the kernel believes names and attributes that nobody would call back."""
 
@@ -32,11 +34,12 @@ _REMEMBERED: Final = 10_000
 class Invalidation(threading.Thread):
     """Tells the kernel what the node tells."""
 
-    def __init__(self, files: packstone_engine.Files, believed: float) -> None:
-        """Name the node, and for how many seconds the kernel may believe what it is told."""
+    def __init__(self, files: packstone_engine.Files, believed: float, ahead: LookAhead) -> None:
+        """Name the node, for how many seconds the kernel may believe what it is told, and what it may be told yet."""
         super().__init__(name="invalidation", daemon=True)
         self._files = files
         self._wanted = believed
+        self._ahead = ahead
         # How often the node has been away, as far as this was seen: it may have started anew.
         self.absences = 0
         # Since when the node listens; None while it doesn't.
@@ -70,6 +73,7 @@ class Invalidation(threading.Thread):
 
     def forget(self, parent: int, name: bytes, inode: int) -> None:
         """Have the kernel forget a name, and what it knows of the inode."""
+        self._ahead.forget(inode)
         self._called_back[inode] = time.monotonic()
         self._called_back.move_to_end(inode)
         if len(self._called_back) > _REMEMBERED:

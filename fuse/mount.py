@@ -22,6 +22,7 @@ from appliance.service_notification import notify
 from fuse.connection import Connect, MountError
 from fuse.device_number import next_free
 from fuse.invalidation import UNWATCHED, Invalidation
+from fuse.look_ahead import LookAhead
 from fuse.operations import Operations
 
 _READ_AHEAD_KIB: Final = 1024
@@ -111,10 +112,11 @@ class Mount:
         """Mount, call `ready`, and answer the kernel until the end. Raises MountError."""
         replace_stale(self._mountpoint)
         files = self._connect()
-        invalidation = Invalidation(files, self._believed)
+        ahead = LookAhead()
+        invalidation = Invalidation(files, self._believed, ahead)
         try:
             with nullcontext() if self._device is None else next_free(self._device):
-                operations = Operations(files, invalidation, at_once=self._sync, exclusive=self._exclusive)
+                operations = Operations(files, invalidation, ahead, at_once=self._sync, exclusive=self._exclusive)
                 pyfuse3.init(operations, str(self._mountpoint), self._options)
         except (RuntimeError, OSError) as fault:
             raise MountError(f"{self._mountpoint} can't be mounted: {fault}") from fault

@@ -25,6 +25,7 @@ from fuse.attributes import Told, entry_attributes
 from fuse.believed_size import BelievedSizes
 from fuse.invalidation import Invalidation
 from fuse.listing import Listing, Places
+from fuse.look_ahead import LookAhead
 from fuse.open_file import OpenFile
 
 if TYPE_CHECKING:
@@ -58,9 +59,17 @@ class Operations(pyfuse3.Operations):
     enable_acl = False
 
     def __init__(
-        self, files: packstone_engine.Files, invalidation: Invalidation, *, at_once: bool, exclusive: bool
+        self,
+        files: packstone_engine.Files,
+        invalidation: Invalidation,
+        ahead: LookAhead,
+        *,
+        at_once: bool,
+        exclusive: bool,
     ) -> None:
         """Answer what the kernel asks by asking `files`; `invalidation` says how long it may believe that.
+
+        What is called back is forgotten in `ahead`, too.
 
         With `at_once`, what is made or closed is durable when that is answered. With `exclusive`, the kernel keeps what
         is written until a file is closed or synced, or for some seconds: nobody else may change files.
@@ -71,6 +80,7 @@ class Operations(pyfuse3.Operations):
         self._files = files
         self._at_once = at_once
         self._invalidation = invalidation
+        self._ahead = ahead
         self._listings: dict[int, Listing] = {}
         self._places = Places()
         self._numbers = count(1)
@@ -96,6 +106,13 @@ class Operations(pyfuse3.Operations):
             await self._before_telling(fault)
             raise _fuse_error(fault) from None
 
+    async def _changed(self, answer: "packstone_engine.Answer[_T]", *inodes: int) -> _T:
+        """What the node says of a change of these inodes; those that are directories the kernel holds meanwhile."""
+        try:
+            return await self._answered(answer, *inodes)
+        finally:
+            self._ahead.forget(*inodes)
+
     async def _before_telling(self, fault: OSError) -> None:
         """Wait for the node where it may have ended before it answered: who is told that, must look what became of it.
 
@@ -119,9 +136,37 @@ class Operations(pyfuse3.Operations):
     ) -> pyfuse3.EntryAttributes:
         """Look a name up."""
         asked = self._sizes.now
-        told = await self._answered(self._files.lookup(ctx.uid, parent_inode, name), parent_inode)
+        if found := self._ahead.find(ctx.uid, parent_inode, name):
+            told, age, changes = found
+            self._sizes.judge(told[0], told[5], changes)
+            entry = self._entry(told, age)
+            if entry.entry_timeout > 0:
+                return entry
+        behind = self._ahead.begin(ctx.uid, parent_inode, name, asked)
+        answer = self._files.lookup(ctx.uid, parent_inode, name)
+        more = self._files.list(ctx.uid, parent_inode, name, behind) if behind else None
+        is_there = False
+        try:
+            told = await self._answered(answer, parent_inode)
+            is_there = True
+        finally:
+            self._ahead.passed(ctx.uid, parent_inode, name, is_there=is_there)
+            if more is not None:
+                await self._take_ahead(ctx.uid, parent_inode, more)
         self._sizes.judge(told[0], told[5], asked)
         return self._entry(told)
+
+    async def _take_ahead(
+        self, uid: int, directory: int, answer: "packstone_engine.Answer[Sequence[tuple[bytes, bytes, Told]]]"
+    ) -> None:
+        entries: Sequence[tuple[bytes, bytes, Told]] = ()
+        try:
+            entries = await self._answered(answer, directory)
+        except pyfuse3.FUSEError:
+            # Not everybody who may look names up may list them.
+            pass
+        finally:
+            self._ahead.take(uid, directory, entries)
 
     async def getattr(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
         """Say what is known of a file."""
@@ -160,7 +205,7 @@ class Operations(pyfuse3.Operations):
             return await self.getattr(inode, ctx)
         self._changes += 1
         # Of a directory the kernel holds that meanwhile.
-        ask = self._answered(self._files.change(ctx.uid, inode, handle=fh, **change), inode)
+        ask = self._changed(self._files.change(ctx.uid, inode, handle=fh, **change), inode)
         try:
             if not fields.update_size:
                 return self._entry(await ask)
@@ -177,16 +222,16 @@ class Operations(pyfuse3.Operations):
         """Make a directory; at the top, a bucket."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
         return self._entry(
-            await self._answered(self._files.make_directory(ctx.uid, parent_inode, name, made), parent_inode)
+            await self._changed(self._files.make_directory(ctx.uid, parent_inode, name, made), parent_inode)
         )
 
     async def rmdir(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
         """Remove an empty directory; at the top, a bucket."""
-        await self._answered(self._files.remove_directory(ctx.uid, parent_inode, name), parent_inode)
+        await self._changed(self._files.remove_directory(ctx.uid, parent_inode, name), parent_inode)
 
     async def unlink(self, parent_inode: "InodeT", name: "FileNameT", ctx: pyfuse3.RequestContext) -> None:
         """Delete a file, as its bucket keeps versions."""
-        await self._answered(self._files.unlink(ctx.uid, parent_inode, name), parent_inode)
+        await self._changed(self._files.unlink(ctx.uid, parent_inode, name), parent_inode)
 
     async def rename(
         self,
@@ -202,14 +247,14 @@ class Operations(pyfuse3.Operations):
             raise pyfuse3.FUSEError(errno.EINVAL)
         keep = bool(flags & pyfuse3.RENAME_NOREPLACE)
         names = (parent_inode_old, name_old, parent_inode_new, name_new)
-        await self._answered(self._files.rename(ctx.uid, *names, keep), parent_inode_old, parent_inode_new)
+        await self._changed(self._files.rename(ctx.uid, *names, keep), parent_inode_old, parent_inode_new)
 
     async def symlink(
         self, parent_inode: "InodeT", name: "FileNameT", target: "FileNameT", ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Make a symbolic link."""
         made = (0o777, ctx.uid, ctx.gid, 0)
-        told = await self._answered(self._files.link(ctx.uid, parent_inode, name, target, made), parent_inode)
+        told = await self._changed(self._files.link(ctx.uid, parent_inode, name, target, made), parent_inode)
         return self._entry(told)
 
     async def readlink(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> "FileNameT":
@@ -225,7 +270,8 @@ class Operations(pyfuse3.Operations):
         ctx: pyfuse3.RequestContext,
     ) -> pyfuse3.EntryAttributes:
         """Give a file one more name."""
-        told = await self._answered(self._files.hard_link(ctx.uid, inode, new_parent_inode, new_name), new_parent_inode)
+        answer = self._files.hard_link(ctx.uid, inode, new_parent_inode, new_name)
+        told = await self._changed(answer, new_parent_inode, inode)
         return self._entry(told)
 
     async def mknod(
@@ -239,7 +285,7 @@ class Operations(pyfuse3.Operations):
         """Make a regular file, a named pipe, or the node of a socket or a device."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, rdev)
         how = (False, True, False, self._at_once)
-        told, handle, _ = await self._answered(self._files.create(ctx.uid, parent_inode, name, made, how), parent_inode)
+        told, handle, _ = await self._changed(self._files.create(ctx.uid, parent_inode, name, made, how), parent_inode)
         await self._answered(self._files.release(handle), parent_inode)
         return self._entry(told)
 
@@ -287,7 +333,7 @@ class Operations(pyfuse3.Operations):
         """Make a file and open it."""
         made = (mode & ~ctx.umask, ctx.uid, ctx.gid, 0)
         how = (self._reads(flags), bool(flags & os.O_EXCL), bool(flags & os.O_TRUNC), self._at_once)
-        told, handle, _ = await self._answered(self._files.create(ctx.uid, parent_inode, name, made, how), parent_inode)
+        told, handle, _ = await self._changed(self._files.create(ctx.uid, parent_inode, name, made, how), parent_inode)
         return self._opened(told, handle, writes=True), self._entry(told)
 
     async def open(self, inode: "InodeT", flags: "FlagT", ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
@@ -303,6 +349,7 @@ class Operations(pyfuse3.Operations):
             with self._sizes.writing(inode, 0):
                 told, handle, content = await ask
                 self._sizes.resized(inode, 0)
+            self._ahead.forget(inode)
         else:
             told, handle, content = await ask
         if self._sizes.judge(inode, told[5], asked):
@@ -347,6 +394,7 @@ class Operations(pyfuse3.Operations):
             raise
         finally:
             self._changes += 1
+            self._ahead.forget(inode)
 
     async def write(self, fh: "FileHandleT", off: int, buf: bytes) -> int:
         """Take bytes; they are durable after fsync."""
@@ -419,7 +467,7 @@ class Operations(pyfuse3.Operations):
 
     async def setxattr(self, inode: "InodeT", name: "XAttrNameT", value: bytes, ctx: pyfuse3.RequestContext) -> None:
         """Set an extended attribute."""
-        await self._answered(self._files.set_extended(ctx.uid, inode, name, value, 0), inode)
+        await self._changed(self._files.set_extended(ctx.uid, inode, name, value, 0), inode)
 
     async def getxattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> bytes:
         """Read an extended attribute."""
@@ -435,4 +483,4 @@ class Operations(pyfuse3.Operations):
 
     async def removexattr(self, inode: "InodeT", name: "XAttrNameT", ctx: pyfuse3.RequestContext) -> None:
         """Take an extended attribute away."""
-        await self._answered(self._files.remove_extended(ctx.uid, inode, name), inode)
+        await self._changed(self._files.remove_extended(ctx.uid, inode, name), inode)

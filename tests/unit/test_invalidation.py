@@ -5,6 +5,7 @@ import pyfuse3
 import pytest
 
 from fuse.invalidation import Invalidation
+from fuse.look_ahead import LookAhead
 
 
 class Node:
@@ -33,7 +34,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bytes]]:
 
 
 def test_they_are_told_once_the_last_question_is_answered(told: list[tuple[int, bytes]]) -> None:
-    invalidation = Invalidation(Node(), 60)  # type: ignore[arg-type]
+    invalidation = Invalidation(Node(), 60, LookAhead())  # type: ignore[arg-type]
     with invalidation.holding((1, 1)):
         with invalidation.holding((1, 2)):
             invalidation.forget(1, b"a", 10)
@@ -48,7 +49,7 @@ def test_they_are_told_once_the_last_question_is_answered(told: list[tuple[int, 
 
 
 def test_they_are_told_though_the_question_fails(told: list[tuple[int, bytes]]) -> None:
-    invalidation = Invalidation(Node(), 60)  # type: ignore[arg-type]
+    invalidation = Invalidation(Node(), 60, LookAhead())  # type: ignore[arg-type]
 
     def fail() -> None:
         with invalidation.holding((1,)):

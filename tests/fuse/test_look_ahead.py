@@ -1,0 +1,174 @@
+"""What is told ahead of look-ups in order is as true as what they would be told."""
+
+import ctypes
+import os
+import random
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.fuse.conftest import BUCKET, SETTINGS
+from tests.fuse.mounted import Mount, served
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to be several users")
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+libc: Final = ctypes.CDLL(None)
+FILES: Final = 400
+GUEST: Final = 1001
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mount]:
+    """A mount whose node has files; other mounts of it begin with a kernel that knows none."""
+    with served(tmp_path_factory.mktemp("ahead"), SETTINGS, BUCKET) as mount:
+        yield mount
+
+
+@contextmanager
+def fresh(node: Mount, point: Path, folder: str, *, believe: int = 3600) -> Iterator[tuple[Path, "Guest"]]:
+    """A directory of files of which a kernel knows nothing yet, and will believe that long what isn't called back."""
+    s3 = node.node.client()
+
+    def put(number: int) -> None:
+        s3.put_object(Bucket=BUCKET, Key=f"{folder}/{number:06}", Body=b"old")
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(put, range(FILES)))
+    mount = Mount(node.node, point, "--allow-other", "--believe", str(believe))
+    try:
+        mount.start()
+        # After a moment in which the kernel is given less to believe.
+        time.sleep(1.2)
+        there = mount.path / BUCKET / folder
+        there.chmod(0o755)
+        guest = Guest(there)
+        try:
+            yield there, guest
+        finally:
+            guest.close()
+    finally:
+        mount.close()
+    assert "Traceback" not in mount.log()
+
+
+class Guest:
+    """Somebody who changes nothing, in a directory: what others look up isn't what it looked up."""
+
+    def __init__(self, there: Path) -> None:
+        # Opened by root: not everybody may walk there.
+        self._directory = os.open(there, os.O_RDONLY | os.O_DIRECTORY)
+
+    def close(self) -> None:
+        os.close(self._directory)
+
+    def walk(self, *numbers: int) -> list[int | None]:
+        """Sizes, by look-ups in order; None where nothing is there."""
+        libc.setfsuid(GUEST)
+        try:
+            return [self._size(number) for number in numbers]
+        finally:
+            libc.setfsuid(0)
+
+    def _size(self, number: int) -> int | None:
+        try:
+            return os.stat(f"{number:06}", dir_fd=self._directory).st_size
+        except FileNotFoundError:
+            return None
+
+
+def test_what_this_mount_changes_behind_a_walk_is_told_at_once(node: Mount, tmp_path: Path) -> None:
+    with fresh(node, tmp_path / "own", "own") as (there, guest):
+        assert guest.walk(*range(30)) == [3] * 30
+        for number in (40, 60, 70, 80, 130, 200):
+            walk_to(guest, number)
+            (there / f"{number:06}").unlink()
+            assert guest.walk(number) == [None]
+        walk_to(guest, 250)
+        (there / "000260").rename(there / "000261")
+        assert guest.walk(260, 261) == [None, 3]
+        (there / "000262").rename(there / "below")
+        assert guest.walk(262) == [None]
+        (there / "000263").unlink()
+        (there / "000263").mkdir()
+        assert guest.walk(263) == [0]
+        assert guest.walk(*range(264, FILES)) == [3] * (FILES - 264)
+
+
+def walk_to(guest: Guest, number: int) -> None:
+    """As far as the names before it."""
+    for before in range(max(0, number - 30), number):
+        guest.walk(before)
+
+
+def test_what_is_written_through_a_handle_behind_a_walk_is_told_at_once(node: Mount, tmp_path: Path) -> None:
+    with (
+        fresh(node, tmp_path / "handle", "handle", believe=3) as (there, guest),
+        (there / "000070").open("r+b", buffering=0) as written,
+        (there / "000071").open("r+b") as truncated,
+    ):
+        # Until the kernel asks for the names again.
+        time.sleep(3)
+        assert guest.walk(*range(60)) == [3] * 60
+        written.write(b"longer")
+        os.truncate(truncated.fileno(), 1)
+        assert guest.walk(*range(60, 73)) == [3] * 10 + [6, 1, 3]
+
+
+def test_what_s3_changes_behind_the_walk_is_called_back(node: Mount, tmp_path: Path) -> None:
+    s3: S3Client = node.node.client()
+    with fresh(node, tmp_path / "other", "other") as (there, guest):
+        assert guest.walk(*range(30)) == [3] * 30
+        s3.put_object(Bucket=BUCKET, Key="other/000040", Body=b"from elsewhere")
+        s3.delete_object(Bucket=BUCKET, Key="other/000041")
+        # It is told a moment later.
+        time.sleep(1)
+        assert guest.walk(*range(30, 41)) == [3] * 10 + [len(b"from elsewhere")]
+        with pytest.raises(FileNotFoundError):
+            (there / "000041").stat()
+        assert (there / "000040").read_bytes() == b"from elsewhere"
+        assert guest.walk(*range(42, FILES)) == [3] * (FILES - 42)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_changes_behind_walks(node: Mount, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    with fresh(node, tmp_path / "random", f"random{seed}") as (there, guest):
+        known: dict[int, int] = dict.fromkeys(range(FILES), 3)
+        for _ in range(3):
+            at = 0
+            while at < FILES:
+                further = range(at, min(FILES, at + chance.randrange(1, 40)))
+                assert guest.walk(*further) == [known.get(number) for number in further]
+                at = further.stop
+                for _ in range(chance.randrange(4)):
+                    change(there, chance, known, min(FILES - 1, at + chance.randrange(40)))
+
+
+def change(there: Path, chance: random.Random, known: dict[int, int], number: int) -> None:
+    path, other = there / f"{number:06}", chance.randrange(FILES)
+    match chance.choice(("write", "unlink", "rename", "link")):
+        case "write":
+            known[number] = chance.randrange(1, 5000)
+            path.write_bytes(b"w" * known[number])
+        case "unlink" if number in known:
+            path.unlink()
+            del known[number]
+        case "rename" if number in known and other != number:
+            path.rename(there / f"{other:06}")
+            known[other] = known.pop(number)
+        case "link" if number in known and other not in known:
+            (there / f"{other:06}").hardlink_to(path)
+            os.truncate(there / f"{other:06}", 1)
+            path.unlink()
+            del known[number]
+            known[other] = 1
+        case _:
+            pass
