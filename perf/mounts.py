@@ -53,7 +53,7 @@ def _mounted(name: str, root: Path, command: Sequence[str], extra: Mapping[str, 
             process.kill()
             process.wait()
 
-    measured = root / "files"
+    measured = root / name
     measured.mkdir(exist_ok=True)
     return Mount(name, measured, stop)
 
@@ -62,6 +62,13 @@ def ours(program: Path, node: Packstone, scratch: Path) -> Mount:
     """`packstone mount` on the node's data directory."""
     root = scratch / "packstone-mount"
     return _mounted("packstone", root, [str(program), "mount", str(root), "--data", str(node.data)])
+
+
+def ours_from_elsewhere(program: Path, node: Packstone, scratch: Path) -> Mount:
+    """`packstone mount` by the S3 endpoint, as from another machine, though without TLS; as the peers are."""
+    root = scratch / "remote-mount"
+    keys = {"AWS_ACCESS_KEY_ID": node.server.access_key, "AWS_SECRET_ACCESS_KEY": node.server.secret_key}
+    return _mounted("remote", root, [str(program), "mount", str(root), "--endpoint", node.server.url], keys)
 
 
 def nothing(scratch: Path) -> Mount:

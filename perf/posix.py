@@ -25,12 +25,13 @@ Rates = dict[str, dict[str, list[float]]]
 
 
 def measure(mounted: list[mounts.Mount], rounds: int, amount: Amount, console: Console) -> tuple[Rates, list[str]]:
-    """Every work on every mount in turns; and what could not be done."""
+    """Every work on every mount in turns, of which each round begins with another; and what could not be done."""
     rates: Rates = {work.name: {mount.name: [] for mount in mounted} for work in WORKS}
     problems: list[str] = []
     for number in range(rounds):
+        first = number % len(mounted)
         for work in WORKS:
-            for mount in mounted:
+            for mount in mounted[first:] + mounted[:first]:
                 try:
                     reached = rate(work, mount.root, amount)
                 except OSError as fault:
@@ -74,7 +75,9 @@ def run(scratch: Path, rounds: int, amount: Amount, console: Console) -> int:
     node.start()
     mounted: list[mounts.Mount] = []
     try:
-        mounted += [mounts.ours(program, node, scratch), mounts.nothing(scratch), mounts.disk(scratch)]
+        mounted.append(mounts.ours(program, node, scratch))
+        mounted.append(mounts.ours_from_elsewhere(program, node, scratch))
+        mounted += [mounts.nothing(scratch), mounts.disk(scratch)]
         mounted += mounts.peers(node, scratch)
         rates, problems = measure(mounted, rounds, amount, console)
     finally:
@@ -96,7 +99,7 @@ def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m perf.posix", description=__doc__)
     parser.add_argument("--scratch", type=Path, default=_HOUSE, help="a directory on the disk that is measured")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument(
         "--files",
         type=int,
