@@ -69,18 +69,38 @@ def test_python_blocks_are_python() -> None:
         ast.parse(block)
 
 
+def parse(arguments: list[str]) -> None:
+    """Have the command line itself parse what comes behind `packstone`, without running it."""
+    context = typer.main.get_command(app).make_context("packstone", list(arguments), resilient_parsing=False)
+    with context:
+        name, command, rest = context.command.resolve_command(context, context._protected_args + context.args)  # type: ignore[attr-defined]
+        assert command is not None, arguments
+        command.make_context(name, rest, parent=context)
+
+
 def test_commands_in_the_readme_exist() -> None:
-    """Each `packstone` line of the README is parsed by the command line itself, without being run."""
-    root = typer.main.get_command(app)
     lines = "\n".join(blocks("README.md", "sh")).replace("\\\n", " ").splitlines()
     commands = [shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/packstone ")]
     assert len(commands) >= 6
     for arguments in commands:
-        context = root.make_context("packstone", list(arguments), resilient_parsing=False)
-        with context:
-            name, command, rest = context.command.resolve_command(context, context._protected_args + context.args)  # type: ignore[attr-defined]
-            assert command is not None, arguments
-            command.make_context(name, rest, parent=context)
+        parse(arguments)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this machine has no systemd")
+def test_units_are_as_systemd_has_them(tmp_path: Path) -> None:
+    units = blocks("docs/namespace.md", "ini")
+    assert units
+    for number, text in enumerate(units):
+        command = next(line.partition("=")[2] for line in text.splitlines() if line.startswith("ExecStart="))
+        program, *arguments = shlex.split(command)
+        parse(arguments)
+        unit = tmp_path / f"packstone-{number}.service"
+        unit.write_text(text.replace(program, shutil.which("true") or ""), "utf-8")
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False
+        )
+        # What it doesn't know it only tells.
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])

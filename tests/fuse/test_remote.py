@@ -436,17 +436,18 @@ def test_mount_packstone_says_what_is_wrong(desk: Desk, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root to mount")
-def test_a_line_of_fstab_mounts(desk: Desk, tmp_path: Path) -> None:
+@pytest.mark.parametrize("of_type", ["packstone", "fuse.packstone"])
+def test_a_line_of_fstab_mounts(desk: Desk, tmp_path: Path, of_type: str) -> None:
     file, point, programs = credentials(tmp_path, desk.root), tmp_path / "mount", tmp_path / "sbin"
     for folder in (point, programs):
         folder.mkdir()
-    program = programs / "mount.packstone"
+    program = programs / f"mount.{of_type}"
     paths = os.environ.get("PYTHONPATH", "")
     program.write_text(f"#!/bin/sh\nPYTHONPATH={paths} exec {HELPER[0]} -c '{HELPER[2]}' \"$@\"\n", "utf-8")
     program.chmod(0o755)
     table = tmp_path / "fstab"
     options = f"_netdev,credentials={file},ca={desk.authority}"
-    table.write_text(f"{desk.node.endpoint} {point} packstone {options} 0 0\n", "utf-8")
+    table.write_text(f"{desk.node.endpoint} {point} {of_type} {options} 0 0\n", "utf-8")
     # In a place of its own, where programs that mount(8) looks for are these, too.
     script = f"""
         mount -t overlay overlay -o lowerdir={programs}:/usr/sbin /usr/sbin || exit 77
