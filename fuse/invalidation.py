@@ -35,7 +35,7 @@ class Invalidation(threading.Thread):
     """Tells the kernel what the node tells."""
 
     def __init__(self, files: packstone_engine.Files, believed: float, ahead: LookAhead) -> None:
-        """Name the node, for how many seconds the kernel may believe what it is told, and what it may be told yet."""
+        """Name the node, for how many seconds the kernel may believe what it is told, and what it may be told ahead."""
         super().__init__(name="invalidation", daemon=True)
         self._files = files
         self._wanted = believed
@@ -64,10 +64,13 @@ class Invalidation(threading.Thread):
         while True:
             with suppress(OSError):
                 watch = self._files.watch(self._wanted)
+                # What was told before isn't called back on this one.
+                self._ahead.forget_all()
                 self._since = time.monotonic()
                 while True:
                     self.forget(*watch.wait())
             self._since = None
+            self._ahead.forget_all()
             self.absences += 1
             time.sleep(_PAUSE)
 

@@ -25,7 +25,7 @@ from fuse.attributes import Told, entry_attributes
 from fuse.believed_size import BelievedSizes
 from fuse.invalidation import Invalidation
 from fuse.listing import Listing, Places
-from fuse.look_ahead import LookAhead
+from fuse.look_ahead import LookAhead, Question
 from fuse.open_file import OpenFile
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Operations(pyfuse3.Operations):
             raise _fuse_error(fault) from None
 
     async def _changed(self, answer: "packstone_engine.Answer[_T]", *inodes: int) -> _T:
-        """What the node says of a change of these inodes; those that are directories the kernel holds meanwhile."""
+        """What the node says of a change of these inodes; the kernel keeps directories locked until it is answered."""
         try:
             return await self._answered(answer, *inodes)
         finally:
@@ -136,41 +136,38 @@ class Operations(pyfuse3.Operations):
     ) -> pyfuse3.EntryAttributes:
         """Look a name up."""
         asked = self._sizes.now
-        if found := self._ahead.find(ctx.uid, parent_inode, name):
+        found = self._ahead.find(ctx.uid, parent_inode, name)
+        if found is not None and found[1] >= self._invalidation.believed(found[0][0]):
+            self._ahead.expire(ctx.uid, parent_inode)
+            found = None
+        if question := self._ahead.ask(ctx.uid, parent_inode, name, asked):
+            trio.lowlevel.spawn_system_task(self._look_ahead, ctx.uid, parent_inode, question)
+        if found is not None:
             told, age, changes = found
             self._sizes.judge(told[0], told[5], changes)
-            entry = self._entry(told, age)
-            if entry.entry_timeout > 0:
-                return entry
-        behind = self._ahead.begin(ctx.uid, parent_inode, name, asked)
-        answer = self._files.lookup(ctx.uid, parent_inode, name)
-        more = self._files.list(ctx.uid, parent_inode, name, behind) if behind else None
+            return self._entry(told, age)
         is_there = False
         try:
-            told = await self._answered(answer, parent_inode)
+            told = await self._answered(self._files.lookup(ctx.uid, parent_inode, name), parent_inode)
             is_there = True
         finally:
             self._ahead.passed(ctx.uid, parent_inode, name, is_there=is_there)
-            if more is not None:
-                await self._take_ahead(ctx.uid, parent_inode, more)
+        self._ahead.learn(told[0])
         self._sizes.judge(told[0], told[5], asked)
         return self._entry(told)
 
-    async def _take_ahead(
-        self, uid: int, directory: int, answer: "packstone_engine.Answer[Sequence[tuple[bytes, bytes, Told]]]"
-    ) -> None:
+    async def _look_ahead(self, uid: int, directory: int, question: Question) -> None:
         entries: Sequence[tuple[bytes, bytes, Told]] = ()
-        try:
-            entries = await self._answered(answer, directory)
-        except pyfuse3.FUSEError:
-            # Not everybody who may look names up may list them.
-            pass
-        finally:
-            self._ahead.take(uid, directory, entries)
+        # Not everybody who may look names up may list them.
+        with suppress(pyfuse3.FUSEError):
+            entries = await self._answered(self._files.list(uid, directory, question.name, question.limit))
+        self._ahead.take(uid, directory, question, entries)
 
     async def getattr(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
         """Say what is known of a file."""
-        return self._entry(await self._answered(self._files.attributes(inode)))
+        told = await self._answered(self._files.attributes(inode))
+        self._ahead.learn(inode)
+        return self._entry(told)
 
     async def forget(self, inode_list: "Sequence[tuple[InodeT, int]]") -> None:
         """Drop what was kept for inodes that the kernel has no more."""
@@ -344,14 +341,13 @@ class Operations(pyfuse3.Operations):
         how = (self._reads(flags), writes, empty)
         changes = self._changes
         asked = self._sizes.now
-        ask = self._answered(self._files.open(ctx.uid, inode, how))
+        answer = self._files.open(ctx.uid, inode, how)
         if empty:
             with self._sizes.writing(inode, 0):
-                told, handle, content = await ask
+                told, handle, content = await self._changed(answer, inode)
                 self._sizes.resized(inode, 0)
-            self._ahead.forget(inode)
         else:
-            told, handle, content = await ask
+            told, handle, content = await self._answered(answer)
         if self._sizes.judge(inode, told[5], asked):
             # The kernel looks the name up again, and learns of the other size.
             await self._answered(self._files.release(handle))

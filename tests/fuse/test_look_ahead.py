@@ -1,8 +1,11 @@
 """What is told ahead of look-ups in order is as true as what they would be told."""
 
 import ctypes
+import json
 import os
 import random
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +17,7 @@ import pytest
 
 from tests.fuse.conftest import BUCKET, SETTINGS
 from tests.fuse.mounted import Mount, served
+from tests.iam.conftest import Key
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to be several users")
 
@@ -45,10 +49,10 @@ def fresh(node: Mount, point: Path, folder: str, *, believe: int = 3600) -> Iter
     mount = Mount(node.node, point, "--allow-other", "--believe", str(believe))
     try:
         mount.start()
-        # After a moment in which the kernel is given less to believe.
-        time.sleep(1.2)
         there = mount.path / BUCKET / folder
         there.chmod(0o755)
+        # Until the kernel is given as much to believe as it may be.
+        time.sleep(1.5)
         guest = Guest(there)
         try:
             yield there, guest
@@ -172,3 +176,69 @@ def change(there: Path, chance: random.Random, known: dict[int, int], number: in
             known[other] = 1
         case _:
             pass
+
+
+def test_what_is_told_ahead_asks_the_node_nothing(node: Mount, tmp_path: Path) -> None:
+    with fresh(node, tmp_path / "silent", "silent") as (_, guest):
+        assert guest.walk(*range(30)) == [3] * 30
+        time.sleep(0.2)
+        process = node.node.process
+        assert process is not None
+        resumed = threading.Event()
+
+        def resume() -> None:
+            resumed.set()
+            process.send_signal(signal.SIGCONT)
+
+        # So that nobody hangs for ever where it does ask.
+        timer = threading.Timer(20, resume)
+        timer.start()
+        process.send_signal(signal.SIGSTOP)
+        try:
+            assert guest.walk(*range(30, 45)) == [3] * 15
+            assert not resumed.is_set()
+        finally:
+            timer.cancel()
+            resume()
+
+
+def test_who_may_not_list_looks_up_as_before(node: Mount, tmp_path: Path) -> None:
+    desk = Key(node.node.user, node.node.password).client(node.node, "iam")
+    desk.create_user(UserName="reader", Tags=[{"Key": "packstone:uid", "Value": str(GUEST)}])
+    reads = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [reads]})
+    desk.put_user_policy(UserName="reader", PolicyName="reads", PolicyDocument=policy)
+    try:
+        with fresh(node, tmp_path / "reader", "reader") as (_, guest):
+            assert guest.walk(*range(100)) == [3] * 100
+    finally:
+        desk.delete_user_policy(UserName="reader", PolicyName="reads")
+        desk.delete_user(UserName="reader")
+
+
+def test_a_node_that_was_away_has_its_files_asked_for_again(node: Mount, tmp_path: Path) -> None:
+    with fresh(node, tmp_path / "away", "away") as (_, guest):
+        assert guest.walk(*range(30)) == [3] * 30
+        node.node.kill()
+        node.node.start()
+        # The node has nothing left to call back of what it told before.
+        s3 = node.node.client()
+        s3.put_object(Bucket=BUCKET, Key="away/000040", Body=b"since then")
+        s3.delete_object(Bucket=BUCKET, Key="away/000041")
+        time.sleep(2.5)
+        assert guest.walk(*range(36, 44)) == [3] * 4 + [10, None, 3, 3]
+
+
+def test_views_are_looked_up_in_one_by_one(node: Mount, tmp_path: Path) -> None:
+    """A listing of `.keys/` reads all keys of the bucket, which a look-up doesn't."""
+    s3: S3Client = node.node.client()
+    for number in range(20):
+        s3.put_object(Bucket=BUCKET, Key=f"views//{number:06}", Body=b"odd")
+    mount = Mount(node.node, tmp_path / "views", "--believe", "3600")
+    try:
+        mount.start()
+        names = [f"views%2F%2F{number:06}" for number in range(20)]
+        assert [(mount.path / BUCKET / ".keys" / name).stat().st_size for name in names] == [3] * 20
+    finally:
+        mount.close()
+    assert "Traceback" not in mount.log()

@@ -1,10 +1,14 @@
 """What is asked for ahead of look-ups in order, told once, and not told any more once it was changed."""
 
+import random
 import stat
 from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
 
 from fuse.attributes import Told
-from fuse.look_ahead import LookAhead
+from fuse.look_ahead import LookAhead, Question
 
 USER, DIRECTORY = 1000, 7
 Entries = Sequence[tuple[bytes, bytes, Told]]
@@ -23,35 +27,39 @@ def entries(first: int, count: int) -> Entries:
 
 
 class Program:
-    """Looks up the names of a directory of many files."""
+    """Looks up the names of a directory of many files, one after another; answers come at once."""
 
     def __init__(self, ahead: LookAhead, *, size: int = 100_000) -> None:
         self.ahead = ahead
         self.size = size
-        self.asked: list[tuple[int, int]] = []
+        self.asked: list[tuple[bytes, int]] = []
 
     def look_up(self, number: int, *, is_there: bool = True) -> bool:
         """Whether it was told ahead."""
-        if found := self.ahead.find(USER, DIRECTORY, name(number)):
+        found = self.ahead.find(USER, DIRECTORY, name(number))
+        question = self.ahead.ask(USER, DIRECTORY, name(number), 5)
+        if found is None:
+            self.ahead.passed(USER, DIRECTORY, name(number), is_there=is_there)
+        else:
             assert found[0][0] == 100 + number
-            return True
-        behind = self.ahead.begin(USER, DIRECTORY, name(number), 5)
-        self.ahead.passed(USER, DIRECTORY, name(number), is_there=is_there)
-        if behind:
-            self.asked.append((number, behind))
-            count = min(behind, self.size - number - 1)
-            self.ahead.take(USER, DIRECTORY, entries(number + 1, count))
-        return False
+        if question is not None:
+            self.asked.append((question.name, question.limit))
+            first = int(question.name) + 1
+            self.ahead.take(USER, DIRECTORY, question, entries(first, min(question.limit, self.size - first)))
+        return found is not None
 
 
-def test_names_in_a_row_are_asked_for_ahead_and_more_of_them_as_they_are_of_use() -> None:
-    program = Program(LookAhead())
+def test_names_in_order_are_asked_for_ahead_and_more_of_them_as_they_are_of_use() -> None:
+    program = Program(LookAhead(), size=1000)
     found = [program.look_up(number) for number in range(1000)]
-    assert program.asked == [(4, 16), (21, 32), (54, 64), (119, 128), (248, 256), (505, 256), (762, 256)]
-    assert found.count(False) == 4 + len(program.asked)
+    assert [limit for _, limit in program.asked] == [16, 32, 64, 128, 256, 256, 256, 256]
+    # The next ones are on their way before the last ones are told.
+    assert found == [False] * 6 + [True] * 994
+    # From the start again, as by another pass.
+    assert [program.look_up(number) for number in range(100)] == [False] * 6 + [True] * 94
 
 
-def test_the_changes_that_were_known_of_are_told_with_it_and_each_is_told_once() -> None:
+def test_each_is_told_once_with_its_age_and_the_changes_that_were_known_of() -> None:
     program = Program(LookAhead())
     for number in range(6):
         program.look_up(number)
@@ -68,9 +76,21 @@ def test_what_is_of_no_use_is_asked_for_less_readily() -> None:
     program = Program(LookAhead())
     for number in range(0, 40_000, 40):
         assert not program.look_up(number)
-    gaps = [(second - first) // 40 for (first, _), (second, _) in zip(program.asked, program.asked[1:], strict=False)]
+    numbers = [int(behind) // 40 for behind, _ in program.asked]
+    gaps = [second - first for first, second in pairwise(numbers)]
     assert gaps == [9, 17, 33, 65, 129, 257]
-    assert {behind for _, behind in program.asked} == {16}
+    assert {limit for _, limit in program.asked} == {16}
+
+
+def test_what_is_too_old_is_asked_for_less_readily() -> None:
+    program = Program(LookAhead())
+    for number in range(6):
+        program.look_up(number)
+    assert program.look_up(6)
+    assert program.ahead.find(USER, DIRECTORY, name(7)) is not None
+    program.ahead.expire(USER, DIRECTORY)
+    # Twice as many as before.
+    assert [program.look_up(number) for number in range(7, 18)] == [False] * 10 + [True]
 
 
 def test_names_that_are_not_there_are_no_reason_to_ask() -> None:
@@ -80,61 +100,117 @@ def test_names_that_are_not_there_are_no_reason_to_ask() -> None:
     assert program.asked == []
 
 
-def test_at_the_end_of_a_directory_nothing_is_there() -> None:
-    program = Program(LookAhead(), size=5)
-    assert [program.look_up(number) for number in range(5)] == [False] * 5
-    assert [program.look_up(number) for number in range(5)] == [False] * 5
+def test_one_name_again_and_again_is_no_reason_to_ask() -> None:
+    program = Program(LookAhead())
+    for number in (1, 1, 1, 1, 1, 1, 1, 2):
+        program.look_up(number)
+    assert program.asked == []
 
 
-def ask(ahead: LookAhead) -> None:
-    """Ask for the names behind the fifth."""
-    for number in range(4):
+@pytest.mark.parametrize("directory", [1 << 62, (1 << 62) + 5])
+def test_views_are_not_asked_for_ahead(directory: int) -> None:
+    ahead = LookAhead()
+    for number in range(100):
+        ahead.passed(USER, directory, name(number), is_there=True)
+        assert ahead.ask(USER, directory, name(number + 1), 0) is None
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4, 8, 16])
+def test_threads_that_share_a_walk_are_told_most_of_it(threads: int) -> None:
+    """Names are taken in order, and looked up some time later."""
+    chance = random.Random(threads)
+    program = Program(LookAhead(), size=5000)
+    waiting = list(range(threads))
+    taken, found = threads, 0
+    while waiting:
+        number = waiting.pop(chance.randrange(len(waiting)))
+        found += program.look_up(number)
+        if taken < program.size:
+            waiting.append(taken)
+            taken += 1
+    assert found > 0.8 * program.size
+
+
+def test_a_tree_of_directories_on_the_way_leaves_the_walk_through_the_top() -> None:
+    program = Program(LookAhead(), size=1000)
+    found = 0
+    for number in range(1000):
+        found += program.look_up(number)
+        for below in range(4):
+            program.ahead.passed(USER, 10_000 + 4 * number + below, b"name", is_there=True)
+    assert found > 950
+
+
+def ask(ahead: LookAhead) -> Question:
+    """Ask for the names behind the sixth."""
+    for number in range(5):
         ahead.passed(USER, DIRECTORY, name(number), is_there=True)
-    assert ahead.begin(USER, DIRECTORY, name(4), 0) == 16
+    question = ahead.ask(USER, DIRECTORY, name(5), 0)
+    assert question is not None
+    ahead.passed(USER, DIRECTORY, name(5), is_there=True)
+    assert (question.name, question.limit) == (name(5), 16)
+    return question
 
 
 def is_told(ahead: LookAhead, number: int) -> bool:
     return ahead.find(USER, DIRECTORY, name(number)) is not None
 
 
-def test_what_is_forgotten_is_told_no_more() -> None:
+def test_what_is_forgotten_or_learnt_is_told_no_more() -> None:
     ahead = LookAhead()
-    ask(ahead)
-    ahead.take(USER, DIRECTORY, entries(5, 16))
-    ahead.forget(106, 107)
-    assert [is_told(ahead, number) for number in (5, 6, 7, 8)] == [True, False, False, True]
+    ahead.take(USER, DIRECTORY, ask(ahead), entries(6, 16))
+    ahead.forget(107, 108)
+    ahead.learn(109)
+    # Of the directory itself something is known: what is in it stays as it was.
+    ahead.learn(DIRECTORY)
+    assert [is_told(ahead, number) for number in (6, 7, 8, 9, 10)] == [True, False, False, False, True]
     ahead.forget(DIRECTORY)
     assert not any(is_told(ahead, number) for number in range(30))
 
 
 def test_what_is_forgotten_while_it_is_asked_for_is_not_taken() -> None:
     ahead = LookAhead()
-    ask(ahead)
-    ahead.forget(106)
+    question = ask(ahead)
+    ahead.forget(107)
     # Another question is not asked meanwhile.
-    assert ahead.begin(USER, DIRECTORY, name(5), 0) == 0
-    ahead.take(USER, DIRECTORY, entries(5, 16))
-    assert [is_told(ahead, number) for number in (5, 6, 7)] == [True, False, True]
+    assert ahead.ask(USER, DIRECTORY, name(6), 0) is None
+    ahead.take(USER, DIRECTORY, question, entries(6, 16))
+    assert [is_told(ahead, number) for number in (6, 7, 8)] == [True, False, True]
     ahead = LookAhead()
-    ask(ahead)
+    question = ask(ahead)
     ahead.forget(DIRECTORY)
-    ahead.take(USER, DIRECTORY, entries(5, 16))
+    ahead.take(USER, DIRECTORY, question, entries(6, 16))
     assert not any(is_told(ahead, number) for number in range(30))
+
+
+def test_what_was_asked_for_before_the_node_was_away_is_not_taken() -> None:
+    ahead = LookAhead()
+    question = ask(ahead)
+    ahead.forget_all()
+    ahead.take(USER, DIRECTORY, question, entries(6, 16))
+    assert not is_told(ahead, 6)
+    later = ask(ahead)
+    ahead.take(USER, DIRECTORY, question, entries(6, 16))
+    assert not is_told(ahead, 6)
+    ahead.take(USER, DIRECTORY, later, entries(6, 16))
+    assert is_told(ahead, 6)
+
+
+def test_what_was_asked_for_by_a_walk_that_is_forgotten_is_not_taken() -> None:
+    ahead = LookAhead()
+    question = ask(ahead)
+    for directory in range(100, 200):
+        ahead.passed(USER, directory, b"name", is_there=True)
+    ahead.forget(107)
+    later = ask(ahead)
+    ahead.take(USER, DIRECTORY, question, entries(6, 16))
+    assert not is_told(ahead, 7)
+    ahead.take(USER, DIRECTORY, later, entries(6, 16))
+    assert is_told(ahead, 7)
 
 
 def test_a_file_with_several_names_is_not_told_ahead() -> None:
     ahead = LookAhead()
-    ask(ahead)
     several = told(200, links=2), told(201, links=2, kind=stat.S_IFDIR), told(202)
-    ahead.take(USER, DIRECTORY, [(name(5 + at), name(5 + at), told) for at, told in enumerate(several)])
-    assert [is_told(ahead, number) for number in (5, 6, 7)] == [False, True, True]
-
-
-def test_as_many_walks_are_kept_as_are_searched_for_what_changes() -> None:
-    ahead = LookAhead()
-    ask(ahead)
-    for directory in range(100, 200):
-        ahead.passed(USER, directory, b"name", is_there=True)
-    # It is another walk by now, or none.
-    ahead.take(USER, DIRECTORY, entries(5, 16))
-    assert not is_told(ahead, 5)
+    ahead.take(USER, DIRECTORY, ask(ahead), [(name(6 + at), name(6 + at), told) for at, told in enumerate(several)])
+    assert [is_told(ahead, number) for number in (6, 7, 8)] == [False, True, True]

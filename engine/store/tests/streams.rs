@@ -3,6 +3,8 @@
 
 mod node;
 
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -66,6 +68,13 @@ async fn a_stream_that_fills_before_its_body_ends_outlives_sealing_and_compactio
     node::close(&store);
 }
 
+/// The shard on a drive of the one stream that there is.
+fn shard_on(node: &Node, number: usize) -> PathBuf {
+    let names = std::fs::read_dir(node.drive(number).join("segments")).unwrap();
+    let mut files = names.map(|name| name.unwrap().path()).filter(|path| path.metadata().unwrap().len() > 1 << 20);
+    files.next().unwrap()
+}
+
 async fn until_open_for_healing(store: &Store, count: u64) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while store.status(&node::administer()).unwrap().healing.open != count {
@@ -81,21 +90,46 @@ async fn a_shard_that_was_away_for_a_moment_is_read_when_another_one_is_gone() {
     node::create_bucket(&store, "ticks").await;
     let whole = body(1, 5 << 20);
     node::put(&store, "ticks", "large", &whole).await;
-    let shard = |number: usize| {
-        let names = std::fs::read_dir(node.drive(number).join("segments")).unwrap();
-        let mut files = names.map(|name| name.unwrap().path()).filter(|path| path.metadata().unwrap().len() > 1 << 20);
-        files.next().unwrap()
-    };
     // The stream is open still, so nobody makes the shard anew.
-    let (place, away) = (shard(0), node.drive(0).join("away"));
+    let (place, away) = (shard_on(&node, 0), node.drive(0).join("away"));
     std::fs::rename(&place, &away).unwrap();
     assert!(node::get(&store, "ticks", "large").await.unwrap() == whole);
     until_open_for_healing(&store, 1).await;
     std::fs::rename(&away, &place).unwrap();
     until_open_for_healing(&store, 0).await;
     // One that is open stays so, whatever becomes of its name.
-    std::fs::OpenOptions::new().write(true).open(shard(1)).unwrap().set_len(0).unwrap();
+    std::fs::OpenOptions::new().write(true).open(shard_on(&node, 1)).unwrap().set_len(0).unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(node::get(&store, "ticks", "large").await.unwrap() == whole);
+    node::close(&store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_came_back_damaged_is_healed_once_its_stream_is_sealed() {
+    let node = Node::new(profile(3, 1));
+    let store = node.open();
+    node::create_bucket(&store, "ticks").await;
+    let whole = body(1, 5 << 20);
+    node::put(&store, "ticks", "large", &whole).await;
+    let (place, away) = (shard_on(&node, 0), node.drive(0).join("away"));
+    std::fs::rename(&place, &away).unwrap();
+    assert!(node::get(&store, "ticks", "large").await.unwrap() == whole);
+    until_open_for_healing(&store, 1).await;
+    let file = std::fs::OpenOptions::new().write(true).open(&away).unwrap();
+    file.write_all_at(&[0xFF; 512 << 10], 8192).unwrap();
+    std::fs::rename(&away, &place).unwrap();
+    // Whoever sees first that it is back, a read or the healer, reads find what is wrong with it.
+    for _ in 0..20 {
+        assert!(node::get(&store, "ticks", "large").await.unwrap() == whole);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    until_open_for_healing(&store, 1).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    until_open_for_healing(&store, 1).await;
+    let healed = store.status(&node::administer()).unwrap().healing.healed;
+    let sealing = store.clone();
+    tokio::task::spawn_blocking(move || sealing.seal()).await.unwrap().unwrap();
+    until_open_for_healing(&store, 0).await;
+    assert_eq!(store.status(&node::administer()).unwrap().healing.healed, healed + 1);
     node::close(&store);
 }

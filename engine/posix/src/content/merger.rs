@@ -51,8 +51,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// often; in a hurry for as long as it took.
 const RESTS: u32 = 3;
 const STEP: Duration = Duration::from_millis(32);
-/// So long a slice waits for who publishes the file; then it is lost to that.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// So long a slice waits for who publishes the file, so that other files' pieces don't wait for many GiB.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Thousandths.
 const FROM: usize = 500;
 
@@ -132,6 +132,8 @@ enum Slice {
     Merged,
     /// All of its runs were changed meanwhile.
     Lost,
+    /// Somebody publishes the file, and goes on to.
+    Busy,
 }
 
 /// Merges what is noted until the end is asked for.
@@ -154,6 +156,10 @@ async fn take_turn(files: &Files, inode: u64, lost: usize, stopped: &mut Stopped
     match files.merge_slice(inode, SLICE >> lost, stopped).await {
         Ok(Slice::Enough) => {}
         Ok(Slice::Merged) => files.crowded.enter(inode, lost.saturating_sub(1)),
+        Ok(Slice::Busy) => {
+            pause(PAUSE, stopped).await;
+            files.crowded.enter(inode, lost);
+        }
         // It may stand elsewhere by now, or in many more pieces.
         Ok(Slice::Lost) | Err(Error::Changed) => {
             pause(PAUSE, stopped).await;
@@ -187,6 +193,9 @@ impl Files {
         let Some(sizes) = object.pieces().filter(|_| object.version.file.inode == inode) else {
             return Ok(Slice::Enough);
         };
+        if self.open.get(inode).is_some_and(|open| open.is_busy()) {
+            return Ok(Slice::Busy);
+        }
         if !self.may_go_on(&place, object.version.attributes.encryption.is_some()) {
             return Ok(Slice::Enough);
         }
@@ -208,7 +217,9 @@ impl Files {
                 return Ok(Slice::Enough);
             }
         }
-        let fewer = self.state(inode, &place, merge.finish().await?).await?;
+        let Some(fewer) = self.state(inode, &place, merge.finish().await?, stopped).await? else {
+            return Ok(Slice::Busy);
+        };
         let bytes: u64 =
             runs.iter().flat_map(|run| sizes.get(usize::from(run.start)..usize::from(run.end))).flatten().sum();
         self.crowded.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -216,16 +227,25 @@ impl Files {
         Ok(if fewer > 0 { Slice::Merged } else { Slice::Lost })
     }
 
-    /// States what was copied, while nobody publishes the file.
-    async fn state(&self, inode: u64, place: &Place, copied: Copied) -> Result<usize, Error> {
-        let Some(open) = self.open.get(inode) else { return copied.commit().await };
-        // Who publishes many GiB has nobody else's pieces wait for it.
-        let Ok(mut content) = tokio::time::timeout(PATIENCE, open.content()).await else { return Ok(0) };
+    /// States what was copied, while nobody publishes the file; how many pieces fewer there are. `None` if somebody does
+    /// for too long.
+    async fn state(
+        &self,
+        inode: u64,
+        place: &Place,
+        copied: Copied,
+        stopped: &mut Stopped,
+    ) -> Result<Option<usize>, Error> {
+        let Some(open) = self.open.get(inode) else { return copied.commit().await.map(Some) };
+        let mut content = tokio::select! {
+            content = open.content() => content,
+            () = pause(PATIENCE, stopped) => return Ok(None),
+        };
         let fewer = copied.commit().await?;
         if let Ok(object) = self.object(place) {
             content.take_up_merged(object);
         }
-        Ok(fewer)
+        Ok(Some(fewer))
     }
 }
 

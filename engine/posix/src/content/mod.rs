@@ -221,6 +221,11 @@ impl OpenFile {
         self.content.lock().await
     }
 
+    /// Whether somebody has the content for itself now.
+    pub fn is_busy(&self) -> bool {
+        self.content.try_lock().is_err()
+    }
+
     /// The content, for the caller alone, with nothing of it on its way into the engine: the key may then go, or come to
     /// be another one.
     ///

@@ -285,19 +285,26 @@ impl Work {
     fn put_in_order(&self, ward: &mut Ward) {
         let now = Instant::now();
         let waits = |wound: &Wound| ward.stuck.get(wound).is_some_and(|setback| setback.due > now);
+        ward.open.retain(|wound| !self.note_return(*wound));
         let due: BTreeSet<Wound> = ward.open.iter().filter(|wound| !waits(wound)).copied().collect();
+        // Before it is known who is to be healed: what is sealed in between is among these next time.
+        let unsealed: BTreeSet<Wound> = due.iter().filter(|wound| self.is_unsealed(wound.segment)).copied().collect();
         ward.order = healing::choose(&healing::patients(&self.shared, &due)).into();
         if ward.order.is_empty() {
             // What is left has no drive to go to, or is gone: the next start looks again. Open streams are sealed some day.
-            ward.open.retain(|wound| waits(wound) || self.is_open_without(*wound));
+            ward.open.retain(|wound| waits(wound) || unsealed.contains(wound));
             ward.stuck.retain(|wound, _| ward.open.contains(wound));
         }
     }
 
-    /// Whether a stream is open that lacks a shard still: a drive that was away for a moment may have missed nothing.
-    fn is_open_without(&self, Wound { segment, shard }: Wound) -> bool {
+    fn is_unsealed(&self, segment: u64) -> bool {
+        matches!(self.shared.table.get(segment), Some(Home::Segment(held)) if !held.info.sealed)
+    }
+
+    /// Whether a shard of an open stream needs no healing: its drive was away for a moment, and missed nothing.
+    fn note_return(&self, Wound { segment, shard }: Wound) -> bool {
         let Some(Home::Segment(held)) = self.shared.table.get(segment) else { return false };
-        !held.info.sealed && !held.shards.has_come_back(shard)
+        !held.info.sealed && held.shards.note_return(shard)
     }
 
     /// Heals a shard; how many places of it could not be.

@@ -95,6 +95,10 @@ impl Shards {
     pub fn note_fault(&self, shard: usize, error: &io::Error) {
         use io::ErrorKind::{NotConnected, NotFound, TimedOut, WouldBlock};
         if !matches!(error.kind(), NotConnected | NotFound | TimedOut | WouldBlock) {
+            if let Some(handle) = self.handles.get(shard) {
+                // That it has come back says nothing for it any more.
+                *handle.refused.lock() = None;
+            }
             self.note(shard, error);
         }
     }
@@ -234,9 +238,10 @@ impl Shards {
         }
     }
 
-    /// Whether a shard that could not be opened can be by now; told once. Blocks.
+    /// Whether a shard that could not be opened can be by now, and was not found faulty since; said once of each time that
+    /// it was away. Blocks.
     #[must_use]
-    pub fn has_come_back(&self, shard: usize) -> bool {
+    pub fn note_return(&self, shard: usize) -> bool {
         let Some(handle) = self.handles.get(shard).filter(|_| self.open(shard).is_ok()) else { return false };
         handle.refused.lock().take_if(|refusal| matches!(refusal, Refusal::At(_))).is_some()
     }
