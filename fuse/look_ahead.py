@@ -57,6 +57,8 @@ class Question:
     asked: float = field(default_factory=time.monotonic)
     forgotten: set[int] = field(default_factory=set)
     """Inodes, since then."""
+    is_void: bool = False
+    """Whether names in the directory changed since then."""
 
 
 @dataclass(slots=True)
@@ -108,7 +110,9 @@ class _Walk:
         self.until = entries[-1][0] if entries else b""
         self.given, self.told = max(1, len(entries)), 0
 
-    def clear(self) -> None:
+    def drop_all(self) -> None:
+        if self.question is not None:
+            self.question.is_void = True
         self.ahead.clear()
         self.inodes.clear()
 
@@ -151,7 +155,7 @@ class LookAhead:
             if walk := self._walks.get((uid, directory)):
                 walk.told -= 1
                 walk.since = walk.until = b""
-                walk.clear()
+                walk.ahead.clear()
 
     def ask(self, uid: int, directory: int, name: bytes, changes: int) -> Question | None:
         """What is to be asked for now that a name is looked up; if anything is, `take` has to follow."""
@@ -197,9 +201,7 @@ class LookAhead:
             walk = self._walks.get((uid, directory))
             if walk is None or walk.question is not question:
                 return
-            walk.take(question, entries)
-            if directory in question.forgotten:
-                walk.clear()
+            walk.take(question, () if question.is_void else entries)
 
     def forget(self, *inodes: int) -> None:
         """Tell nothing that was asked for before of these, nor of names in those that are directories."""
@@ -208,7 +210,7 @@ class LookAhead:
                 for inode in inodes:
                     walk.drop(inode)
                     if inode == directory:
-                        walk.clear()
+                        walk.drop_all()
 
     def learn(self, inode: int) -> None:
         """Tell nothing of this inode that was asked for before now: something newer is known."""

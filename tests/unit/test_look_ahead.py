@@ -172,6 +172,7 @@ def test_what_is_forgotten_while_it_is_asked_for_is_not_taken() -> None:
     ahead = LookAhead()
     question = ask(ahead)
     ahead.forget(107)
+    ahead.learn(DIRECTORY)
     # Another question is not asked meanwhile.
     assert ahead.ask(USER, DIRECTORY, name(6), 0) is None
     ahead.take(USER, DIRECTORY, question, entries(6, 16))
