@@ -4,12 +4,15 @@
 //! told of is remembered for that time: when something is committed to the key, the mount is told to forget it. What it
 //! changed itself, the kernel knows: of a name that the mount has just changed ([`OWN`]) the next commit is passed over.
 //!
+//! What is told was read a moment before it is noted. What changed in between is found by a [`Mark`] that was taken before
+//! the reading: such a name is called back at once.
+//!
 //! It is a service, and no promise: what can't be told, because the mount reads too slowly, or was not connected, is
 //! believed until its time is over, as it is without it. That time is the bound.
 //!
 //! Concurrency: the maps are leaf locks; the commit loop waits for nothing but these.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -28,6 +31,8 @@ const OWN: Duration = Duration::from_millis(100);
 const WAITING: usize = 10_000;
 /// Names that are remembered, of each half of the time; what is told beyond is believed until its time is over.
 const MOST: usize = 1 << 20;
+/// Changes that are remembered one by one; what was read before more than these may have changed.
+const LATELY: usize = 512;
 
 /// A name that the kernel is to forget.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +77,14 @@ struct Names {
     begun: Option<Instant>,
     believed: Duration,
     to: Option<Sender<Forgotten>>,
+    /// The hashes of what others changed last, and how many changes there were.
+    lately: VecDeque<u64>,
+    changes: u64,
 }
+
+/// A moment, by what had changed until then.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(u64);
 
 impl Told {
     pub fn is_watched(&self) -> bool {
@@ -82,13 +94,34 @@ impl Told {
     /// Begins to watch, for a mount whose kernel believes things that long; in place of who watched before.
     pub fn watch(&self, believed: Duration) -> Receiver<Forgotten> {
         let (to, told) = mpsc::channel(WAITING);
-        *self.names.lock() = Names { believed, to: Some(to), begun: Some(Instant::now()), ..Names::default() };
+        let mut names = self.names.lock();
+        let changes = names.changes;
+        *names = Names { believed, to: Some(to), begun: Some(Instant::now()), changes, ..Names::default() };
+        drop(names);
         self.is_watched.store(true, Ordering::Release);
         told
     }
 
-    /// Notes that a mount was told what stands at a key, or with `own`, that it has made that.
-    pub fn note(&self, standing: Standing<'_>, own: bool) {
+    /// This moment, to be taken before what is told is read.
+    pub fn mark(&self) -> Mark {
+        Mark(if self.is_watched() { self.names.lock().changes } else { 0 })
+    }
+
+    /// Notes that a mount is told what stands at a key, as it was read after `mark`.
+    pub fn note(&self, standing: Standing<'_>, mark: Mark) {
+        self.enter(standing, false, |names, hash| {
+            if names.has_changed(hash, mark) {
+                names.call_back(hash);
+            }
+        });
+    }
+
+    /// Notes that a mount has made what stands at a key.
+    pub fn note_made(&self, standing: Standing<'_>) {
+        self.enter(standing, true, |_, _| {});
+    }
+
+    fn enter(&self, standing: Standing<'_>, own: bool, then: impl FnOnce(&mut Names, u64)) {
         if !self.is_watched() {
             return;
         }
@@ -106,6 +139,7 @@ impl Told {
             names.by_inode.remove(&held.forgotten.inode);
         }
         names.by_inode.insert(inode, hash);
+        then(&mut names, hash);
     }
 
     /// Notes that a mount changes a file itself.
@@ -128,23 +162,43 @@ impl Told {
         let hash = self.hashes.hash_one((bucket, key));
         let mut names = self.names.lock();
         let Names { recent, earlier, .. } = &mut *names;
-        let Some(held) = recent.get_mut(&hash).or_else(|| earlier.get_mut(&hash)) else { return };
-        if held.own.take().is_some_and(|then| then.elapsed() < OWN) {
+        let held = recent.get_mut(&hash).or_else(|| earlier.get_mut(&hash));
+        if held.is_some_and(|held| held.own.take().is_some_and(|then| then.elapsed() < OWN)) {
             return;
         }
-        let held = names.recent.remove(&hash).or_else(|| names.earlier.remove(&hash));
-        names.earlier.remove(&hash);
-        if let Some(held) = &held {
-            names.by_inode.remove(&held.forgotten.inode);
-        }
-        if let (Some(held), Some(to)) = (held, &names.to) {
-            // Who reads too slowly believes it until its time is over.
-            let _ = to.try_send(held.forgotten);
-        }
+        names.remember(hash);
+        names.call_back(hash);
     }
 }
 
 impl Names {
+    fn remember(&mut self, hash: u64) {
+        self.changes += 1;
+        if self.lately.len() == LATELY {
+            self.lately.pop_front();
+        }
+        self.lately.push_back(hash);
+    }
+
+    fn has_changed(&self, hash: u64, since: Mark) -> bool {
+        match usize::try_from(self.changes.saturating_sub(since.0)) {
+            Ok(count) if count <= self.lately.len() => self.lately.iter().rev().take(count).any(|held| *held == hash),
+            _ => true,
+        }
+    }
+
+    fn call_back(&mut self, hash: u64) {
+        let held = self.recent.remove(&hash).or_else(|| self.earlier.remove(&hash));
+        self.earlier.remove(&hash);
+        if let Some(held) = &held {
+            self.by_inode.remove(&held.forgotten.inode);
+        }
+        if let (Some(held), Some(to)) = (held, &self.to) {
+            // Who reads too slowly believes it until its time is over.
+            let _ = to.try_send(held.forgotten);
+        }
+    }
+
     /// Forgets what nobody believes any more.
     fn turn(&mut self) {
         if self.begun.is_none_or(|begun| begun.elapsed() >= self.believed) {
@@ -189,5 +243,71 @@ impl Files {
         for session in self.watching.0.read().iter().filter_map(Weak::upgrade) {
             session.told.changed(bucket, key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(key: &str) -> Standing<'_> {
+        Standing { bucket: 1, key, parent: 2, name: key.as_bytes(), inode: 3 + key.len() as u64 }
+    }
+
+    #[test]
+    fn what_changes_after_it_was_told_is_called_back() {
+        let told = Told::default();
+        let mut calls = told.watch(Duration::from_secs(60));
+        told.note(standing("a"), told.mark());
+        told.note(standing("bc"), told.mark());
+        told.changed(1, "a");
+        assert_eq!(calls.try_recv().unwrap(), Forgotten { parent: 2, name: (*b"a").into(), inode: 4 });
+        assert!(calls.try_recv().is_err());
+        told.changed(1, "a");
+        assert!(calls.try_recv().is_err(), "it was told no more");
+    }
+
+    #[test]
+    fn what_changed_between_its_reading_and_its_note_is_called_back() {
+        let told = Told::default();
+        let mut calls = told.watch(Duration::from_secs(60));
+        told.changed(1, "a");
+        let mark = told.mark();
+        told.changed(1, "bc");
+        told.note(standing("a"), mark);
+        assert!(calls.try_recv().is_err());
+        told.note(standing("bc"), mark);
+        assert_eq!(calls.try_recv().unwrap().name, (*b"bc").into());
+        // Nobody remembers so many one by one.
+        for number in 0..LATELY {
+            told.changed(1, &number.to_string());
+        }
+        told.note(standing("def"), mark);
+        assert_eq!(calls.try_recv().unwrap().name, (*b"def").into());
+        told.note(standing("def"), told.mark());
+        assert!(calls.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_mark_from_before_it_was_watched_counts_for_what_changed_since() {
+        let told = Told::default();
+        let before = told.mark();
+        let mut calls = told.watch(Duration::from_secs(60));
+        told.changed(1, "a");
+        told.note(standing("a"), before);
+        assert!(calls.try_recv().is_ok());
+    }
+
+    #[test]
+    fn what_the_mount_changed_itself_is_not_called_back() {
+        let told = Told::default();
+        let mut calls = told.watch(Duration::from_secs(60));
+        let mark = told.mark();
+        told.note_made(standing("a"));
+        told.changed(1, "a");
+        told.note(standing("a"), mark);
+        assert!(calls.try_recv().is_err());
+        told.changed(1, "a");
+        assert!(calls.try_recv().is_ok());
     }
 }

@@ -245,5 +245,5 @@ impl Files {
 fn note(told: &Told, directory: &Directory, key: &str, inode: u64) {
     let (_, name) = name::split(key);
     let (bucket, parent) = (directory.bucket.bucket.id, directory.inode);
-    told.note(Standing { bucket, key, parent, name: name.as_bytes(), inode }, true);
+    told.note_made(Standing { bucket, key, parent, name: name.as_bytes(), inode });
 }

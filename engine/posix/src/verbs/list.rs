@@ -5,7 +5,7 @@ use packstone_store::object::{ListEntry, ListQuery};
 
 use crate::caller::Caller;
 use crate::protocol::Entry;
-use crate::told::{Standing, Told};
+use crate::told::{Mark, Standing, Told};
 use crate::tree::{Directory, Node, place_of};
 use crate::view::is_view;
 use crate::{Errno, Files, name};
@@ -29,8 +29,9 @@ impl Files {
         match self.node(inode)? {
             Node::Root => self.list_buckets(caller, inode, after, limit),
             Node::Directory(directory) => {
+                let mark = told.mark();
                 let entries = self.list_directory(caller, &directory, after, limit)?;
-                note_all(told, &directory, &entries);
+                note_all(told, mark, &directory, &entries);
                 Ok(entries)
             }
             Node::View(view) => self.list_view(caller, &view, after, limit.min(MOST_VIEWED)),
@@ -114,7 +115,7 @@ impl Files {
 }
 
 /// Notes that a mount was told of entries.
-fn note_all(told: &Told, directory: &Directory, entries: &[Entry]) {
+fn note_all(told: &Told, mark: Mark, directory: &Directory, entries: &[Entry]) {
     if !told.is_watched() {
         return;
     }
@@ -122,7 +123,7 @@ fn note_all(told: &Told, directory: &Directory, entries: &[Entry]) {
     for Entry { name, place, attributes } in entries {
         let key = [directory.path.as_str(), place].concat();
         let standing = Standing { bucket, key: &key, parent, name: name.as_bytes(), inode: attributes.inode };
-        told.note(standing, false);
+        told.note(standing, mark);
     }
 }
 

@@ -19,6 +19,7 @@ impl Files {
         if matches!(name, b"." | b"..") {
             return self.attributes(&self.named(parent, name)?);
         }
+        let mark = told.mark();
         let above = self.node(parent)?;
         let found = self.below(&above, name);
         match (&found, &above) {
@@ -37,7 +38,7 @@ impl Files {
         let found = found?;
         let attributes = self.attributes(&found)?;
         if let Some((bucket, key)) = found.key() {
-            told.note(Standing { bucket, key, parent, name, inode: attributes.inode }, false);
+            told.note(Standing { bucket, key, parent, name, inode: attributes.inode }, mark);
         }
         Ok(attributes)
     }
