@@ -76,7 +76,7 @@ class Invalidation(threading.Thread):
 
     def forget(self, parent: int, name: bytes, inode: int) -> None:
         """Have the kernel forget a name, and what it knows of the inode."""
-        self._ahead.forget(inode)
+        self._ahead.call_back(parent, name, inode)
         self._called_back[inode] = time.monotonic()
         self._called_back.move_to_end(inode)
         if len(self._called_back) > _REMEMBERED:

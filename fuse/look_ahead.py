@@ -15,9 +15,9 @@ If half of a batch was told, twice as many names are asked for next. If less was
 as many look-ups in order as before.
 
 What is told ahead is as old as its question, and the kernel believes it for so much less. What the node calls back, and
-what this mount changes or learns, is forgotten here, and everything while the node can't call back. So a name told
-ahead is never older, nor believed longer, than if the kernel had asked for it itself at that time. A file with several
-names isn't told ahead: a change by one of them would not be noticed for the others.
+what this mount changes or learns, is forgotten here, and everything when the node goes away and when it is back. So a
+name told ahead is never older, nor believed longer, than if the kernel had asked for it itself at that time. A file
+with several names isn't told ahead: a change by one of them would not be noticed for the others.
 
 Concurrency: the mount's thread asks; what is called back comes on a thread of its own. A lock, a leaf, guards all.
 """
@@ -37,7 +37,7 @@ _WALKS: Final = 16
 _FIRST_LIMIT: Final = 16
 _MOST_NAMES: Final = 256
 _LEAST_IN_ORDER: Final = 4
-_MOST_IN_ORDER: Final = 1024
+_MOST_IN_ORDER: Final = 128
 _STRAYS: Final = 32
 """Names before the last one that several threads may come to look up late."""
 _VIEWS: Final = 1 << 62
@@ -55,8 +55,8 @@ class Question:
     changes: int
     """`BelievedSizes.now` when they were asked for."""
     asked: float = field(default_factory=time.monotonic)
-    forgotten: set[int] = field(default_factory=set)
-    """Inodes, since then."""
+    forgotten: set[int | bytes] = field(default_factory=set)
+    """Inodes, and names, since then."""
     is_void: bool = False
     """Whether names in the directory changed since then."""
 
@@ -87,6 +87,10 @@ class _Walk:
         self.first = self.last = name
         self.in_order = self.strays = 0
         self.since = self.until = b""
+        # It was another way through the directory that little was of use to.
+        self.needed = max(_LEAST_IN_ORDER, self.needed // 2)
+        self.ahead.clear()
+        self.answered = None
 
     def is_of_use(self) -> bool:
         return 2 * self.told >= self.given
@@ -102,9 +106,12 @@ class _Walk:
     def take(self, question: Question, entries: Sequence[tuple[bytes, bytes, Told]]) -> None:
         kept = {name: held for name, held in self.ahead.items() if held[1] is self.answered}
         self.since = self.answered.name if self.answered is not None and kept else question.name
-        fresh = (entry for entry in entries if entry[2][0] not in question.forgotten and _has_one_name(entry[2]))
         # What was looked up meanwhile is known.
-        self.ahead = kept | {name: (told, question) for name, _, told in fresh if name > self.last}
+        self.ahead = kept | {
+            name: (told, question)
+            for name, _, told in entries
+            if name > self.last and question.forgotten.isdisjoint((name, told[0])) and _has_one_name(told)
+        }
         self.inodes = {told[0] for told, _ in self.ahead.values()}
         self.question, self.answered = None, question
         self.until = entries[-1][0] if entries else b""
@@ -150,7 +157,7 @@ class LookAhead:
             return told, time.monotonic() - question.asked, question.changes
 
     def expire(self, uid: int, directory: int) -> None:
-        """Tell nothing more of what `find` gave last: it is too old."""
+        """Tell nothing more of what was asked for with what `find` gave last: it is too old."""
         with self._lock:
             if walk := self._walks.get((uid, directory)):
                 walk.told -= 1
@@ -184,6 +191,7 @@ class LookAhead:
         with self._lock:
             walk = self._walks.setdefault((uid, directory), _Walk(name, name))
             self._walks.move_to_end((uid, directory))
+            walk.ahead.pop(name, None)
             if name > walk.last:
                 walk.last = name
                 walk.in_order += is_there
@@ -211,6 +219,16 @@ class LookAhead:
                     walk.drop(inode)
                     if inode == directory:
                         walk.drop_all()
+
+    def call_back(self, directory: int, name: bytes, inode: int) -> None:
+        """Tell nothing that was asked for before of this inode, nor of this name, whatever stands there."""
+        with self._lock:
+            for (_, of), walk in self._walks.items():
+                walk.drop(inode)
+                if of == directory:
+                    walk.ahead.pop(name, None)
+                    if walk.question is not None:
+                        walk.question.forgotten.add(name)
 
     def learn(self, inode: int) -> None:
         """Tell nothing of this inode that was asked for before now: something newer is known."""

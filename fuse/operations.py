@@ -137,9 +137,11 @@ class Operations(pyfuse3.Operations):
         """Look a name up."""
         asked = self._sizes.now
         found = self._ahead.find(ctx.uid, parent_inode, name)
-        if found is not None and found[1] >= self._invalidation.believed(found[0][0]):
-            self._ahead.expire(ctx.uid, parent_inode)
+        if found is not None and found[1] >= (believed := self._invalidation.believed(found[0][0])):
             found = None
+            # Of one that was called back a moment ago nothing is believed: this says nothing of the others.
+            if believed > 0:
+                self._ahead.expire(ctx.uid, parent_inode)
         if question := self._ahead.ask(ctx.uid, parent_inode, name, asked):
             trio.lowlevel.spawn_system_task(self._look_ahead, ctx.uid, parent_inode, question)
         if found is not None:
@@ -158,10 +160,12 @@ class Operations(pyfuse3.Operations):
 
     async def _look_ahead(self, uid: int, directory: int, question: Question) -> None:
         entries: Sequence[tuple[bytes, bytes, Told]] = ()
-        # Not everybody who may look names up may list them.
-        with suppress(pyfuse3.FUSEError):
-            entries = await self._answered(self._files.list(uid, directory, question.name, question.limit))
-        self._ahead.take(uid, directory, question, entries)
+        try:
+            # Not everybody who may look names up may list them.
+            with suppress(pyfuse3.FUSEError):
+                entries = await self._answered(self._files.list(uid, directory, question.name, question.limit))
+        finally:
+            self._ahead.take(uid, directory, question, entries)
 
     async def getattr(self, inode: "InodeT", ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
         """Say what is known of a file."""
@@ -348,6 +352,7 @@ class Operations(pyfuse3.Operations):
                 self._sizes.resized(inode, 0)
         else:
             told, handle, content = await self._answered(answer)
+        self._ahead.learn(inode)
         if self._sizes.judge(inode, told[5], asked):
             # The kernel looks the name up again, and learns of the other size.
             await self._answered(self._files.release(handle))

@@ -78,7 +78,7 @@ def test_what_is_of_no_use_is_asked_for_less_readily() -> None:
         assert not program.look_up(number)
     numbers = [int(behind) // 40 for behind, _ in program.asked]
     gaps = [second - first for first, second in pairwise(numbers)]
-    assert gaps == [9, 17, 33, 65, 129, 257]
+    assert gaps == [9, 17, 33, 65, 129, 129, 129, 129, 129, 129]
     assert {limit for _, limit in program.asked} == {16}
 
 
@@ -166,6 +166,28 @@ def test_what_is_forgotten_or_learnt_is_told_no_more() -> None:
     assert [is_told(ahead, number) for number in (6, 7, 8, 9, 10)] == [True, False, False, False, True]
     ahead.forget(DIRECTORY)
     assert not any(is_told(ahead, number) for number in range(30))
+
+
+def test_what_is_called_back_is_told_no_more_whatever_stands_there() -> None:
+    ahead = LookAhead()
+    question = ask(ahead)
+    ahead.call_back(DIRECTORY, name(7), 1)
+    ahead.call_back(DIRECTORY + 1, name(8), 1)
+    ahead.take(USER, DIRECTORY, question, entries(6, 16))
+    ahead.call_back(DIRECTORY, name(9), 1)
+    ahead.call_back(DIRECTORY + 1, name(11), 110)
+    assert [is_told(ahead, number) for number in range(6, 12)] == [True, False, True, False, False, True]
+
+
+def test_a_walk_that_was_of_no_use_is_tried_again_in_later_passes() -> None:
+    program = Program(LookAhead(), size=300)
+    for _ in range(10):
+        for number in range(0, 300, 40):
+            program.look_up(number)
+    for number in range(0, 300, 8):
+        program.look_up(number)
+    found = [sum(program.look_up(number) for number in range(300)) for _ in range(8)]
+    assert found[-1] > 280
 
 
 def test_what_is_forgotten_while_it_is_asked_for_is_not_taken() -> None:

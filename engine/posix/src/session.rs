@@ -18,7 +18,6 @@ use crate::content::{OpenFile, Sink, Which, now, read_object};
 use crate::number::Kind;
 use crate::protocol::{Asked, Attributes, Change, MAX_DATA, Request};
 use crate::told::Told;
-use crate::tree::Node;
 use crate::{Errno, Files, claim, number};
 
 /// Files that one mount may have open, and one on another machine.
@@ -384,13 +383,8 @@ async fn arrive_for(files: &Files, request: &Request<'_>) {
         | Request::ListExtended { inode }
         | Request::RemoveExtended { inode, .. }
         | Request::HardLink { inode, .. } => Which::Inode(inode),
-        Request::List { inode, .. } => {
-            if let Ok(Node::Directory(directory)) = files.node(inode) {
-                return files.arrive(Which::OfBucket(directory.bucket_name())).await;
-            }
-            Which::All
-        }
-        // A bucket may be meant.
+        Request::List { inode, .. } => return files.arrive_below(inode).await,
+        // What is named may be a bucket, which goes only without files.
         Request::RemoveDirectory { .. } | Request::Unlink { .. } | Request::Rename { .. } => Which::All,
         // Of a name that is to be new its directory is asked, once nobody else changes that.
         _ => return,

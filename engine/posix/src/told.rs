@@ -203,7 +203,8 @@ impl Names {
     fn turn(&mut self) {
         if self.begun.is_none_or(|begun| begun.elapsed() >= self.believed) {
             self.earlier = std::mem::take(&mut self.recent);
-            self.by_inode.retain(|_, hash| self.earlier.contains_key(hash));
+            let earlier = &self.earlier;
+            self.by_inode.retain(|inode, hash| earlier.get(hash).is_some_and(|held| held.forgotten.inode == *inode));
             self.begun = Some(Instant::now());
         }
     }

@@ -31,6 +31,7 @@ use parking_lot::Mutex;
 
 use super::publish::MD5_UP_TO;
 use super::{Content, OpenFile};
+use crate::tree::Node;
 use crate::{DefaultEncryption, Errno, Files, name};
 
 /// So long a file may stay unmade while it is open.
@@ -160,6 +161,17 @@ impl Files {
         for task in arriving {
             // One that panicked has said so.
             let _ = task.await;
+        }
+    }
+
+    /// Waits for what is on its way to the bucket that a directory is in.
+    pub(crate) async fn arrive_below(&self, directory: u64) {
+        if !self.open.on_their_way.are_any() {
+            return;
+        }
+        match self.node(directory) {
+            Ok(Node::Directory(directory)) => self.arrive(Which::OfBucket(directory.bucket_name())).await,
+            _ => self.arrive(Which::All).await,
         }
     }
 

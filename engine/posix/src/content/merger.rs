@@ -7,6 +7,7 @@
 //! | in hand | it is its turn: [`choose`](Grid::choose) says which runs of its pieces become one each, in this slice |
 //! | copied | their bytes stand in a stream once more |
 //! | stated | they have given way; it is noted again as long as it has more pieces than are enough |
+//! | busy | somebody has the content for itself: it is noted again, and where it was copied in vain, for a smaller slice |
 //!
 //! * A slice changes nothing but where bytes stand: content, ETag, times, owner, inode number and names are as they were, to
 //!   every face, and a handle, a map or a GET goes on with the pieces that it began with (`packstone_store::object::merge`).
@@ -51,7 +52,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// often; in a hurry for as long as it took.
 const RESTS: u32 = 3;
 const STEP: Duration = Duration::from_millis(32);
-/// So long a slice waits for who publishes the file, so that other files' pieces don't wait for many GiB.
+/// So long a slice waits for who has the content, so that other files' pieces don't wait for many GiB to be published.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Thousandths.
 const FROM: usize = 500;
@@ -132,8 +133,8 @@ enum Slice {
     Merged,
     /// All of its runs were changed meanwhile.
     Lost,
-    /// Somebody publishes the file, and goes on to.
-    Busy,
+    /// Somebody has the content for itself, before it was copied or for long after that.
+    Busy { copied: bool },
 }
 
 /// Merges what is noted until the end is asked for.
@@ -156,9 +157,9 @@ async fn take_turn(files: &Files, inode: u64, lost: usize, stopped: &mut Stopped
     match files.merge_slice(inode, SLICE >> lost, stopped).await {
         Ok(Slice::Enough) => {}
         Ok(Slice::Merged) => files.crowded.enter(inode, lost.saturating_sub(1)),
-        Ok(Slice::Busy) => {
+        Ok(Slice::Busy { copied }) => {
             pause(PAUSE, stopped).await;
-            files.crowded.enter(inode, lost);
+            files.crowded.enter(inode, if copied { TRIES.min(lost + 1) } else { lost });
         }
         // It may stand elsewhere by now, or in many more pieces.
         Ok(Slice::Lost) | Err(Error::Changed) => {
@@ -194,7 +195,7 @@ impl Files {
             return Ok(Slice::Enough);
         };
         if self.open.get(inode).is_some_and(|open| open.is_busy()) {
-            return Ok(Slice::Busy);
+            return Ok(Slice::Busy { copied: false });
         }
         if !self.may_go_on(&place, object.version.attributes.encryption.is_some()) {
             return Ok(Slice::Enough);
@@ -218,7 +219,7 @@ impl Files {
             }
         }
         let Some(fewer) = self.state(inode, &place, merge.finish().await?, stopped).await? else {
-            return Ok(Slice::Busy);
+            return Ok(Slice::Busy { copied: true });
         };
         let bytes: u64 =
             runs.iter().flat_map(|run| sizes.get(usize::from(run.start)..usize::from(run.end))).flatten().sum();

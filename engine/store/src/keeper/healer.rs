@@ -287,7 +287,7 @@ impl Work {
         let waits = |wound: &Wound| ward.stuck.get(wound).is_some_and(|setback| setback.due > now);
         ward.open.retain(|wound| !self.note_return(*wound));
         let due: BTreeSet<Wound> = ward.open.iter().filter(|wound| !waits(wound)).copied().collect();
-        // Before it is known who is to be healed: what is sealed in between is among these next time.
+        // Found out before who is to be healed: a stream that is sealed in between is neither lost nor healed this time.
         let unsealed: BTreeSet<Wound> = due.iter().filter(|wound| self.is_unsealed(wound.segment)).copied().collect();
         ward.order = healing::choose(&healing::patients(&self.shared, &due)).into();
         if ward.order.is_empty() {
