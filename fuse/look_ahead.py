@@ -40,7 +40,7 @@ _LEAST_IN_ORDER: Final = 4
 _MOST_IN_ORDER: Final = 128
 _STRAYS: Final = 32
 """Names before the last one that several threads may come to look up late."""
-_VIEWS: Final = 1 << 62
+VIEWS: Final = 1 << 62
 """Inode numbers from here on are of views, which are listed by something else than their names."""
 
 
@@ -186,7 +186,7 @@ class LookAhead:
 
     def passed(self, uid: int, directory: int, name: bytes, *, is_there: bool) -> None:
         """Note a name that the node was asked for."""
-        if directory >= _VIEWS or name in (b".", b".."):
+        if directory >= VIEWS or name in (b".", b".."):
             return
         with self._lock:
             walk = self._walks.setdefault((uid, directory), _Walk(name, name))

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from fuse.look_ahead import VIEWS
 from tests.fuse.conftest import BUCKET, SETTINGS
 from tests.fuse.mounted import Mount, served
 from tests.iam.conftest import Key
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to be several users")
-
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root to be several users")
 
 libc: Final = ctypes.CDLL(None)
 FILES: Final = 400
@@ -229,14 +230,17 @@ def test_a_node_that_was_away_has_its_files_asked_for_again(node: Mount, tmp_pat
         assert guest.walk(*range(36, 44)) == [3] * 4 + [10, None, 3, 3]
 
 
-def test_views_are_looked_up_in_one_by_one(node: Mount, tmp_path: Path) -> None:
-    """A listing of `.keys/` reads all keys of the bucket, which a look-up doesn't."""
+def test_views_are_known_by_their_numbers(node: Mount, tmp_path: Path) -> None:
+    """So that nothing is asked for ahead there: a listing of `.keys/` reads all keys, which a look-up doesn't."""
     s3: S3Client = node.node.client()
     for number in range(20):
         s3.put_object(Bucket=BUCKET, Key=f"views//{number:06}", Body=b"odd")
     mount = Mount(node.node, tmp_path / "views", "--believe", "3600")
     try:
         mount.start()
+        for view in (".keys", ".versions"):
+            assert (mount.path / BUCKET / view).stat().st_ino >= VIEWS
+        assert (mount.path / BUCKET).stat().st_ino < VIEWS
         names = [f"views%2F%2F{number:06}" for number in range(20)]
         assert [(mount.path / BUCKET / ".keys" / name).stat().st_size for name in names] == [3] * 20
     finally:

@@ -109,19 +109,16 @@ impl Told {
 
     /// Notes that a mount is told what stands at a key, as it was read after `mark`.
     pub fn note(&self, standing: Standing<'_>, mark: Mark) {
-        self.enter(standing, false, |names, hash| {
-            if names.has_changed(hash, mark) {
-                names.call_back(hash);
-            }
-        });
+        self.enter(standing, Some(mark));
     }
 
     /// Notes that a mount has made what stands at a key.
     pub fn note_made(&self, standing: Standing<'_>) {
-        self.enter(standing, true, |_, _| {});
+        self.enter(standing, None);
     }
 
-    fn enter(&self, standing: Standing<'_>, own: bool, then: impl FnOnce(&mut Names, u64)) {
+    /// Enters what was read after a mark, or without one, what the mount has made itself.
+    fn enter(&self, standing: Standing<'_>, read_after: Option<Mark>) {
         if !self.is_watched() {
             return;
         }
@@ -133,13 +130,15 @@ impl Told {
             return;
         }
         let held = names.recent.get(&hash).or_else(|| names.earlier.get(&hash)).and_then(|held| held.own);
-        let own = if own { Some(Instant::now()) } else { held };
+        let own = if read_after.is_none() { Some(Instant::now()) } else { held };
         let name = Name { forgotten: Forgotten { parent, name: name.into(), inode }, own };
         if let Some(held) = names.recent.insert(hash, name).filter(|held| held.forgotten.inode != inode) {
             names.by_inode.remove(&held.forgotten.inode);
         }
         names.by_inode.insert(inode, hash);
-        then(&mut names, hash);
+        if read_after.is_some_and(|mark| names.has_changed(hash, mark)) {
+            names.call_back(hash);
+        }
     }
 
     /// Notes that a mount changes a file itself.

@@ -83,18 +83,23 @@ async fn until_open_for_healing(store: &Store, count: u64) {
     }
 }
 
+/// An object, where its first shard stood, and where that is now. The stream is open still, so nobody makes the shard anew.
+async fn put_and_take_a_shard_away(node: &Node, store: &Store) -> (Vec<u8>, PathBuf, PathBuf) {
+    node::create_bucket(store, "ticks").await;
+    let whole = body(1, 5 << 20);
+    node::put(store, "ticks", "large", &whole).await;
+    let (place, away) = (shard_on(node, 0), node.drive(0).join("away"));
+    std::fs::rename(&place, &away).unwrap();
+    assert!(node::get(store, "ticks", "large").await.unwrap() == whole);
+    until_open_for_healing(store, 1).await;
+    (whole, place, away)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shard_that_was_away_for_a_moment_is_read_when_another_one_is_gone() {
     let node = Node::new(profile(3, 1));
     let store = node.open();
-    node::create_bucket(&store, "ticks").await;
-    let whole = body(1, 5 << 20);
-    node::put(&store, "ticks", "large", &whole).await;
-    // The stream is open still, so nobody makes the shard anew.
-    let (place, away) = (shard_on(&node, 0), node.drive(0).join("away"));
-    std::fs::rename(&place, &away).unwrap();
-    assert!(node::get(&store, "ticks", "large").await.unwrap() == whole);
-    until_open_for_healing(&store, 1).await;
+    let (whole, place, away) = put_and_take_a_shard_away(&node, &store).await;
     std::fs::rename(&away, &place).unwrap();
     until_open_for_healing(&store, 0).await;
     // One that is open stays so, whatever becomes of its name.
@@ -108,13 +113,7 @@ async fn a_shard_that_was_away_for_a_moment_is_read_when_another_one_is_gone() {
 async fn a_shard_that_came_back_damaged_is_healed_once_its_stream_is_sealed() {
     let node = Node::new(profile(3, 1));
     let store = node.open();
-    node::create_bucket(&store, "ticks").await;
-    let whole = body(1, 5 << 20);
-    node::put(&store, "ticks", "large", &whole).await;
-    let (place, away) = (shard_on(&node, 0), node.drive(0).join("away"));
-    std::fs::rename(&place, &away).unwrap();
-    assert!(node::get(&store, "ticks", "large").await.unwrap() == whole);
-    until_open_for_healing(&store, 1).await;
+    let (whole, place, away) = put_and_take_a_shard_away(&node, &store).await;
     let file = std::fs::OpenOptions::new().write(true).open(&away).unwrap();
     file.write_all_at(&[0xFF; 512 << 10], 8192).unwrap();
     std::fs::rename(&away, &place).unwrap();
